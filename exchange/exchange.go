@@ -60,6 +60,7 @@ type Request struct {
 	KeyFrom  string      // where Key was found: "header", "user", ..., "request"
 	Tenant   string
 	At       time.Time // when the request's header had arrived
+	Route    Route
 }
 
 // Facts are the fields of a JSON request body that routing and mirroring need.

@@ -1,0 +1,25 @@
+package exchange
+
+// Route is the one Decision about a request, as plain fields: nobody but the
+// router reads flags.
+type Route struct {
+	Serve     Arm    // who answers the caller
+	Reference Arm    // whom fallback goes to, and whom comparisons are against
+	Fallback  bool   // a failing relay is hidden by the reference
+	Noise     bool   // the reference is called twice
+	Skip      string // why the request is not mirrored; "" means that it is
+	Flags     uint64 // version of the flags that decided
+}
+
+// The reasons for which a request is not offered to the other provider.
+const (
+	SkipSample   = "not_sampled"    // outside shadow-percentage
+	SkipRelayOff = "relay_disabled" // relay-enabled is false
+	SkipEndpoint = "endpoint"       // not an inference endpoint
+	SkipStateful = "stateful"       // the body names what only one provider has
+	SkipBody     = "body_too_large" // over the capture limit, or streamed in
+	SkipInvalid  = "invalid_body"   // not a JSON object
+	SkipStamp    = "already_shadow" // it is itself a mirrored copy
+	SkipCaller   = "caller"         // the caller asked for it
+	SkipOff      = "mirror_off"     // no mirror is running
+)

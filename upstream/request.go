@@ -1,0 +1,140 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"cutover/exchange"
+)
+
+// ErrModel is returned when a strict model map has no name for the model that
+// a request asks for.
+var ErrModel = errors.New("the model map is strict and has no name for this model: add it under models.map, or set models.default")
+
+// ShadowHeader marks a mirrored copy. A sidecar never mirrors a request that
+// bears it, so mirrors of mirrors stop.
+const ShadowHeader = "X-Cutover-Shadow"
+
+// Stream is a request body that is passed on as it comes.
+type Stream struct {
+	Body   io.ReadCloser
+	Length int64 // -1: unknown
+}
+
+// Serve builds the call that answers the caller: everything that the caller
+// sent, less what belongs to the connection or to the sidecar, and with this
+// upstream's credentials. r is the caller's own request; stream is nil when the
+// body is held.
+func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream) (*http.Request, error) {
+	h := make(http.Header, len(q.Header)+2)
+	CopyEndToEnd(h, q.Header)
+	dropOwn(h)
+	if acceptsTrailers(q.Header) {
+		h["Te"] = []string{"trailers"}
+	}
+	if u.cfg.Forwarded {
+		addForwarded(h, r)
+	}
+	body, err := u.body(q, serveEdits)
+	if err != nil {
+		return nil, err
+	}
+	return u.build(ctx, q, h, body, stream), nil
+}
+
+// Shadow builds the mirrored copy: headers by allowlist, this upstream's own
+// credentials, the body with what must differ in a copy.
+func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request) (*http.Request, error) {
+	h := make(http.Header, len(mirrored)+4)
+	copyMirrored(h, q.Header)
+	h[ShadowHeader] = []string{"1"}
+	if u.cfg.Auth.Kind == Passthrough {
+		// The caller's key was meant for this very upstream.
+		for _, k := range personal {
+			if v, ok := q.Header[k]; ok {
+				h[k] = v
+			}
+		}
+	}
+	body, err := u.body(q, shadowEdits)
+	if err != nil {
+		return nil, err
+	}
+	return u.build(ctx, q, h, body, nil), nil
+}
+
+// body returns the held body as this upstream should see it: the caller's own
+// slice where nothing differs.
+func (u *Upstream) body(q *exchange.Request, edits editSet) ([]byte, error) {
+	if !q.Held || q.Endpoint.Kind != exchange.Inference {
+		return q.Body, nil
+	}
+	model, ok := u.cfg.Models.Map(q.Facts.Model)
+	if !ok {
+		return nil, ErrModel
+	}
+	return edits.apply(q, model), nil
+}
+
+func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header, body []byte, stream *Stream) *http.Request {
+	query := u.cfg.Auth.apply(h, q.Header, q.RawQuery)
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = nil // keeps net/http from inventing one
+	}
+	out := (&http.Request{}).WithContext(ctx)
+	out.Method, out.URL, out.Host, out.Header = q.Method, u.url(q.Path, query), u.host, h
+	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
+	switch {
+	case stream != nil:
+		out.Body, out.ContentLength = stream.Body, stream.Length
+	case len(body) > 0:
+		out.ContentLength = int64(len(body))
+		out.Body = io.NopCloser(bytes.NewReader(body))
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
+	delete(h, "Content-Length") // net/http writes it from ContentLength
+	return out
+}
+
+// url maps a caller's path: /v1/X becomes base_url/X, anything else stands
+// where it would beside that /v1.
+func (u *Upstream) url(escaped, query string) *url.URL {
+	base := u.outside
+	if rest, ok := strings.CutPrefix(escaped, "/v1"); ok && (rest == "" || rest[0] == '/') {
+		base, escaped = u.inV1, rest
+	}
+	out := &url.URL{Scheme: u.scheme, Host: u.host, RawQuery: query}
+	plain := escaped
+	if strings.IndexByte(escaped, '%') >= 0 {
+		if p, err := url.PathUnescape(escaped); err == nil {
+			plain = p
+		}
+	}
+	out.Path = base.plain + plain
+	// RawPath keeps escapes such as %2F; EscapedPath uses it as long as it
+	// means the same as Path.
+	out.RawPath = base.escaped + escaped
+	if out.Path == "" {
+		out.Path, out.RawPath = "/", ""
+	}
+	return out
+}
+
+func addForwarded(h http.Header, r *http.Request) {
+	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		chain := append([]string(nil), h["X-Forwarded-For"]...)
+		h["X-Forwarded-For"] = []string{strings.Join(append(chain, ip), ", ")}
+	}
+	h["X-Forwarded-Host"] = []string{r.Host}
+	proto := "http"
+	if r.TLS != nil {
+		proto = "https"
+	}
+	h["X-Forwarded-Proto"] = []string{proto}
+}

@@ -1,0 +1,167 @@
+package upstream
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"cutover/exchange"
+)
+
+// Protocol is the version of HTTP spoken to an upstream.
+type Protocol string
+
+// The protocols. Auto is HTTP/2 where TLS negotiates it, else HTTP/1.1.
+const (
+	Auto  Protocol = "auto"
+	HTTP1 Protocol = "http1"
+	HTTP2 Protocol = "h2"
+	H2C   Protocol = "h2c" // HTTP/2 without TLS, by prior knowledge
+)
+
+// Timeouts limit how long one call may be silent or last. Zero means no limit.
+type Timeouts struct {
+	Connect    time.Duration // TCP, and the TLS handshake on its own
+	Header     time.Duration // request begun to answer's header
+	FirstToken time.Duration // answer's header to first content of a stream
+	Idle       time.Duration // silence inside an answer
+	Total      time.Duration // whole call
+}
+
+// Config describes an upstream. Name and BaseURL are required.
+type Config struct {
+	Name     string
+	Arm      exchange.Arm
+	BaseURL  string
+	Protocol Protocol
+	Auth     Auth
+	Models   Models
+	Timeouts Timeouts
+	CAFile   string // PEM, in place of the system's roots
+
+	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
+	Forwarded bool
+}
+
+// Upstream is one provider, ready to be called. It is safe for concurrent use
+// and immutable after New.
+type Upstream struct {
+	cfg    Config
+	scheme string
+	host   string
+	// inV1 is what replaces a path's leading /v1, outside what stands before
+	// any other path; both escaped and without a trailing slash.
+	inV1, outside prefix
+	transport     *http.Transport
+}
+
+type prefix struct{ plain, escaped string }
+
+// New checks a configuration and builds the connection pool. It calls nobody.
+func New(c Config) (*Upstream, error) {
+	base, err := parseBase(c.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("upstream %s: base_url: %w", c.Name, err)
+	}
+	u := &Upstream{cfg: c, scheme: base.Scheme, host: base.Host}
+	esc := strings.TrimRight(base.EscapedPath(), "/")
+	plain := strings.TrimRight(base.Path, "/")
+	u.inV1 = prefix{plain, esc}
+	u.outside = prefix{strings.TrimSuffix(plain, "/v1"), strings.TrimSuffix(esc, "/v1")}
+	if u.transport, err = newTransport(c); err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", c.Name, err)
+	}
+	return u, nil
+}
+
+func parseBase(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, errors.New("missing: give the URL that stands for the callers' /v1, such as https://api.openai.com/v1")
+	}
+	base, err := url.Parse(s)
+	if err != nil {
+		// url.Error repeats the text, which may hold a password.
+		return nil, errors.New("not a URL: give scheme and host, such as https://api.openai.com/v1")
+	}
+	switch {
+	case base.Scheme != "http" && base.Scheme != "https", base.Host == "":
+		return nil, errors.New("must begin with http:// or https:// and name a host")
+	case base.User != nil:
+		return nil, errors.New("must not hold a user or password: credentials go into auth")
+	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return nil, errors.New("must not have a query or fragment")
+	}
+	return base, nil
+}
+
+func newTransport(c Config) (*http.Transport, error) {
+	connect := c.Timeouts.Connect
+	dialer := &net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second}
+	t := &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: connect,
+		// The answer's coding is between the caller and the provider.
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    2048,
+		IdleConnTimeout:        120 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+		Proxy:                  http.ProxyFromEnvironment,
+		Protocols:              new(http.Protocols),
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	switch c.Protocol {
+	case Auto, "":
+		t.Protocols.SetHTTP1(true)
+		t.Protocols.SetHTTP2(true)
+	case HTTP1:
+		t.Protocols.SetHTTP1(true)
+	case HTTP2:
+		t.Protocols.SetHTTP2(true)
+	case H2C:
+		t.Protocols.SetUnencryptedHTTP2(true)
+	default:
+		return nil, fmt.Errorf("protocol %q is unknown: use auto, http1, h2 or h2c", c.Protocol)
+	}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca: %s holds no PEM certificate", c.CAFile)
+		}
+		t.TLSClientConfig.RootCAs = pool
+	}
+	return t, nil
+}
+
+// Name is the configured name.
+func (u *Upstream) Name() string { return u.cfg.Name }
+
+// Arm is the side that this upstream is.
+func (u *Upstream) Arm() exchange.Arm { return u.cfg.Arm }
+
+// Timeouts are the configured limits.
+func (u *Upstream) Timeouts() Timeouts { return u.cfg.Timeouts }
+
+// Model maps the name that a caller asked for to this upstream's; false means
+// that the map is strict and has no name for it.
+func (u *Upstream) Model(asked string) (string, bool) { return u.cfg.Models.Map(asked) }
+
+// RoundTrip makes one call over the connection pool. It follows no redirect
+// and decodes nothing.
+func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	return u.transport.RoundTrip(r)
+}
+
+// Close drops the idle connections. Calls under way go on.
+func (u *Upstream) Close() { u.transport.CloseIdleConnections() }
