@@ -1,0 +1,145 @@
+package compare
+
+import (
+	"time"
+
+	"cutover/exchange"
+)
+
+// Result is what a Pair's comparison found. It is small, goes to logs, stores
+// and reports, and holds no text of a request or an answer: names of models and
+// finish reasons pass through label, sentences are cutover's own.
+type Result struct {
+	ID       string       `json:"id"` // of the request; sortable by time
+	At       time.Time    `json:"at"` // when the request came
+	Endpoint string       `json:"endpoint"`
+	Model    string       `json:"model,omitempty"` // as the caller asked
+	Stream   bool         `json:"stream,omitempty"`
+	Outcome  Outcome      `json:"outcome"`
+	Why      string       `json:"why,omitempty"` // reason for Skipped and Dropped
+	Served   exchange.Arm `json:"served"`        // whose answer the caller got
+
+	Primary ArmResult `json:"primary,omitzero"`
+	Relay   ArmResult `json:"relay,omitzero"`
+
+	// Checked says that both answers were usable and their contents were
+	// compared; the fields below it mean nothing without it.
+	Checked bool `json:"checked,omitempty"`
+	// TextEqual: the same text but for white space.
+	TextEqual bool `json:"text_equal,omitempty"`
+	// Similarity is the Jaccard index of the two texts' sets of words, in
+	// [0,1]: fast enough for every pair. For embeddings it is the cosine,
+	// clipped to [0,1].
+	Similarity float64 `json:"similarity,omitempty"`
+	// DiffSimilarity is the share of words that a word-level diff keeps, in
+	// [0,1]; nil unless Options.Diff asked for it.
+	DiffSimilarity *float64 `json:"diff_similarity,omitempty"`
+	// ToolsEqual: the same tools called with arguments equal as JSON, in any
+	// order; true when neither side called one.
+	ToolsEqual bool `json:"tools_equal,omitempty"`
+
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// ArmResult is one provider's side of a Result. Durations count from the start
+// of this provider's own call; in JSON they are nanoseconds.
+type ArmResult struct {
+	Called   bool           `json:"called,omitempty"` // a call was made
+	Upstream string         `json:"upstream,omitempty"`
+	Asked    string         `json:"asked,omitempty"` // model asked of this upstream, after mapping
+	Model    string         `json:"model,omitempty"` // model as the answer names it
+	Status   int            `json:"status,omitempty"`
+	Class    exchange.Class `json:"class,omitempty"` // "" is success
+	Detail   string         `json:"detail,omitempty"`
+
+	TTFB  time.Duration `json:"ttfb_ns,omitempty"`
+	TTFT  time.Duration `json:"ttft_ns,omitempty"`
+	Total time.Duration `json:"total_ns,omitempty"`
+	Gap   time.Duration `json:"gap_max_ns,omitempty"` // longest silence between content events
+
+	Streamed bool  `json:"streamed,omitempty"`
+	Bytes    int64 `json:"bytes,omitempty"`
+	Events   int   `json:"events,omitempty"`
+
+	UsageKnown   bool `json:"usage_known,omitempty"`
+	InputTokens  int  `json:"input_tokens,omitempty"`
+	OutputTokens int  `json:"output_tokens,omitempty"`
+
+	FinishReason string `json:"finish_reason,omitempty"`
+	TextBytes    int    `json:"text_bytes,omitempty"`
+	ToolCalls    int    `json:"tool_calls,omitempty"`
+
+	CostKnown bool    `json:"cost_known,omitempty"`
+	CostUSD   float64 `json:"cost_usd,omitempty"`
+}
+
+// Answered reports whether the call brought an answer: a status, be it an
+// error's.
+func (a ArmResult) Answered() bool { return a.Called && a.Status != 0 }
+
+// OK reports whether the answer was a success that a caller could use.
+func (a ArmResult) OK() bool { return a.Called && a.Class == exchange.ClassNone }
+
+// Failed reports whether a call was made and failed for a reason that is the
+// provider's: a caller who went away is no failure, nor is a call that cutover
+// itself did not send.
+func (a ArmResult) Failed() bool {
+	return a.Called && !a.OK() && a.Class != exchange.ClassAborted && a.Class != exchange.ClassRefused
+}
+
+// TokensPerSecond is the rate of a stream after its first token; 0 when it
+// can't be told.
+func (a ArmResult) TokensPerSecond() float64 {
+	d := a.Total - a.TTFT
+	if !a.Streamed || !a.UsageKnown || a.OutputTokens < 2 || a.TTFT <= 0 || d <= 0 {
+		return 0
+	}
+	return float64(a.OutputTokens-1) / d.Seconds()
+}
+
+// Arm returns the side of one provider.
+func (r *Result) Arm(a exchange.Arm) *ArmResult {
+	if a == exchange.Relay {
+		return &r.Relay
+	}
+	return &r.Primary
+}
+
+// Worst returns the highest severity among the findings; Info without any.
+func (r *Result) Worst() Severity {
+	worst := Info
+	for _, f := range r.Findings {
+		worst = max(worst, f.Severity)
+	}
+	return worst
+}
+
+// Has reports whether there is a finding with the code.
+func (r *Result) Has(code string) bool {
+	for _, f := range r.Findings {
+		if f.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// label makes a name that a provider or caller chose fit for logs, metrics and
+// reports: identifiers pass, anything else becomes "other", so that no text can
+// hide in a name.
+func label(s string) string {
+	const limit = 96
+	if len(s) > limit {
+		return "other"
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '_', c == '.', c == ':', c == '/', c == '@', c == '+':
+		default:
+			return "other"
+		}
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"cutover/compare"
+)
+
+// LedgerOptions of a Ledger; zero fields take the defaults.
+type LedgerOptions struct {
+	Room  int           // results that may wait; 4,096
+	Batch int           // results per write at most; 256
+	Every time.Duration // longest wait before a write; 1 s
+	// Failed is told of a failed write and how many results it lost; may be
+	// nil. It is called from Run.
+	Failed func(lost int, err error)
+}
+
+// Ledger writes results in batches, since a write costs a sync of the disk.
+// Add never blocks: when there is no room the result is dropped and counted.
+type Ledger struct {
+	put     func(...compare.Result) error
+	o       LedgerOptions
+	queue   chan compare.Result
+	flush   chan chan struct{}
+	ended   chan struct{}
+	dropped atomic.Uint64
+	lost    atomic.Uint64
+	written atomic.Uint64
+}
+
+// NewLedger makes a ledger for a store. Nothing is written before Run is called.
+func NewLedger(s *Store, o LedgerOptions) *Ledger { return newLedger(s.Put, o) }
+
+func newLedger(put func(...compare.Result) error, o LedgerOptions) *Ledger {
+	if o.Room <= 0 {
+		o.Room = 4096
+	}
+	if o.Batch <= 0 {
+		o.Batch = 256
+	}
+	if o.Every <= 0 {
+		o.Every = time.Second
+	}
+	if o.Failed == nil {
+		o.Failed = func(int, error) {}
+	}
+	return &Ledger{
+		put: put, o: o,
+		queue: make(chan compare.Result, o.Room),
+		flush: make(chan chan struct{}),
+		ended: make(chan struct{}),
+	}
+}
+
+// Add hands over a result to be written soon. It is a mirror's sink.
+func (l *Ledger) Add(r compare.Result) {
+	select {
+	case <-l.ended:
+		l.dropped.Add(1)
+		return
+	default:
+	}
+	select {
+	case l.queue <- r:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+// Dropped is how many results found no room.
+func (l *Ledger) Dropped() uint64 { return l.dropped.Load() }
+
+// Lost is how many results failed writes lost.
+func (l *Ledger) Lost() uint64 { return l.lost.Load() }
+
+// Written is how many results were written.
+func (l *Ledger) Written() uint64 { return l.written.Load() }
+
+// Run writes until ctx ends, then writes what still waits and returns nil. Call
+// it once; end it after the last Add.
+func (l *Ledger) Run(ctx context.Context) error {
+	ticker := time.NewTicker(l.o.Every)
+	defer ticker.Stop()
+	batch := make([]compare.Result, 0, l.o.Batch)
+	for {
+		select {
+		case r := <-l.queue:
+			if batch = append(batch, r); len(batch) == cap(batch) {
+				batch = l.write(batch)
+			}
+		case <-ticker.C:
+			batch = l.write(batch)
+		case done := <-l.flush:
+			batch = l.drain(batch)
+			close(done)
+		case <-ctx.Done():
+			close(l.ended)
+			l.drain(batch)
+			return nil
+		}
+	}
+}
+
+// drain writes the batch and all that waits in the queue.
+func (l *Ledger) drain(batch []compare.Result) []compare.Result {
+	for {
+		select {
+		case r := <-l.queue:
+			if batch = append(batch, r); len(batch) == cap(batch) {
+				batch = l.write(batch)
+			}
+		default:
+			return l.write(batch)
+		}
+	}
+}
+
+// write stores the batch and returns it empty, with its room cleared so that it
+// holds on to nothing.
+func (l *Ledger) write(batch []compare.Result) []compare.Result {
+	if len(batch) == 0 {
+		return batch
+	}
+	if err := l.put(batch...); err != nil {
+		l.lost.Add(uint64(len(batch)))
+		l.o.Failed(len(batch), err)
+	} else {
+		l.written.Add(uint64(len(batch)))
+	}
+	clear(batch)
+	return batch[:0]
+}
+
+// Flush returns when all that was added before is written, when Run has ended,
+// or when ctx ends.
+func (l *Ledger) Flush(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case l.flush <- done:
+	case <-l.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

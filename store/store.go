@@ -1,0 +1,220 @@
+// Package store keeps what the comparisons found, embedded in one bbolt file
+// of a data directory. Losing it loses knowledge, never a request.
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"cutover/compare"
+)
+
+// FileName is the database's name inside the data directory.
+const FileName = "cutover.db"
+
+// What Open can fail with, besides errors of the file system.
+var (
+	ErrLocked  = errors.New("in use by a running sidecar")
+	ErrCorrupt = errors.New("damaged")
+	ErrMissing = errors.New("no data yet")
+)
+
+// Options of a Store.
+type Options struct {
+	Keep     int  // results to keep; the oldest go first; 0 means 1,000
+	ReadOnly bool // for reports: nothing is created or changed
+}
+
+// Store is an open database. All methods may be called from any goroutine.
+type Store struct {
+	db   *bbolt.DB
+	keep int
+	bad  atomic.Uint64
+}
+
+var bucketResults = []byte("results")
+
+// lockPatience is how long to wait for another process to let go of the file.
+const lockPatience = 200 * time.Millisecond
+
+// Open opens, and unless read only creates, the store in a directory. The error
+// is or wraps ErrLocked, ErrCorrupt, ErrMissing or the file system's, and names
+// the directory and what to do.
+func Open(dir string, o Options) (*Store, error) {
+	path := filepath.Join(dir, FileName)
+	if o.ReadOnly {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("data directory %s: %w: no sidecar has stored results there (see `cutover serve --data`)", dir, ErrMissing)
+		}
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory %s can't be made: %w", dir, err)
+	}
+	db, err := openFile(path, o.ReadOnly)
+	if err != nil {
+		return nil, openError(dir, path, err)
+	}
+	s := &Store{db: db, keep: o.Keep}
+	if s.keep <= 0 {
+		s.keep = 1000
+	}
+	if o.ReadOnly {
+		return s, nil
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(bucketResults)
+		return err
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, openError(dir, path, err)
+	}
+	return s, nil
+}
+
+// openFile opens the database and turns bbolt's panics on damaged files into
+// errors.
+func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%w: %v", ErrCorrupt, p)
+		}
+	}()
+	return bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockPatience, ReadOnly: readOnly,
+		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+	})
+}
+
+// openError says what is wrong and what to do.
+func openError(dir, path string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("data directory %s: %w: ask that one by its admin address, or choose another directory by --data", dir, ErrLocked)
+	case errors.Is(err, ErrCorrupt), errors.Is(err, bolterrors.ErrInvalid),
+		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return fmt.Errorf("%s: %w: move the file away to begin anew (%v)", path, ErrCorrupt, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("data directory %s: not allowed to use %s; check its owner and mode: %w", dir, FileName, err)
+	}
+	return fmt.Errorf("data directory %s: %w", dir, err)
+}
+
+// Close waits for running reads and writes and closes the file.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// Put stores results in one transaction, which costs a sync of the disk: hand
+// it many at a time. Of more than Options.Keep the oldest are deleted.
+func (s *Store) Put(results ...compare.Result) error {
+	if len(results) == 0 {
+		return nil
+	}
+	if len(results) > s.keep {
+		results = results[len(results)-s.keep:]
+	}
+	// Encode outside of the transaction: it holds the write lock.
+	encoded := make([][]byte, len(results))
+	for i := range results {
+		b, err := json.Marshal(&results[i])
+		if err != nil {
+			return fmt.Errorf("store: result %s: %w", results[i].ID, err)
+		}
+		encoded[i] = b
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketResults)
+		bucket.FillPercent = .95 // keys only grow
+		seq := bucket.Sequence()
+		for _, b := range encoded {
+			seq++
+			if err := bucket.Put(sequenceKey(seq), b); err != nil {
+				return err
+			}
+		}
+		if err := bucket.SetSequence(seq); err != nil {
+			return err
+		}
+		return trim(bucket, seq, uint64(s.keep))
+	})
+	if err != nil {
+		return fmt.Errorf("store: %d results not written: %w", len(results), err)
+	}
+	return nil
+}
+
+// trim deletes all but the last keep entries. Sequence numbers have no gaps, so
+// the oldest to keep is known.
+func trim(bucket *bbolt.Bucket, last, keep uint64) error {
+	if last <= keep {
+		return nil
+	}
+	var doomed [][]byte
+	c := bucket.Cursor()
+	for k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= last-keep; k, _ = c.Next() {
+		doomed = append(doomed, k)
+	}
+	for _, k := range doomed {
+		if err := bucket.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// Results returns the stored results that match, oldest first. An entry that
+// can't be read is left out and counted (see Unreadable).
+func (s *Store) Results(ctx context.Context, f Filter) ([]compare.Result, error) {
+	var out []compare.Result
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketResults)
+		if bucket == nil {
+			return nil
+		}
+		c := bucket.Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var r compare.Result
+			if err := json.Unmarshal(v, &r); err != nil {
+				s.bad.Add(1)
+				continue
+			}
+			if !f.matches(&r) {
+				continue
+			}
+			out = append(out, r)
+			if f.Limit > 0 && len(out) == f.Limit {
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out, nil
+}
+
+// Unreadable is how many entries could not be decoded so far.
+func (s *Store) Unreadable() uint64 { return s.bad.Load() }
