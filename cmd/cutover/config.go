@@ -1,0 +1,151 @@
+package main
+
+import "time"
+
+// Config is the whole configuration of a sidecar, complete and checked: what
+// was not set holds its default. Keys, defaults and their meaning are listed
+// in config_keys.go; the yaml tags here are the names in the file.
+type Config struct {
+	Listen    string          `yaml:"listen"`
+	TLS       TLSConfig       `yaml:"tls"`
+	Admin     AdminConfig     `yaml:"admin"`
+	Upstreams UpstreamsConfig `yaml:"upstreams"`
+	Server    ServerConfig    `yaml:"server"`
+	Capture   CaptureConfig   `yaml:"capture"`
+	Headers   HeadersConfig   `yaml:"headers"`
+	Shadow    ShadowConfig    `yaml:"shadow"`
+	Store     StoreConfig     `yaml:"store"`
+	Flags     FlagsConfig     `yaml:"flags"`
+	Log       LogConfig       `yaml:"log"`
+	Shutdown  ShutdownConfig  `yaml:"shutdown"`
+}
+
+// TLSConfig names the PEM files with which callers are served. Both empty:
+// plain HTTP.
+type TLSConfig struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// AdminConfig is the listener for the console, the API, metrics and health.
+type AdminConfig struct {
+	Listen string `yaml:"listen"`
+	Token  Secret `yaml:"token"`
+}
+
+// UpstreamsConfig holds the two providers.
+type UpstreamsConfig struct {
+	Primary UpstreamConfig `yaml:"primary"`
+	Relay   UpstreamConfig `yaml:"relay"`
+}
+
+// UpstreamConfig says how one provider is called.
+type UpstreamConfig struct {
+	BaseURL     string            `yaml:"base_url"`
+	Protocol    string            `yaml:"protocol"` // auto, http1, h2 or h2c
+	Auth        Auth              `yaml:"auth"`
+	CA          string            `yaml:"ca"` // PEM file of further root certificates
+	Models      ModelsConfig      `yaml:"models"`
+	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
+	Limits      LimitsConfig      `yaml:"limits"`
+	Timeouts    TimeoutsConfig    `yaml:"timeouts"`
+	Connections ConnectionsConfig `yaml:"connections"`
+}
+
+// ModelsConfig maps the model that a caller names to one of the upstream's.
+type ModelsConfig struct {
+	Map     map[string]string `yaml:"map"`
+	Prefix  bool              `yaml:"prefix"`
+	Default string            `yaml:"default"`
+	Strict  bool              `yaml:"strict"`
+}
+
+// Price is in dollars per million tokens.
+type Price struct {
+	Input  float64 `yaml:"input"`
+	Output float64 `yaml:"output"`
+}
+
+// LimitsConfig bounds what is sent to an upstream; 0 is no limit.
+type LimitsConfig struct {
+	RPM         int `yaml:"rpm"`         // requests per minute
+	TPM         int `yaml:"tpm"`         // tokens per minute
+	Concurrency int `yaml:"concurrency"` // calls at the same time
+}
+
+// TimeoutsConfig bounds one call; 0 is no limit.
+type TimeoutsConfig struct {
+	Connect    time.Duration `yaml:"connect"`     // TCP and TLS
+	Header     time.Duration `yaml:"header"`      // until the answer's header
+	FirstToken time.Duration `yaml:"first_token"` // from the header to the first content
+	Idle       time.Duration `yaml:"idle"`        // silence inside the answer
+	Total      time.Duration `yaml:"total"`
+}
+
+// ConnectionsConfig bounds the pool of idle connections to an upstream.
+type ConnectionsConfig struct {
+	MaxIdle     int           `yaml:"max_idle"`
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+}
+
+// ServerConfig bounds what callers may do; 0 is no limit.
+type ServerConfig struct {
+	MaxHeaderBytes    Size          `yaml:"max_header_bytes"`
+	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`
+	ReadStallTimeout  time.Duration `yaml:"read_stall_timeout"`
+	WriteStallTimeout time.Duration `yaml:"write_stall_timeout"`
+	MaxBody           Size          `yaml:"max_body"`
+}
+
+// CaptureConfig bounds what is held of one request's body.
+type CaptureConfig struct {
+	Limit Size `yaml:"limit"`
+}
+
+// HeadersConfig says which headers the sidecar adds or reads.
+type HeadersConfig struct {
+	ServedBy  bool   `yaml:"served_by"`
+	RequestID bool   `yaml:"request_id"`
+	Forwarded bool   `yaml:"forwarded"`
+	Tenant    string `yaml:"tenant"`
+}
+
+// ShadowConfig bounds the mirror.
+type ShadowConfig struct {
+	MaxConcurrency  int      `yaml:"max_concurrency"`
+	MaxBytes        Size     `yaml:"max_bytes"`
+	MaxRPS          float64  `yaml:"max_rps"`            // 0: no limit
+	BudgetUSDPerDay float64  `yaml:"budget_usd_per_day"` // 0: no limit
+	Exclude         []string `yaml:"exclude"`
+}
+
+// StoreConfig says where flags, samples and summaries are kept.
+type StoreConfig struct {
+	Redis     RedisURL `yaml:"redis"`
+	Dir       string   `yaml:"dir"`
+	Namespace string   `yaml:"namespace"`
+}
+
+// FlagsConfig holds the values that the flags have until Redis, the file or
+// the snapshot on disk says otherwise. The names are the flags' own.
+type FlagsConfig struct {
+	File             string  `yaml:"file"`
+	RelayEnabled     bool    `yaml:"relay-enabled"`
+	RelayPercentage  float64 `yaml:"relay-percentage"`
+	ShadowPercentage float64 `yaml:"shadow-percentage"`
+	NoisePercentage  float64 `yaml:"noise-percentage"`
+	FallbackEnabled  bool    `yaml:"fallback-enabled"`
+	PrimaryProvider  string  `yaml:"primary-provider"`
+}
+
+// LogConfig is the log on standard error.
+type LogConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"` // auto, json or console
+}
+
+// ShutdownConfig bounds a graceful stop.
+type ShutdownConfig struct {
+	Drain time.Duration `yaml:"drain"`
+}

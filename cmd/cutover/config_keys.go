@@ -1,0 +1,101 @@
+package main
+
+// configKey is one key of the configuration.
+type configKey struct {
+	key  string // dotted path in the file
+	def  string // default, written as in an environment variable; "" is the type's zero
+	doc  string // what it means, for the table in docs/configuration.md
+	flag string // flag on the command line, if there is one
+	env  string // short name of the environment variable, besides the full one
+}
+
+// configKeys lists every key: the one place for defaults. Rows of both
+// upstreams are written once, as "upstreams.*.".
+func configKeys() []configKey {
+	var keys []configKey
+	for _, k := range configKeyTable() {
+		const wild = "upstreams.*."
+		if len(k.key) < len(wild) || k.key[:len(wild)] != wild {
+			keys = append(keys, k)
+			continue
+		}
+		for _, name := range []string{"primary", "relay"} {
+			one := k
+			one.key = "upstreams." + name + "." + k.key[len(wild):]
+			keys = append(keys, one)
+		}
+	}
+	return keys
+}
+
+func configKeyTable() []configKey {
+	return []configKey{
+		{key: "listen", def: "127.0.0.1:8080", flag: "listen", doc: "address on which callers are served; port 0 takes a free one"},
+		{key: "tls.cert", flag: "tls-cert", doc: "PEM file with the certificate chain shown to callers; with `tls.key` it turns TLS on"},
+		{key: "tls.key", flag: "tls-key", doc: "PEM file with the certificate's private key"},
+		{key: "admin.listen", def: "127.0.0.1:8081", flag: "admin-listen", doc: "address of the console, the API, `/metrics`, `/healthz` and `/readyz`"},
+		{key: "admin.token", doc: "bearer token that the admin listener asks for; required when `admin.listen` is not a loopback address"},
+
+		{key: "upstreams.primary.base_url", flag: "primary", env: "CUTOVER_PRIMARY", doc: "the provider that callers use today; a request for `/v1/X` goes to `base_url` + `/X`"},
+		{key: "upstreams.relay.base_url", flag: "relay", env: "CUTOVER_RELAY", doc: "the provider to move to; needed unless `flags.relay-enabled` is false"},
+		{key: "upstreams.primary.auth", def: "passthrough", doc: "credentials: `passthrough` (the caller's own key), `none`, or one of `bearer`, `x_api_key`, `api_key`, `header: {name, value}`, `query: {name, value}` with a secret"},
+		{key: "upstreams.relay.auth", def: "none", doc: "as above, without `passthrough`: the caller's key goes to the primary only. When not set and `RELAY_API_KEY` is in the environment: `{bearer: {env: RELAY_API_KEY}}`"},
+		{key: "upstreams.*.protocol", def: "auto", doc: "`auto` (what TLS negotiates, else HTTP/1.1), `http1`, `h2` (https only) or `h2c` (http only)"},
+		{key: "upstreams.*.ca", doc: "PEM file of root certificates to trust besides the system's"},
+		{key: "upstreams.*.models.map", doc: "model asked for -> model of this upstream"},
+		{key: "upstreams.*.models.prefix", def: "false", doc: "when no name of the map matches exactly, take the longest that the model's name begins with"},
+		{key: "upstreams.*.models.default", doc: "model for names that the map does not know; empty: the name stays as it is"},
+		{key: "upstreams.*.models.strict", def: "false", doc: "never send a model that neither map nor default covers"},
+		{key: "upstreams.*.prices", doc: "model -> `{input, output}` in dollars per million tokens"},
+		{key: "upstreams.*.limits.rpm", def: "0", doc: "requests per minute; 0: no limit"},
+		{key: "upstreams.*.limits.tpm", def: "0", doc: "tokens per minute; 0: no limit"},
+		{key: "upstreams.*.limits.concurrency", def: "0", doc: "calls at the same time; 0: no limit"},
+		{key: "upstreams.*.timeouts.connect", def: "10s", doc: "for connection and TLS handshake"},
+		// The primary gets no limit of its own below what callers accept
+		// today: the sidecar must not end a call that would have succeeded
+		// without it.
+		{key: "upstreams.primary.timeouts.header", def: "0s", doc: "until the answer's header; 0: the caller's patience decides"},
+		{key: "upstreams.relay.timeouts.header", def: "60s", doc: "until the answer's header; then the call falls back"},
+		{key: "upstreams.primary.timeouts.first_token", def: "0s", doc: "from the header to the first content of a stream; 0: no limit"},
+		{key: "upstreams.relay.timeouts.first_token", def: "30s", doc: "from the header to the first content of a stream; then the call falls back"},
+		{key: "upstreams.primary.timeouts.idle", def: "0s", doc: "silence inside an answer; 0: no limit"},
+		{key: "upstreams.relay.timeouts.idle", def: "60s", doc: "silence inside an answer, after which it counts as broken"},
+		{key: "upstreams.*.timeouts.total", def: "0s", doc: "for a whole call; 0: no limit"},
+		{key: "upstreams.*.connections.max_idle", def: "512", doc: "idle connections kept open"},
+		{key: "upstreams.*.connections.idle_timeout", def: "90s", doc: "how long an idle connection is kept"},
+
+		{key: "server.max_header_bytes", def: "1MiB", doc: "largest request header"},
+		{key: "server.read_header_timeout", def: "10s", doc: "for a request's header to arrive"},
+		{key: "server.idle_timeout", def: "2m", doc: "how long a caller's idle connection is kept"},
+		{key: "server.read_stall_timeout", def: "1m", doc: "how long a caller may send nothing in the middle of a body"},
+		{key: "server.write_stall_timeout", def: "1m", doc: "how long a caller may take nothing of an answer that waits for it"},
+		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
+		{key: "capture.limit", def: "8MiB", doc: "bodies up to this size are held in memory once and can be mirrored and retried; larger ones stream through"},
+		{key: "headers.served_by", def: "true", doc: "answers bear `X-Cutover-Served-By`"},
+		{key: "headers.request_id", def: "true", doc: "answers bear `X-Cutover-Request-Id`"},
+		{key: "headers.forwarded", def: "false", doc: "upstreams get `X-Forwarded-For`, `-Host` and `-Proto`"},
+		{key: "headers.tenant", def: "X-Cutover-Tenant", doc: "request header that names the tenant"},
+
+		{key: "shadow.max_concurrency", def: "256", doc: "mirrored calls at the same time; more are dropped and counted"},
+		{key: "shadow.max_bytes", def: "256MiB", doc: "memory for bodies that wait for or take part in mirrored calls"},
+		{key: "shadow.max_rps", def: "0", doc: "mirrored calls per second; 0: no limit"},
+		{key: "shadow.budget_usd_per_day", def: "0", doc: "dollars that mirrored calls may cost per day, by `prices`; 0: no limit"},
+		{key: "shadow.exclude", doc: "endpoints (`embeddings`, `chat/completions`, ...) that are never mirrored"},
+
+		{key: "store.redis", flag: "redis", env: "CUTOVER_REDIS", doc: "`redis://` or `rediss://` URL, shared by the fleet; one with a password as a secret: `{env: NAME}` or `{file: PATH}`"},
+		{key: "store.dir", def: "./cutover-data", flag: "data", env: "CUTOVER_DATA", doc: "directory of the embedded store and of the last good flags"},
+		{key: "store.namespace", def: "default", env: "CUTOVER_NAMESPACE", doc: "which fleet this sidecar belongs to: part of every key in Redis"},
+
+		{key: "flags.file", doc: "YAML or JSON file of flags that is watched for changes"},
+		{key: "flags.relay-enabled", def: "true", doc: "off: the relay gets nothing at all. The kill switch"},
+		{key: "flags.relay-percentage", def: "0", doc: "share of callers that the relay serves, 0-100"},
+		{key: "flags.shadow-percentage", def: "0", doc: "share of requests mirrored to the provider that did not serve, 0-100"},
+		{key: "flags.noise-percentage", def: "0", doc: "share of mirrored requests for which the primary is called twice, 0-100"},
+		{key: "flags.fallback-enabled", def: "true", doc: "a failing relay is hidden by the primary"},
+		{key: "flags.primary-provider", def: "primary", doc: "which of the two is the reference: `primary` or `relay`"},
+
+		{key: "log.level", def: "info", doc: "`trace`, `debug`, `info`, `warn`, `error` or `disabled`"},
+		{key: "log.format", def: "auto", doc: "`json`, `console`, or `auto`: console on a terminal, json otherwise"},
+		{key: "shutdown.drain", def: "30s", doc: "how long a stop waits for open answers"},
+	}
+}

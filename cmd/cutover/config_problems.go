@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// origin is where a value came from.
+type origin struct {
+	kind  originKind
+	where string // "cutover.yaml:7", "CUTOVER_RELAY", "--relay"; "" for a default
+}
+
+type originKind uint8
+
+const (
+	fromDefault originKind = iota
+	fromFile
+	fromEnvironment
+	fromFlag
+)
+
+// String is the comment behind a value of the printed configuration.
+func (o origin) String() string {
+	switch o.kind {
+	case fromFile:
+		return "file " + o.where
+	case fromEnvironment:
+		return "environment " + o.where
+	case fromFlag:
+		return "flag " + o.where
+	}
+	return "default"
+}
+
+// problem is one thing that is wrong with the configuration.
+type problem struct {
+	where string // "cutover.yaml:7", "CUTOVER_RELAY", "--relay", or ""
+	key   string // dotted; "" when it is about no single key
+	text  string // what was found and what to do
+}
+
+// String is one line.
+func (p problem) String() string {
+	parts := make([]string, 0, 3)
+	for _, s := range []string{p.where, p.key, p.text} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(parts, ": "), "\n", " ")
+}
+
+// configError is everything that is wrong with the configuration; its text
+// has one line for each. The program ends with exit code 2.
+type configError struct {
+	problems []problem
+}
+
+func (e *configError) Error() string {
+	lines := make([]string, len(e.problems))
+	for i, p := range e.problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// problemList collects problems while the configuration is read, and the keys
+// that have one already: what is wrong is said once.
+type problemList struct {
+	problems []problem
+	keys     map[string]bool
+}
+
+func (l *problemList) add(where, key, format string, args ...any) {
+	if l.keys == nil {
+		l.keys = map[string]bool{}
+	}
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	l.keys[key] = true
+	l.problems = append(l.problems, problem{where: where, key: key, text: text})
+}
+
+// about reports whether the key, or one above or below it, has a problem.
+func (l *problemList) about(key string) bool {
+	for k := range l.keys {
+		if k == key || strings.HasPrefix(k, key+".") || k != "" && strings.HasPrefix(key, k+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *problemList) err() error {
+	if len(l.problems) == 0 {
+		return nil
+	}
+	return &configError{problems: l.problems}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or configuration
+)
+
+// usageError is a mistake on the command line.
+type usageError struct {
+	text string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// usagef makes a usageError: the program ends with exit code 2.
+func usagef(format string, args ...any) error {
+	return &usageError{text: fmt.Sprintf(format, args...)}
+}
+
+// errReported ends the program with exit code 1 without a further message:
+// the command has said already what failed.
+var errReported = errors.New("failed")
+
+// startedError marks an error that a command returned after it had started.
+// Whatever comes without this mark was found by cobra while it read the
+// command line.
+type startedError struct {
+	err error
+}
+
+func (e *startedError) Error() string { return e.err.Error() }
+func (e *startedError) Unwrap() error { return e.err }
+
+// markStarted wraps the commands of a tree so that their errors bear the mark.
+func markStarted(cmd *cobra.Command) {
+	if body := cmd.RunE; body != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			if err := body(c, args); err != nil {
+				return &startedError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markStarted(sub)
+	}
+}
+
+// exitCode tells what an error means for the caller of the program.
+func exitCode(err error) int {
+	var (
+		started *startedError
+		usage   *usageError
+		config  *configError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage), errors.As(err, &config), !errors.As(err, &started):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// report writes an error for a person: one line for each thing that is wrong,
+// and for a mistake on the command line where help is found.
+func report(w io.Writer, cmd *cobra.Command, err error) {
+	if errors.Is(err, errReported) {
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			_, _ = fmt.Fprintf(w, "cutover: %s\n", line)
+		}
+	}
+	var (
+		started *startedError
+		usage   *usageError
+	)
+	if errors.As(err, &usage) || !errors.As(err, &started) {
+		_, _ = fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	}
+}

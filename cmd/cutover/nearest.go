@@ -1,0 +1,49 @@
+package main
+
+import "strings"
+
+// nearest returns the name that a mistyped one most likely meant, or "" when
+// none is near: at most one edit in three letters.
+func nearest(typed string, names []string) string {
+	best, bestDistance := "", len(typed)/3+2
+	norm := strings.NewReplacer("-", "_", ".", "_")
+	t := norm.Replace(strings.ToLower(typed))
+	for _, name := range names {
+		n := norm.Replace(strings.ToLower(name))
+		d := editDistance(t, n)
+		if d > max(len(t), len(n))/3+1 {
+			continue
+		}
+		if d < bestDistance {
+			best, bestDistance = name, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to insert, delete, replace or swap with
+// their neighbour to make b out of a. Names longer than 64 bytes are cut:
+// nobody mistypes those, and the work is quadratic.
+func editDistance(a, b string) int {
+	const limit = 64
+	a, b = a[:min(len(a), limit)], b[:min(len(b), limit)]
+	var before, last, row [limit + 1]int
+	for j := range len(b) + 1 {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

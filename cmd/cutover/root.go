@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// console is what a run of the program sees of its surroundings; tests give
+// it buffers.
+type console struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Env      environ
+}
+
+// run is the program: it runs one command line and returns the exit code.
+// Commands that serve end when ctx does.
+func run(ctx context.Context, args []string, con console) int {
+	root := newRootCommand(con)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil {
+		report(con.Err, cmd, err)
+	}
+	return exitCode(err)
+}
+
+// The groups of commands in the help text.
+const (
+	groupRun     = "run"
+	groupMigrate = "migrate"
+	groupOther   = "other"
+)
+
+// newRootCommand builds the tree of commands.
+func newRootCommand(con console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cutover",
+		Short: "Move live LLM traffic from one provider to another, and prove that it is safe",
+		Long: `cutover is a sidecar between your programs and their LLM provider (the primary).
+It passes everything on unchanged, sends copies of a share of the requests to
+the provider that you want to move to (the relay), compares both answers, and
+moves callers over step by step by feature flags, with instant roll-back.`,
+		Example: `  # see it work: two rehearsal providers, a sidecar and traffic, in one process
+  cutover demo
+
+  # in front of OpenAI; callers change their base URL to http://127.0.0.1:8080/v1
+  RELAY_API_KEY=... cutover serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
+
+  # is everything in reach?
+  cutover doctor --primary https://api.openai.com/v1 --relay https://relay.example/v1`,
+		SilenceErrors: true, // run reports them
+		SilenceUsage:  true,
+	}
+	root.SetIn(con.In)
+	root.SetOut(con.Out)
+	root.SetErr(con.Err)
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run:"},
+		&cobra.Group{ID: groupMigrate, Title: "Migrate:"},
+		&cobra.Group{ID: groupOther, Title: "Other:"},
+	)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
+	root.SetFlagErrorFunc(flagError)
+	addCommands(root, con)
+	completeGroups(root)
+	markStarted(root)
+	return root
+}
+
+// completeGroups makes commands that only hold others show their help, and
+// answer an unknown word with the nearest command.
+func completeGroups(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		completeGroups(sub)
+	}
+	if cmd.Runnable() || !cmd.HasSubCommands() && cmd.HasParent() {
+		return
+	}
+	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var known []string
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() {
+				known = append(known, sub.Name())
+			}
+		}
+		if near := nearest(args[0], known); near != "" {
+			return usagef("unknown command %s: did you mean '%s %s'?", quote(args[0]), c.CommandPath(), near)
+		}
+		return usagef("unknown command %s: known are %s", quote(args[0]), list(known))
+	}
+}
+
+// addCommands adds every subcommand to its group.
+func addCommands(root *cobra.Command, con console) {
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	_ = con
+	add(groupOther)
+}
+
+// flagError words cobra's complaint about a flag, and names the flag that was
+// probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	text := err.Error()
+	name, ok := strings.CutPrefix(text, "unknown flag: --")
+	if !ok {
+		return usagef("%s", text)
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	if near := nearest(name, known); near != "" {
+		return usagef("unknown flag --%s: did you mean --%s?", name, near)
+	}
+	return usagef("unknown flag --%s", name)
+}
