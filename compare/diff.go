@@ -35,17 +35,21 @@ func Diff(a, b string) []Edit {
 	return edits
 }
 
-// DiffSimilarity is the share of words that a word-level diff of the two texts
-// keeps in place, in [0,1]; unlike Similarity it minds the order of the words.
+// DiffSimilarity is the share of both texts' words that a word-level diff keeps
+// in place, in [0,1]; unlike Similarity it minds the order of the words.
 func DiffSimilarity(a, b string) float64 {
 	alphabet := newWordAlphabet()
 	x, y := alphabet.encode(a), alphabet.encode(b)
-	longest := max(len(x), len(y))
-	if longest == 0 {
+	if len(x)+len(y) == 0 {
 		return 1
 	}
-	d := differ()
-	return 1 - float64(d.DiffLevenshtein(d.DiffMainRunes(x, y, false)))/float64(longest)
+	kept := 0
+	for _, d := range differ().DiffMainRunes(x, y, false) {
+		if d.Type == diffmatchpatch.DiffEqual {
+			kept += utf8.RuneCountInString(d.Text)
+		}
+	}
+	return 2 * float64(kept) / float64(len(x)+len(y))
 }
 
 // differ sets no time limit: results must not depend on how busy the machine

