@@ -1,5 +1,7 @@
 package exchange
 
+import "strings"
+
 // Dialect is the wire protocol of an endpoint's bodies.
 type Dialect uint8
 
@@ -40,6 +42,104 @@ func (e *Endpoint) Mirrorable() bool { return e.Kind == Inference }
 
 // Lookup finds the endpoint of a request. escapedPath is the path as sent,
 // without the query. It never returns nil: what is unknown is "other".
-func Lookup(method, escapedPath string) *Endpoint { return other }
+//
+// Paths are matched as they are written. An escaped letter, a doubled or a
+// trailing slash make another path, which is left to the primary to judge.
+func Lookup(method, escapedPath string) *Endpoint {
+	path, ok := strings.CutPrefix(escapedPath, "/v1/")
+	if !ok {
+		return other
+	}
+	at := endpoints
+	beneath := other // what owns everything below the last node passed
+	for more := true; more; {
+		var segment string
+		segment, path, more = strings.Cut(path, "/")
+		if at.beneath != nil {
+			beneath = at.beneath
+		}
+		if at = at.child(segment); at == nil {
+			return beneath
+		}
+	}
+	return at.serve(method, beneath)
+}
 
 var other = &Endpoint{Name: "other"}
+
+// node is one segment of the table's paths. The tree is built once and only
+// read afterwards.
+type node struct {
+	static  map[string]*node
+	id      *node      // what follows an id
+	methods []byMethod // rows that end here
+	idle    *Endpoint  // same name, Opaque: for methods without a row
+	beneath *Endpoint  // for unlisted paths below
+}
+
+type byMethod struct {
+	method string // "" is any
+	ep     *Endpoint
+}
+
+func (n *node) child(segment string) *node {
+	if c := n.static[segment]; c != nil {
+		return c
+	}
+	if segment == "" {
+		return nil
+	}
+	return n.id
+}
+
+func (n *node) serve(method string, beneath *Endpoint) *Endpoint {
+	for i := range n.methods {
+		if m := n.methods[i].method; m == "" || m == method {
+			return n.methods[i].ep
+		}
+	}
+	if n.idle != nil {
+		return n.idle
+	}
+	if n.beneath != nil {
+		return n.beneath
+	}
+	return beneath
+}
+
+// newTable builds the tree of the rows. A row's pattern is a path under /v1
+// with * for an id; a trailing /** gives everything below to the row too.
+func newTable(rows []row) *node {
+	root := &node{}
+	for _, r := range rows {
+		pattern, all := strings.CutSuffix(r.pattern, "/**")
+		at := root
+		var name []string
+		for _, segment := range strings.Split(pattern, "/") {
+			if segment == "*" {
+				if at.id == nil {
+					at.id = &node{}
+				}
+				at = at.id
+				continue
+			}
+			name = append(name, segment)
+			if at.static == nil {
+				at.static = make(map[string]*node)
+			}
+			if at.static[segment] == nil {
+				at.static[segment] = &node{}
+			}
+			at = at.static[segment]
+		}
+		ep := &Endpoint{Name: strings.Join(name, "/"), Dialect: r.dialect, Kind: r.kind}
+		at.methods = append(at.methods, byMethod{r.method, ep})
+		if r.method != "" && at.idle == nil {
+			at.idle = &Endpoint{Name: ep.Name}
+		}
+		if all {
+			at.beneath = ep
+		}
+	}
+	return root
+}

@@ -1,0 +1,156 @@
+package exchange
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonString is the inside of a JSON string as it stands in the text: a view,
+// not a copy, valid as long as the text is.
+type jsonString struct {
+	raw     []byte
+	escaped bool
+}
+
+// String returns a copy of what the string means.
+func (v jsonString) String() string {
+	if v.escaped {
+		return string(appendUnescaped(nil, v.raw))
+	}
+	return string(v.raw)
+}
+
+// appendTo appends what the string means to dst.
+func (v jsonString) appendTo(dst []byte) []byte {
+	if v.escaped {
+		return appendUnescaped(dst, v.raw)
+	}
+	return append(dst, v.raw...)
+}
+
+// size is the length in bytes of what the string means.
+func (v jsonString) size() int {
+	if !v.escaped {
+		return len(v.raw)
+	}
+	n := 0
+	for raw := v.raw; len(raw) > 0; {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return n + len(raw)
+		}
+		r, used := decodeEscape(raw[i:])
+		n += i + utf8.RuneLen(r)
+		raw = raw[i+used:]
+	}
+	return n
+}
+
+// escapeLen returns the length of the escape sequence that b begins with; 0 if
+// it is none that JSON knows.
+func escapeLen(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if len(b) < 6 {
+			return 0
+		}
+		for _, c := range b[2:6] {
+			if hexValue(c) < 0 {
+				return 0
+			}
+		}
+		return 6
+	}
+	return 0
+}
+
+func hexValue(c byte) rune {
+	switch {
+	case c >= '0' && c <= '9':
+		return rune(c - '0')
+	case c >= 'a' && c <= 'f':
+		return rune(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return rune(c-'A') + 10
+	}
+	return -1
+}
+
+// decodeEscape decodes the escape sequence, known to be valid, that raw begins
+// with. Half a surrogate pair becomes U+FFFD, as every JSON library has it.
+func decodeEscape(raw []byte) (r rune, used int) {
+	switch raw[1] {
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r = hex4(raw[2:])
+		if !utf16.IsSurrogate(r) {
+			return r, 6
+		}
+		if len(raw) >= 12 && raw[6] == '\\' && raw[7] == 'u' {
+			if pair := utf16.DecodeRune(r, hex4(raw[8:])); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+		return utf8.RuneError, 6
+	}
+	return rune(raw[1]), 2 // quote, backslash, slash
+}
+
+func hex4(b []byte) rune {
+	return hexValue(b[0])<<12 | hexValue(b[1])<<8 | hexValue(b[2])<<4 | hexValue(b[3])
+}
+
+// unescapeSome appends as much of what raw means as fits into dst's capacity,
+// of which four bytes must be free, and says how much of raw that was.
+func unescapeSome(dst, raw []byte) (out []byte, used int) {
+	for used < len(raw) {
+		free := cap(dst) - len(dst)
+		if free < utf8.UTFMax {
+			break
+		}
+		rest := raw[used:]
+		i := bytes.IndexByte(rest[:min(free, len(rest))], '\\')
+		if i == 0 {
+			r, n := decodeEscape(rest)
+			dst = utf8.AppendRune(dst, r)
+			used += n
+			continue
+		}
+		if i < 0 {
+			i = min(free, len(rest))
+		}
+		dst = append(dst, rest[:i]...)
+		used += i
+	}
+	return dst, used
+}
+
+// appendUnescaped appends what raw, the inside of a valid JSON string, means.
+func appendUnescaped(dst, raw []byte) []byte {
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(dst, raw...)
+		}
+		dst = append(dst, raw[:i]...)
+		r, used := decodeEscape(raw[i:])
+		dst = utf8.AppendRune(dst, r)
+		raw = raw[i+used:]
+	}
+	return dst
+}

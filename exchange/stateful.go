@@ -1,0 +1,349 @@
+package exchange
+
+import "bytes"
+
+// state consumes the value of a key that can bind a request to the provider
+// that it was made for: it names something kept there, asks that provider to
+// run a tool, or brings content that only its maker can read.
+func (in *inspection) state(key []byte) bool {
+	s := &in.s
+	switch in.dialect {
+	case OpenAIResponses:
+		switch string(key) {
+		case "previous_response_id":
+			in.markIf(s.set(), "previous_response_id")
+		case "conversation":
+			in.conversation()
+		case "prompt":
+			in.markIf(s.peek() == '{', "prompt")
+			s.skip()
+		case "background":
+			in.markIf(s.truth(), "background")
+		case "tools":
+			in.tools()
+		default:
+			return false
+		}
+		return true
+	case OpenAIChat:
+		switch string(key) {
+		case "web_search_options":
+			in.markIf(s.peek() == '{', "web_search")
+			s.skip()
+		case "tools":
+			in.tools()
+		default:
+			return false
+		}
+		return true
+	case AnthropicMessages, AnthropicCount:
+		switch string(key) {
+		case "container":
+			in.markIf(s.set(), "container")
+		case "mcp_servers":
+			in.markIf(s.set(), "mcp")
+		case "tools":
+			in.tools()
+		default:
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+// mark notes why the body can't be sent to another provider; the first reason
+// in the body stays.
+func (in *inspection) mark(reason string) {
+	if in.facts.Stateful == "" {
+		in.facts.Stateful = reason
+	}
+}
+
+func (in *inspection) markIf(yes bool, reason string) {
+	if yes {
+		in.mark(reason)
+	}
+}
+
+// conversation is an id, or an object that holds one.
+func (in *inspection) conversation() {
+	s := &in.s
+	if s.peek() != '{' {
+		id := s.str()
+		in.who.conversation = id
+		in.markIf(len(id.raw) > 0, "conversation")
+		return
+	}
+	in.mark("conversation")
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		if string(key) == "id" {
+			in.who.conversation = s.str()
+		} else {
+			s.skip()
+		}
+	}
+}
+
+// tools walks the list of tools that the request offers.
+func (in *inspection) tools() {
+	s := &in.s
+	for more := s.array(); more; more = s.nextItem() {
+		in.facts.Tools = true
+		var kind, environment, execution jsonString
+		for key, ok := s.object(); ok; key, ok = s.nextKey() {
+			switch string(key) {
+			case "type":
+				kind = s.str()
+			case "execution":
+				execution = s.str()
+			case "environment":
+				for key, ok := s.object(); ok; key, ok = s.nextKey() {
+					if string(key) == "type" {
+						environment = s.str()
+					} else {
+						s.skip()
+					}
+				}
+			default:
+				s.skip()
+			}
+		}
+		switch {
+		case string(kind.raw) == "tool_search" && string(execution.raw) == "client":
+		case string(kind.raw) == "shell":
+			in.markIf(bytes.HasPrefix(environment.raw, []byte("container")), "container")
+		default:
+			if reason := toolReason(kind.raw); reason != "" {
+				in.mark(reason)
+			}
+		}
+	}
+}
+
+// toolReason says which provider-run tool a type belongs to, be it the type of
+// a tool ("web_search_20250305"), of a call ("web_search_call") or of a result;
+// "" for tools that the caller runs. Types carry dates and "preview", so only
+// their beginning counts. Computer use counts as run by the provider: the
+// caller acts, but on a protocol that only this provider's model speaks.
+func toolReason(kind []byte) string {
+	for _, t := range [...]struct{ prefix, reason string }{
+		{"function", ""},
+		{"custom", ""},
+		{"namespace", ""},
+		{"shell", ""},
+		{"local_shell", ""},
+		{"apply_patch", ""},
+		{"memory_", ""},
+		{"web_search", "web_search"},
+		{"web_fetch", "web_fetch"},
+		{"file_search", "file_search"},
+		{"code_interpreter", "code_interpreter"},
+		{"code_execution", "code_execution"},
+		{"bash_code_execution", "code_execution"},
+		{"text_editor_code_execution", "code_execution"},
+		{"program", "code_execution"},
+		{"bash_", ""},
+		{"text_editor_", ""},
+		{"computer", "computer_use"},
+		{"mcp", "mcp"},
+		{"image_generation", "image_generation"},
+		{"tool_search", "tool_search"},
+	} {
+		if len(kind) >= len(t.prefix) && string(kind[:len(t.prefix)]) == t.prefix {
+			return t.reason
+		}
+	}
+	if len(kind) == 0 {
+		return ""
+	}
+	return "provider_tool"
+}
+
+// talk consumes the value of a key that holds what is said: messages, system
+// prompt, input.
+func (in *inspection) talk(key []byte) bool {
+	s := &in.s
+	switch in.dialect {
+	case OpenAIChat:
+		if string(key) != "messages" {
+			return false
+		}
+		in.messages()
+	case OpenAIResponses:
+		switch string(key) {
+		case "instructions":
+			in.system()
+		case "input":
+			if s.peek() == '"' {
+				in.opening()
+			} else {
+				in.messages()
+			}
+		default:
+			return false
+		}
+	case AnthropicMessages, AnthropicCount:
+		switch string(key) {
+		case "system":
+			in.system()
+		case "messages":
+			in.messages()
+		default:
+			return false
+		}
+	case OpenAICompletions:
+		if string(key) != "prompt" {
+			return false
+		}
+		in.opening()
+	default:
+		return false
+	}
+	return true
+}
+
+func (in *inspection) system() {
+	if v := in.s.span(); in.wantKey {
+		in.who.system.content(v)
+	}
+}
+
+// opening is a whole conversation in one string.
+func (in *inspection) opening() {
+	if v := in.s.span(); in.wantKey {
+		in.who.first.content(v)
+	}
+}
+
+// messages walks a list of messages, or of a response's input items.
+func (in *inspection) messages() {
+	for more := in.s.array(); more; more = in.s.nextItem() {
+		in.message()
+	}
+	if in.wantKey {
+		in.who.close()
+	}
+}
+
+func (in *inspection) message() {
+	s := &in.s
+	var role, kind, id jsonString
+	var content []byte
+	sealed := false
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		switch string(key) {
+		case "role":
+			role = s.str()
+		case "type":
+			kind = s.str()
+		case "id":
+			id = s.str()
+		case "content":
+			s.peek()
+			from := s.i
+			in.parts(0)
+			content = s.b[from:s.i]
+		case "output":
+			in.parts(0)
+		case "encrypted_content":
+			sealed = s.set()
+			in.markIf(sealed, "encrypted_content")
+		case "audio": // an earlier spoken answer, by id
+			in.markIf(in.dialect == OpenAIChat && s.set(), "audio_id")
+		default:
+			s.skip()
+		}
+	}
+	if in.dialect == OpenAIResponses {
+		in.item(kind.raw, len(id.raw) > 0, len(role.raw) > 0, sealed)
+	}
+	if in.wantKey {
+		in.who.message(role.raw, content)
+	}
+}
+
+// item judges an input item of a response by its type.
+func (in *inspection) item(kind []byte, hasID, hasRole, sealed bool) {
+	switch string(kind) {
+	case "message", "additional_tools", "compaction_trigger":
+	case "":
+		in.markIf(hasID && !hasRole, "item_reference")
+	case "item_reference":
+		in.mark("item_reference")
+	case "compaction":
+		in.mark("encrypted_content")
+	case "reasoning":
+		// Without its sealed text a thought is looked up by its id.
+		in.markIf(hasID && !sealed, "item_reference")
+	default:
+		if reason := toolReason(kind); reason != "" {
+			in.mark(reason)
+		}
+	}
+}
+
+// partDepth bounds how deep content is looked into: a tool's result holds
+// parts, a document's source does.
+const partDepth = 4
+
+// parts walks the content of a message: a string, or a list of parts.
+func (in *inspection) parts(depth int) {
+	s := &in.s
+	if depth == partDepth || s.peek() != '[' {
+		s.skip()
+		return
+	}
+	for more := s.array(); more; more = s.nextItem() {
+		in.part(depth)
+	}
+}
+
+func (in *inspection) part(depth int) {
+	s := &in.s
+	var kind jsonString
+	signed := false
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		switch string(key) {
+		case "type":
+			kind = s.str()
+		case "file_id":
+			in.markIf(len(s.str().raw) > 0, "file_id")
+		case "signature":
+			signed = len(s.str().raw) > 0
+		case "encrypted_content":
+			in.markIf(s.set(), "encrypted_content")
+		case "content":
+			in.parts(depth + 1)
+		case "source", "file":
+			in.source(depth)
+		default:
+			s.skip()
+		}
+	}
+	switch k := kind.raw; {
+	case signed && string(k) == "thinking":
+		in.mark("signature")
+	case string(k) == "redacted_thinking":
+		in.mark("redacted_thinking")
+	case string(k) == "server_tool_use", bytes.HasSuffix(k, []byte("_tool_result")):
+		in.mark("server_tool")
+	case bytes.HasPrefix(k, []byte("mcp_")):
+		in.mark("mcp")
+	}
+}
+
+// source walks where a part's bytes come from.
+func (in *inspection) source(depth int) {
+	s := &in.s
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		switch string(key) {
+		case "file_id":
+			in.markIf(len(s.str().raw) > 0, "file_id")
+		case "content":
+			in.parts(depth + 1)
+		default:
+			s.skip()
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package exchange
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// TargetingKey finds the key by which a caller is bucketed, and where it was
+// found: the header X-Cutover-Key ("header"); the body's safety_identifier,
+// user, metadata.user_id, prompt_cache_key (each named so); else a hash of the
+// conversation's beginning ("conversation"); else requestID ("request").
+//
+// The conversation's beginning is the system prompt and the first message of
+// the user, by their text alone: a cache mark that wanders from turn to turn,
+// or a string that becomes a list of one text part, changes nothing.
+func TargetingKey(ep *Endpoint, h http.Header, body []byte, requestID string) (key, from string) {
+	if given := givenKey(h); given != "" {
+		return given, "header"
+	}
+	in := inspection{s: scanner{b: body}, dialect: ep.Dialect, wantKey: true}
+	in.read()
+	return in.who.key(requestID)
+}
+
+func givenKey(h http.Header) string {
+	if v := h["X-Cutover-Key"]; len(v) > 0 {
+		return shortKey([]byte(v[0]), v[0])
+	}
+	return ""
+}
+
+// keyLimit is the longest targeting key, in bytes; longer ones are hashed, as
+// the key is hashed again for every flag.
+const keyLimit = 256
+
+func shortKey(raw []byte, s string) string {
+	if len(raw) > keyLimit {
+		return hashKey(xxhash.Sum64(raw))
+	}
+	if s == "" {
+		return string(raw)
+	}
+	return s
+}
+
+func hashKey(sum uint64) string {
+	var n [8]byte
+	var text [16]byte
+	binary.BigEndian.PutUint64(n[:], sum)
+	hex.Encode(text[:], n[:])
+	return string(text[:])
+}
+
+// identity gathers what a body says about who sent it.
+type identity struct {
+	safety, user, metadata, cache jsonString // views into the body
+	conversation                  jsonString // id of a conversation that the provider keeps
+	system, first                 digest     // of the conversation's beginning
+	lead                          []byte     // content of the first message of anybody
+}
+
+// read consumes the value of a key that names the caller.
+func (w *identity) read(s *scanner, key []byte) bool {
+	switch string(key) {
+	case "safety_identifier":
+		w.safety = s.str()
+	case "user":
+		w.user = s.str()
+	case "prompt_cache_key":
+		w.cache = s.str()
+	case "metadata":
+		w.metadata = jsonString{}
+		for key, ok := s.object(); ok; key, ok = s.nextKey() {
+			if string(key) == "user_id" {
+				w.metadata = s.str()
+			} else {
+				s.skip()
+			}
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// message takes in one message of a conversation, in order.
+func (w *identity) message(role, content []byte) {
+	if w.first.used || len(content) == 0 {
+		return
+	}
+	switch string(role) {
+	case "system", "developer":
+		w.system.content(content)
+	case "user":
+		w.first.content(content)
+	default:
+		if w.lead == nil {
+			w.lead = content
+		}
+	}
+}
+
+// close ends a list of messages: one in which no user speaks is known by its
+// first message.
+func (w *identity) close() {
+	if !w.first.used {
+		w.first.content(w.lead)
+	}
+}
+
+// key picks the best of what was found.
+func (w *identity) key(requestID string) (key, from string) {
+	switch {
+	case len(w.safety.raw) > 0:
+		return w.safety.key(), "safety_identifier"
+	case len(w.user.raw) > 0:
+		return w.user.key(), "user"
+	case len(w.metadata.raw) > 0:
+		return w.metadata.key(), "metadata.user_id"
+	case len(w.cache.raw) > 0:
+		return w.cache.key(), "prompt_cache_key"
+	case len(w.conversation.raw) > 0:
+		return w.conversation.key(), "conversation"
+	case w.first.used:
+		var sums [16]byte
+		if w.system.used {
+			binary.BigEndian.PutUint64(sums[:], w.system.sum())
+		}
+		binary.BigEndian.PutUint64(sums[8:], w.first.sum())
+		return hashKey(xxhash.Sum64(sums[:])), "conversation"
+	}
+	return requestID, "request"
+}
+
+func (v jsonString) key() string {
+	raw := v.raw
+	if v.escaped {
+		raw = appendUnescaped(nil, raw)
+	}
+	return shortKey(raw, "")
+}
+
+// digest hashes the text of messages.
+type digest struct {
+	h    xxhash.Digest
+	used bool
+}
+
+func (d *digest) sum() uint64 { return d.h.Sum64() }
+
+func (d *digest) begin() {
+	if !d.used {
+		d.used = true
+		d.h.Reset()
+	}
+}
+
+// content hashes the content of one message, or a system prompt: a string, or
+// a list of parts. A part that is no text counts with all that it holds but
+// its cache mark.
+func (d *digest) content(value []byte) {
+	s := scanner{b: value}
+	switch s.peek() {
+	case '"':
+		d.text(s.str())
+	case '[':
+		for more := s.array(); more; more = s.nextItem() {
+			switch s.peek() {
+			case '"':
+				d.text(s.str())
+			case '{':
+				d.part(s.span())
+			default:
+				s.skip()
+			}
+		}
+	}
+}
+
+func (d *digest) part(value []byte) {
+	s := scanner{b: value}
+	var text jsonString
+	marked := [2]int{} // where the cache mark stands
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		switch string(key) {
+		case "text":
+			text = s.str()
+		case "cache_control":
+			from := s.i
+			s.skip()
+			marked = [2]int{from, s.i}
+		default:
+			s.skip()
+		}
+	}
+	if len(text.raw) > 0 {
+		d.text(text)
+		return
+	}
+	d.begin()
+	_, _ = d.h.Write(value[:marked[0]])
+	_, _ = d.h.Write(value[marked[1]:])
+}
+
+// text hashes what a string means, however its letters are escaped.
+func (d *digest) text(v jsonString) {
+	if len(v.raw) == 0 {
+		return
+	}
+	d.begin()
+	if !v.escaped {
+		_, _ = d.h.Write(v.raw)
+		return
+	}
+	var buf [512]byte
+	for raw := v.raw; len(raw) > 0; {
+		out, used := unescapeSome(buf[:0], raw)
+		_, _ = d.h.Write(out)
+		raw = raw[used:]
+	}
+}
