@@ -44,7 +44,7 @@ type UpstreamConfig struct {
 	BaseURL     string            `yaml:"base_url"`
 	Protocol    string            `yaml:"protocol"` // auto, http1, h2 or h2c
 	Auth        Auth              `yaml:"auth"`
-	CA          string            `yaml:"ca"` // PEM file of further root certificates
+	CA          string            `yaml:"ca"` // PEM file, in place of the system's roots
 	Models      ModelsConfig      `yaml:"models"`
 	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
 	Limits      LimitsConfig      `yaml:"limits"`
@@ -105,8 +105,7 @@ type CaptureConfig struct {
 
 // HeadersConfig says which headers the sidecar adds or reads.
 type HeadersConfig struct {
-	ServedBy  bool   `yaml:"served_by"`
-	RequestID bool   `yaml:"request_id"`
+	ServedBy  bool   `yaml:"served_by"` // X-Cutover-Served-By and X-Cutover-Request-Id
 	Forwarded bool   `yaml:"forwarded"`
 	Tenant    string `yaml:"tenant"`
 }

@@ -9,6 +9,7 @@ type AuthKind string
 const (
 	AuthNone        AuthKind = "none"        // no credentials, not even the caller's
 	AuthPassthrough AuthKind = "passthrough" // the caller's own
+	AuthKey         AuthKind = "key"         // SECRET in the header in which the caller's own key came
 	AuthBearer      AuthKind = "bearer"      // Authorization: Bearer SECRET
 	AuthXAPIKey     AuthKind = "x_api_key"   // x-api-key: SECRET (Anthropic)
 	AuthAPIKey      AuthKind = "api_key"     // api-key: SECRET (Azure)
@@ -21,7 +22,7 @@ const (
 var authSecretKinds = [...]struct {
 	kind  AuthKind
 	named bool
-}{{AuthBearer, false}, {AuthXAPIKey, false}, {AuthAPIKey, false}, {AuthHeader, true}, {AuthQuery, true}}
+}{{AuthKey, false}, {AuthBearer, false}, {AuthXAPIKey, false}, {AuthAPIKey, false}, {AuthHeader, true}, {AuthQuery, true}}
 
 // Auth is the credentials for one upstream.
 type Auth struct {
@@ -32,7 +33,7 @@ type Auth struct {
 
 // authForms is what a wrong value is answered with. The value itself is never
 // repeated: people put keys there.
-const authForms = "expected passthrough, none, or one of {bearer: SECRET}, {x_api_key: SECRET}, {api_key: SECRET}, " +
+const authForms = "expected passthrough, none, or one of {key: SECRET}, {bearer: SECRET}, {x_api_key: SECRET}, {api_key: SECRET}, " +
 	"{header: {name: NAME, value: SECRET}}, {query: {name: NAME, value: SECRET}} where SECRET is {env: NAME} or {file: PATH}"
 
 // secretForm is the answer to a secret written as text.

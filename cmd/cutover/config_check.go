@@ -125,7 +125,7 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 		ld.word(key+"protocol", u.Protocol, "auto", "http1", "h2", "h2c")
 	}
 	if name == "relay" && u.Auth.Kind == AuthPassthrough {
-		ld.wrong(key+"auth", "passthrough would hand every caller's key for the primary to the relay: give the relay a key of its own, such as {bearer: {env: RELAY_API_KEY}}, or none")
+		ld.wrong(key+"auth", "passthrough would hand every caller's key for the primary to the relay: give the relay a key of its own, such as {key: {env: RELAY_API_KEY}}, or none")
 	}
 	if u.Auth.Kind == AuthHeader && !isToken(u.Auth.Name) {
 		ld.wrong(key+"auth", "header.name is no name of an HTTP header")

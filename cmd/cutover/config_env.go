@@ -22,6 +22,12 @@ func (e environ) lookup(name string) (string, bool) {
 	return "", false
 }
 
+// get is lookup for those who need not tell an empty variable from a missing one.
+func (e environ) get(name string) string {
+	v, _ := e.lookup(name)
+	return v
+}
+
 // otherVariables are the CUTOVER_ variables that are no settings of the file.
 func otherVariables() []string {
 	return []string{envConfig}

@@ -178,12 +178,14 @@ func readConfigFile(path string) ([]byte, error) {
 // relayKey is the relay's key when nothing was said about it: RELAY_API_KEY,
 // if the environment has one.
 func (ld *loading) relayKey() {
+	// Callers of both dialects may come, with their keys in different headers:
+	// hence AuthKey.
 	const key, name = "upstreams.relay.auth", "RELAY_API_KEY"
 	if ld.origins[key].kind != fromDefault {
 		return
 	}
 	if v, _ := ld.env.lookup(name); v != "" {
-		ld.config.Upstreams.Relay.Auth = Auth{Kind: AuthBearer, Secret: Secret{Env: name}}
+		ld.config.Upstreams.Relay.Auth = Auth{Kind: AuthKey, Secret: Secret{Env: name}}
 		ld.origins[key] = origin{fromEnvironment, name}
 	}
 }

@@ -108,8 +108,8 @@ func addCommands(root *cobra.Command, con console) {
 			root.AddCommand(c)
 		}
 	}
-	_ = con
-	add(groupOther)
+	add(groupMigrate, newReportCommand(con.Env.get))
+	add(groupOther, newVersionCommand())
 }
 
 // flagError words cobra's complaint about a flag, and names the flag that was

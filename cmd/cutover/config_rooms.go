@@ -1,0 +1,71 @@
+package main
+
+import (
+	"cutover/exchange"
+	"cutover/flags"
+	"cutover/upstream"
+)
+
+// The functions of this file word the configuration for the packages that it
+// is about.
+
+// upstream is the configuration of one arm's upstream.
+func (c *Config) upstream(arm exchange.Arm) upstream.Config {
+	u := &c.Upstreams.Primary
+	if arm == exchange.Relay {
+		u = &c.Upstreams.Relay
+	}
+	return upstream.Config{
+		Name:     arm.String(),
+		Arm:      arm,
+		BaseURL:  u.BaseURL,
+		Protocol: upstream.Protocol(u.Protocol),
+		Auth:     u.Auth.upstream(),
+		Models: upstream.Models{
+			Exact:   u.Models.Map,
+			Prefix:  u.Models.Prefix,
+			Default: u.Models.Default,
+			Strict:  u.Models.Strict,
+		},
+		Timeouts:  upstream.Timeouts(u.Timeouts),
+		CAFile:    u.CA,
+		Forwarded: c.Headers.Forwarded,
+	}
+}
+
+// upstream holds the secret itself: it must not be printed.
+func (a Auth) upstream() upstream.Auth {
+	out := upstream.Auth{Name: a.Name, Key: a.Secret.Reveal()}
+	switch a.Kind {
+	case AuthPassthrough:
+		out.Kind = upstream.Passthrough
+	case AuthKey:
+		out.Kind = upstream.SameHeader
+	case AuthBearer:
+		out.Kind = upstream.Bearer
+	case AuthXAPIKey:
+		out.Kind = upstream.XAPIKey
+	case AuthAPIKey:
+		out.Kind = upstream.APIKey
+	case AuthHeader:
+		out.Kind = upstream.InHeader
+	case AuthQuery:
+		out.Kind = upstream.InQuery
+	case AuthNone:
+		out.Kind = upstream.NoAuth
+	}
+	return out
+}
+
+// values are the flags that rule until Redis, the flags file or the last good
+// values on disk say otherwise.
+func (f FlagsConfig) values() flags.Values {
+	return flags.Values{
+		RelayEnabled:     &f.RelayEnabled,
+		RelayPercentage:  &f.RelayPercentage,
+		ShadowPercentage: &f.ShadowPercentage,
+		NoisePercentage:  &f.NoisePercentage,
+		FallbackEnabled:  &f.FallbackEnabled,
+		PrimaryProvider:  &f.PrimaryProvider,
+	}
+}
