@@ -1,0 +1,232 @@
+package flags
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxKeyBytes   = 128
+	maxValueBytes = 64 << 10 // a larger value is refused: it would be read by every sidecar every second
+
+	evaluatorsKey = "$evaluators" // field with flagd's shared rules
+)
+
+// kind is the type of a flag's values.
+type kind uint8
+
+const (
+	kindNone kind = iota // a definition without variants
+	kindBool
+	kindNumber
+	kindString
+	kindObject
+)
+
+func (k kind) String() string {
+	return [...]string{"nothing", "boolean", "number", "string", "object"}[k]
+}
+
+func kindOf(v any) kind {
+	switch v.(type) {
+	case bool:
+		return kindBool
+	case float64:
+		return kindNumber
+	case string:
+		return kindString
+	case nil:
+		return kindNone
+	}
+	return kindObject
+}
+
+// flag is one compiled flag. It is immutable.
+type flag struct {
+	key      string
+	raw      string // as stored
+	origin   Origin
+	kind     kind
+	value    any    // what rules do not decide: the scalar, or the default variant's value; nil: none
+	variant  string // the default variant's name; "" for a scalar
+	disabled bool
+	variants map[string]any
+	rule     rule // nil without targeting
+	metadata map[string]any
+	shared   bool // the rule refers to $evaluators
+}
+
+// compileFlag reads a stored value: a plain scalar, or a flagd flag definition
+// in JSON. Errors never repeat more than a few characters of the value.
+func compileFlag(key, raw string, shared evaluators) (*flag, error) {
+	if len(raw) > maxValueBytes {
+		return nil, fmt.Errorf("%s: the value has %d bytes, more than the limit of %d", key, len(raw), maxValueBytes)
+	}
+	text := strings.TrimSpace(raw)
+	if text == "" {
+		return nil, fmt.Errorf("%s: the value is empty; unset the flag to return to its default", key)
+	}
+	if strings.HasPrefix(text, "{") {
+		f, err := compileDefinition(key, text, shared)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		f.raw = raw
+		return f, nil
+	}
+	value, err := parseScalar(key, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return &flag{key: key, raw: raw, kind: kindOf(value), value: value}, nil
+}
+
+// parseScalar reads a plain value by the type of its key. Booleans are read
+// the way people write them in a hurry: a kill switch set to "off" or "0" must
+// not be ignored for its spelling.
+func parseScalar(key, text string) (any, error) {
+	id, known := flagOf(key)
+	if !known {
+		return parseLoose(text), nil
+	}
+	switch definitions[id].kind {
+	case kindBool:
+		switch strings.ToLower(text) {
+		case "true", "on", "yes", "1":
+			return true, nil
+		case "false", "off", "no", "0":
+			return false, nil
+		}
+		return nil, fmt.Errorf("%q is not a boolean; write true or false", brief(text))
+	case kindNumber:
+		f, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a number; write a percentage from 0 to 100", brief(text))
+		}
+		return f, checkValue(id, f)
+	}
+	return text, checkValue(id, text)
+}
+
+// parseLoose reads a scalar of a flag that is not one of the six.
+func parseLoose(text string) any {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err == nil && v != nil {
+		return v
+	}
+	return text
+}
+
+// checkValue reports why one of the six flags can't have a value.
+func checkValue(id Flag, v any) error {
+	d := definitions[id]
+	if kindOf(v) != d.kind {
+		return fmt.Errorf("a %s is needed, not a %s", d.Type, kindOf(v))
+	}
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || v < 0 || v > 100 {
+			return fmt.Errorf("%v is out of range; write a percentage from 0 to 100", v)
+		}
+	case string:
+		if v != "primary" && v != "relay" {
+			return fmt.Errorf("%q is not allowed; write primary or relay", brief(v))
+		}
+	}
+	return nil
+}
+
+// flagdDefinition is a flag in flagd's format.
+type flagdDefinition struct {
+	State          string          `json:"state"`
+	Variants       map[string]any  `json:"variants"`
+	DefaultVariant *string         `json:"defaultVariant"`
+	Targeting      json.RawMessage `json:"targeting"`
+	Metadata       map[string]any  `json:"metadata"`
+}
+
+func compileDefinition(key, text string, shared evaluators) (*flag, error) {
+	var d flagdDefinition
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		return nil, fmt.Errorf("the flag definition is not valid: %w", jsonError(err))
+	}
+	f := &flag{key: key, variants: d.Variants, metadata: d.Metadata}
+	switch d.State {
+	case "ENABLED", "":
+	case "DISABLED":
+		f.disabled = true
+	default:
+		return nil, fmt.Errorf("state %q is neither ENABLED nor DISABLED", brief(d.State))
+	}
+	if len(d.Variants) == 0 {
+		return nil, errors.New("the flag definition has no variants")
+	}
+	for name, v := range d.Variants {
+		if err := f.addVariant(name, v); err != nil {
+			return nil, err
+		}
+	}
+	if d.DefaultVariant != nil && *d.DefaultVariant != "" {
+		v, ok := d.Variants[*d.DefaultVariant]
+		if !ok {
+			return nil, fmt.Errorf("defaultVariant %q is not among the variants", brief(*d.DefaultVariant))
+		}
+		f.variant, f.value = *d.DefaultVariant, v
+	}
+	return f, f.compileTargeting(d.Targeting, shared)
+}
+
+func (f *flag) addVariant(name string, v any) error {
+	if id, known := flagOf(f.key); known {
+		if err := checkValue(id, v); err != nil {
+			return fmt.Errorf("variant %q: %w", brief(name), err)
+		}
+	}
+	k := kindOf(v)
+	if k == kindNone {
+		return fmt.Errorf("variant %q is null", brief(name))
+	}
+	if f.kind != kindNone && f.kind != k {
+		return fmt.Errorf("variant %q is a %s, but another one is a %s", brief(name), k, f.kind)
+	}
+	f.kind = k
+	return nil
+}
+
+func (f *flag) compileTargeting(raw json.RawMessage, shared evaluators) error {
+	if text := strings.TrimSpace(string(raw)); text == "" || text == "null" || text == "{}" {
+		return nil
+	}
+	r, usesShared, err := compileRule(f.key, raw, shared)
+	if err != nil {
+		return fmt.Errorf("targeting: %w", err)
+	}
+	f.rule, f.shared = r, usesShared
+	return nil
+}
+
+// jsonError drops the piece of text that decoding errors may repeat.
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("broken JSON at byte %d", syntax.Offset)
+	}
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		return fmt.Errorf("%q has the wrong type", mismatch.Field)
+	}
+	return errors.New("broken JSON")
+}
+
+// brief shortens a value for an error message.
+func brief(s string) string {
+	const limit = 24
+	if len(s) > limit {
+		return s[:limit] + "..."
+	}
+	return s
+}

@@ -1,0 +1,281 @@
+package flags
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Names inside Options.DataDir.
+const (
+	localFlagsName = "flags.yaml"
+	localAuditName = "flags-audit.jsonl"
+)
+
+// local keeps the flags of one process: in a file, with its audit beside it in
+// the data directory, or in memory only. It is source and Store at once.
+type local struct {
+	path     string // "": in memory
+	mustBe   bool   // the operator named the file: it must exist
+	mu       sync.Mutex
+	text     []byte // of the file, as last read
+	seen     bool   // the file has existed
+	fields   map[string]string
+	audit    *auditLog
+	set      *Set
+	archived int
+}
+
+func openLocal(o Options) (*local, Store, error) {
+	l := &local{path: o.File, mustBe: o.File != "", fields: map[string]string{}}
+	auditPath := ""
+	if o.DataDir != "" {
+		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+			return nil, nil, fmt.Errorf("data directory: %w", err)
+		}
+		auditPath = filepath.Join(o.DataDir, localAuditName)
+		if l.path == "" {
+			l.path = filepath.Join(o.DataDir, localFlagsName)
+		}
+	}
+	var err error
+	if l.audit, err = openAudit(auditPath); err != nil {
+		return nil, nil, err
+	}
+	return l, l, nil
+}
+
+func (l *local) origin() Origin {
+	if l.path == "" {
+		return FromConfiguration
+	}
+	return FromFile
+}
+
+// start reads the file. A broken or missing one is the operator's to correct.
+func (l *local) start(_ context.Context, s *Set) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set = s
+	if l.path == "" {
+		s.log.Info().Msg("flags start from configuration and live in memory: changes end with this process")
+		return nil
+	}
+	fields, err := l.load()
+	if err != nil {
+		return fmt.Errorf("flags file %s: %w", l.path, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		if err := ValidateValue(key, fields[key]); err != nil && !refers(fields[key]) {
+			return fmt.Errorf("flags file %s: %w", l.path, err)
+		}
+	}
+	if err := l.adopt(fields, "found in the flags file at start"); err != nil {
+		return err
+	}
+	s.accept(l.reading())
+	s.log.Info().Str("file", l.path).Int("set", len(fields)).Msg("flags start from the flags file")
+	return nil
+}
+
+// refers reports whether a definition needs shared rules, which only a whole
+// reading can resolve.
+func refers(raw string) bool { return bytes.Contains([]byte(raw), []byte(`"$ref"`)) }
+
+// load reads the file as it is now. No file is no fields, if none is needed.
+func (l *local) load() (map[string]string, error) {
+	data, err := os.ReadFile(l.path)
+	if errors.Is(err, fs.ErrNotExist) && !l.mustBe && !l.seen {
+		return map[string]string{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 && len(l.fields) > 0 {
+		return nil, errors.New("the file is empty")
+	}
+	fields, err := parseFile(data)
+	if err != nil {
+		return nil, err
+	}
+	l.text, l.seen = data, true
+	return fields, nil
+}
+
+// adopt takes over what the file says, and records what nobody announced.
+func (l *local) adopt(fields map[string]string, why string) error {
+	var entries []Entry
+	now := time.Now().UTC()
+	known := l.audited()
+	for _, key := range unionKeys(known, fields) {
+		old, was := known[key]
+		value, is := fields[key]
+		if was == is && old == value {
+			continue
+		}
+		entries = append(entries, Entry{
+			Key: key, Old: pointer(old, was), New: pointer(value, is),
+			Who: unauditedWho, Why: why, At: now, Version: l.audit.version() + 1, Unaudited: true,
+		})
+	}
+	l.fields = fields
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := l.audit.append(entries, now); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// audited replays the audit: what each flag should be.
+func (l *local) audited() map[string]string {
+	out := map[string]string{}
+	for key, i := range l.audit.newest() {
+		if v := l.audit.entries[i].New; v != nil {
+			out[key] = *v
+		}
+	}
+	return out
+}
+
+func (l *local) reading() reading {
+	return reading{fields: maps.Clone(l.fields), version: l.audit.version(), origin: l.origin()}
+}
+
+// poll looks at the file again.
+func (l *local) poll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fields, err := l.load()
+	if err == nil {
+		err = l.adopt(fields, unauditedWhy)
+	}
+	if err != nil {
+		l.set.fail(&fault{codeFile, fmt.Sprintf("flags file %s: %v", l.path, err)})
+		return
+	}
+	l.set.accept(l.reading())
+}
+
+// Fields returns what is stored.
+func (l *local) Fields(context.Context) (Fields, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := Fields{Version: l.audit.version(), Values: make(map[string]Field, len(l.fields))}
+	newest := l.audit.newest()
+	for key, value := range l.fields {
+		f := Field{Value: value}
+		if i, ok := newest[key]; ok {
+			e := l.audit.entries[i]
+			f.Who, f.Why, f.At, f.Version = e.Who, e.Why, e.At, e.Version
+		}
+		out.Values[key] = f
+	}
+	return out, nil
+}
+
+// History returns the newest entries first.
+func (l *local) History(_ context.Context, key string, limit int) ([]Entry, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.audit.history(key, limit), nil
+}
+
+// Write makes a flip. It is on disk, and in force in this process, when Write
+// returns.
+func (l *local) Write(_ context.Context, f Flip) ([]Entry, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.path != "" {
+		if err := l.refresh(); err != nil {
+			return nil, err
+		}
+	}
+	shared, _ := parseEvaluators(l.fields[evaluatorsKey])
+	f = f.normalized()
+	if err := f.check(shared); err != nil {
+		return nil, err
+	}
+	entries, next, err := f.apply(l.fields, l.audit.version()+1, time.Now().UTC())
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	if l.path != "" {
+		if err := l.save(entries); err != nil {
+			return nil, fmt.Errorf("flags file %s: %w; nothing was changed", l.path, err)
+		}
+	}
+	l.fields = next
+	err = l.audit.append(entries, entries[0].At)
+	l.set.accept(l.reading())
+	if err != nil {
+		return entries, fmt.Errorf("the flip is in force, but its audit entry could not be written: %w", err)
+	}
+	return entries, nil
+}
+
+// refresh takes over an edit by hand that poll has not seen yet. A file that
+// can't be read is put aside: it must not stand between an operator and the
+// kill switch.
+func (l *local) refresh() error {
+	fields, err := l.load()
+	if err == nil {
+		return l.adopt(fields, unauditedWhy)
+	}
+	broken, rerr := os.ReadFile(l.path)
+	if rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+		return fmt.Errorf("flags file %s: %w", l.path, rerr)
+	}
+	if len(broken) > 0 {
+		aside := l.path + ".broken"
+		if err := replaceFile(aside, broken); err != nil {
+			return fmt.Errorf("flags file %s is broken and can't be put aside: %w", l.path, err)
+		}
+		l.set.log.Warn().Str("file", l.path).Str("kept", aside).Msg("a broken flags file is replaced by the last good values and this flip")
+	}
+	return nil
+}
+
+// save writes the changes of a flip into the file's last good text.
+func (l *local) save(entries []Entry) error {
+	changes := make(map[string]*string, len(entries))
+	for _, e := range entries {
+		changes[e.Key] = e.New
+	}
+	text, err := editFile(l.text, changes)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(l.path, text); err != nil {
+		return err
+	}
+	l.text, l.seen = text, true
+	return nil
+}
+
+// Close does nothing: files are opened for each use.
+func (l *local) Close() error { return nil }
+
+func (l *local) close() error { return nil }
+
+func pointer(s string, ok bool) *string {
+	if !ok {
+		return nil
+	}
+	return &s
+}
+
+func unionKeys(a, b map[string]string) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}

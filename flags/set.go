@@ -1,0 +1,304 @@
+package flags
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/open-feature/go-sdk/openfeature"
+	"github.com/open-feature/go-sdk/openfeature/isolated"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// Options say where flags come from. At most one of Redis and File is given;
+// with neither, flags live in DataDir, and without DataDir in memory.
+type Options struct {
+	// Initial are the values from configuration.
+	Initial Values
+	// Redis is where the fleet's flags live.
+	Redis *RedisOptions
+	// File is a flags file, plain or in flagd's format, YAML or JSON. It is
+	// watched, and written to when flags are set through Store.
+	File string
+	// DataDir holds the last good values of Redis, or the flags themselves when
+	// there is neither Redis nor File (flags.yaml), and the local audit.
+	DataDir string
+	// Hooks are OpenFeature hooks to run at each evaluation. With any, every
+	// Decision goes through the SDK.
+	Hooks []openfeature.Hook
+	// Logger gets one line per change of a flag and per change of state.
+	Logger zerolog.Logger
+	// Registerer gets the metrics; nil: none.
+	Registerer prometheus.Registerer
+}
+
+// Set holds the flags of one process. Its methods are safe for concurrent use.
+type Set struct {
+	current atomic.Pointer[snapshot]
+	client  *openfeature.Client
+	hooked  bool
+	source  source
+	store   Store
+	log     zerolog.Logger
+	metrics *metrics
+	base    map[string]*flag // defaults and configuration
+
+	mu        sync.Mutex // guards what follows, and the swapping of current
+	fields    map[string]string
+	shared    evaluators
+	state     State
+	listeners map[chan Update]struct{}
+}
+
+// source is where flags live. Its run is the only caller of accept and fail.
+type source interface {
+	// start brings the first reading, or what to do without.
+	start(ctx context.Context, s *Set) error
+	// run keeps the Set up to date until ctx is done.
+	run(ctx context.Context, s *Set) error
+	// close releases connections; run has ended or was never called.
+	close() error
+}
+
+// reading is what a source holds at one moment.
+type reading struct {
+	fields  map[string]string
+	version uint64
+	origin  Origin
+	warning *fault // the fields are good, but something else is wrong
+}
+
+// Update is one change of the snapshot.
+type Update struct {
+	Keys    []string // flags whose value or rule changed, sorted; empty: only the state did
+	Version uint64
+	State   State
+}
+
+// Open compiles the configuration and brings the first values. It fails only
+// for what an operator must correct (a value out of range, a flags file that is
+// broken or missing, a malformed Redis URL); a Redis that does not answer is not
+// among these: the last good values, or the configuration, rule meanwhile.
+func Open(ctx context.Context, o Options) (*Set, error) {
+	if err := o.Initial.Validate(); err != nil {
+		return nil, fmt.Errorf("flags: configuration: %w", err)
+	}
+	base, err := baseFlags(o.Initial)
+	if err != nil {
+		return nil, fmt.Errorf("flags: configuration: %w", err)
+	}
+	s := &Set{
+		base:      base,
+		hooked:    len(o.Hooks) > 0,
+		log:       o.Logger,
+		fields:    map[string]string{},
+		listeners: map[chan Update]struct{}{},
+	}
+	now := time.Now()
+	s.state = State{Status: Ready, Since: now, ReadAt: now, Source: FromConfiguration}
+	s.current.Store(newSnapshot(0, base, false))
+	if s.metrics, err = newMetrics(o.Registerer, s); err != nil {
+		return nil, fmt.Errorf("flags: metrics: %w", err)
+	}
+	if s.client, err = newClient(ctx, s, o.Hooks); err != nil {
+		return nil, fmt.Errorf("flags: OpenFeature client: %w", err)
+	}
+	if s.source, s.store, err = openSource(o); err != nil {
+		return nil, fmt.Errorf("flags: %w", err)
+	}
+	if err := s.source.start(ctx, s); err != nil {
+		return nil, fmt.Errorf("flags: %w", errors.Join(err, s.source.close()))
+	}
+	return s, nil
+}
+
+func openSource(o Options) (source, Store, error) {
+	switch {
+	case o.Redis != nil && o.File != "":
+		return nil, nil, errors.New("both Redis and a flags file are given; choose one as the place where flags live")
+	case o.Redis != nil:
+		return openRedis(o)
+	}
+	return openLocal(o)
+}
+
+// newClient binds an OpenFeature client of our own to the set: the process-wide
+// API of the SDK is left to whoever else is in the process.
+func newClient(ctx context.Context, s *Set, hooks []openfeature.Hook) (*openfeature.Client, error) {
+	api := isolated.NewAPI()
+	if err := api.SetProviderAndWait(ctx, evaluator{set: s}); err != nil {
+		return nil, err
+	}
+	client := api.NewClient()
+	client.AddHooks(hooks...)
+	return client, nil
+}
+
+// Run keeps the flags up to date until ctx is done. It owns every goroutine of
+// the set and returns when they have ended. Run it once.
+func (s *Set) Run(ctx context.Context) error {
+	err := s.source.run(ctx, s)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	if cerr := s.source.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Close releases what Open acquired, for a set that is never Run.
+func (s *Set) Close() error { return s.source.close() }
+
+// Store is the writer of the place where these flags live.
+func (s *Set) Store() Store { return s.store }
+
+// accept takes a reading over: each good field rules from now on, a bad one
+// keeps its last good value and makes the set STALE. The swap is one pointer.
+func (s *Set) accept(r reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.current.Load()
+	next, kept, problem := s.compile(r, old)
+	if problem == nil {
+		problem = r.warning
+	}
+	s.fields = kept
+	changed := changedKeys(old.flags, next)
+	s.settle(problem, r)
+	if len(changed) > 0 || old.version != r.version || old.stale != (problem != nil) {
+		s.current.Store(newSnapshot(r.version, next, problem != nil))
+	}
+	for _, key := range changed {
+		s.logChange(key, old.flags[key], next[key], r.version)
+	}
+	s.metrics.read(problem, changed)
+	if len(changed) > 0 {
+		s.notify(Update{Keys: changed, Version: r.version, State: s.state})
+	}
+}
+
+// compile lays the fields of a reading over the base. It returns the flags,
+// the fields that rule (with last good ones for bad ones), and the first fault.
+func (s *Set) compile(r reading, old *snapshot) (map[string]*flag, map[string]string, *fault) {
+	next := maps.Clone(s.base)
+	kept := make(map[string]string, len(r.fields))
+	var problem *fault
+	shared, sharedChanged, problem := s.compileShared(r, kept)
+	for _, key := range slices.Sorted(maps.Keys(r.fields)) {
+		if key == evaluatorsKey {
+			continue
+		}
+		was := old.flags[key]
+		f, err := reuse(was, key, r, shared, sharedChanged)
+		if err != nil {
+			problem = firstFault(problem, badField(err))
+			good, held := s.fields[key]
+			if !held {
+				continue
+			}
+			f, kept[key] = was, good
+		} else {
+			kept[key] = r.fields[key]
+		}
+		next[key] = f
+	}
+	s.shared = shared
+	return next, kept, problem
+}
+
+func (s *Set) compileShared(r reading, kept map[string]string) (evaluators, bool, *fault) {
+	raw := r.fields[evaluatorsKey]
+	if raw == s.fields[evaluatorsKey] {
+		if raw != "" {
+			kept[evaluatorsKey] = raw
+		}
+		return s.shared, false, nil
+	}
+	if raw == "" {
+		return nil, true, nil
+	}
+	shared, err := parseEvaluators(raw)
+	if err != nil {
+		kept[evaluatorsKey] = s.fields[evaluatorsKey]
+		return s.shared, false, badField(fmt.Errorf("%s: %w", evaluatorsKey, err))
+	}
+	kept[evaluatorsKey] = raw
+	return shared, true, nil
+}
+
+// reuse returns the flag that is already compiled when nothing about it changed.
+func reuse(was *flag, key string, r reading, shared evaluators, sharedChanged bool) (*flag, error) {
+	raw := r.fields[key]
+	if was != nil && was.raw == raw && was.origin == r.origin && !(was.shared && sharedChanged) {
+		return was, nil
+	}
+	f, err := compileFlag(key, raw, shared)
+	if err != nil {
+		return nil, err
+	}
+	f.origin = r.origin
+	return f, nil
+}
+
+func changedKeys(old, next map[string]*flag) []string {
+	var keys []string
+	for key, f := range next {
+		if was := old[key]; was == nil || was != f && (was.raw != f.raw || was.shared || f.shared) {
+			keys = append(keys, key)
+		}
+	}
+	for key := range old {
+		if next[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (s *Set) logChange(key string, old, next *flag, version uint64) {
+	describe := func(f *flag) string {
+		if f == nil {
+			return ""
+		}
+		return brief(f.raw)
+	}
+	event := s.log.Info().Str("flag", key).Str("old", describe(old)).Str("new", describe(next)).Uint64("version", version)
+	if next != nil {
+		event = event.Stringer("source", next.origin)
+	}
+	event.Msg("flag changed")
+}
+
+// notify tells listeners without ever waiting for one.
+func (s *Set) notify(u Update) {
+	for c := range s.listeners {
+		select {
+		case c <- u:
+		default:
+			s.metrics.dropped.Inc()
+		}
+	}
+}
+
+// Subscribe returns a channel of updates and the function that ends it. A
+// reader that falls more than 16 behind misses updates; the values themselves
+// are always those of the newest snapshot.
+func (s *Set) Subscribe() (<-chan Update, func()) {
+	c := make(chan Update, 16)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners[c] = struct{}{}
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, c)
+	}
+}

@@ -1,0 +1,89 @@
+package flags
+
+// Origin says where a flag's value came from.
+type Origin uint8
+
+// The origins, from the weakest to the strongest.
+const (
+	FromDefault Origin = iota
+	FromConfiguration
+	FromDisk // the last good values of Redis, kept on disk
+	FromFile
+	FromRedis
+)
+
+// String returns "default", "configuration", "disk", "file" or "redis".
+func (o Origin) String() string {
+	return [...]string{"default", "configuration", "disk", "file", "redis"}[o]
+}
+
+// MarshalText writes the origin's name, for JSON.
+func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// snapshot is everything that evaluation needs. It is immutable: readers load
+// the pointer, the one writer builds a new snapshot and swaps.
+type snapshot struct {
+	version  uint64
+	flags    map[string]*flag
+	plain    effective // the six flags, as far as no rule decides
+	targeted bool      // one of the six has a rule
+	stale    bool
+}
+
+// newSnapshot precomputes what every request would otherwise compute.
+func newSnapshot(version uint64, flags map[string]*flag, stale bool) *snapshot {
+	s := &snapshot{version: version, flags: flags, stale: stale}
+	for id := range flagCount {
+		f := flags[definitions[id].Key]
+		s.targeted = s.targeted || f.rule != nil
+		v, why := f.plain(id)
+		if stale {
+			why = ReasonStale
+		}
+		s.plain.set(id, v, why)
+	}
+	return s
+}
+
+// plain returns a flag's value when no rule decides.
+func (f *flag) plain(id Flag) (any, Reason) {
+	if f.disabled {
+		return builtin(id), ReasonDisabled
+	}
+	if f.value == nil {
+		return builtin(id), ReasonDefault
+	}
+	if f.origin == FromDefault {
+		return f.value, ReasonDefault
+	}
+	return f.value, ReasonStatic
+}
+
+// builtin returns the default value of one of the six flags.
+func builtin(id Flag) any {
+	switch id {
+	case RelayEnabled, FallbackEnabled:
+		return true
+	case PrimaryProvider:
+		return "primary"
+	}
+	return 0.0
+}
+
+// baseFlags compiles the defaults and what configuration puts over them.
+func baseFlags(v Values) (map[string]*flag, error) {
+	base := make(map[string]*flag, flagCount)
+	for id := range flagCount {
+		d := definitions[id]
+		base[d.Key] = &flag{key: d.Key, raw: d.Default, kind: d.kind, value: builtin(id)}
+	}
+	for key, raw := range v.fields() {
+		f, err := compileFlag(key, raw, nil)
+		if err != nil {
+			return nil, err
+		}
+		f.origin = FromConfiguration
+		base[key] = f
+	}
+	return base, nil
+}

@@ -1,0 +1,126 @@
+package flags
+
+import (
+	"time"
+)
+
+// Status is OpenFeature's word for how far the values can be trusted.
+type Status string
+
+// The two states. A Set always has values, so it is never NOT_READY.
+const (
+	Ready Status = "READY"
+	Stale Status = "STALE"
+)
+
+// State says how far the flags can be trusted, for /readyz and people. A STALE
+// set still decides, by its last good values.
+type State struct {
+	Status  Status        `json:"status"`
+	Code    string        `json:"code,omitempty"`   // why STALE, from a small closed set: see Faults in docs/flags.md
+	Reason  string        `json:"reason,omitempty"` // why STALE, in a sentence
+	Since   time.Time     `json:"since"`            // when Status became what it is
+	ReadAt  time.Time     `json:"read_at"`          // last time the source was read in full
+	Age     time.Duration `json:"age_ns"`           // time since ReadAt
+	Source  Origin        `json:"source"`           // where the values in force come from
+	Version uint64        `json:"version"`
+}
+
+// silentAfter is the age at which values are called STALE even though nobody
+// has reported a fault: every source is read each second.
+const silentAfter = 5 * time.Second
+
+// fault is something wrong with a source. Its code is one of a small closed
+// set, fit for a metric's label.
+type fault struct {
+	code   string
+	reason string
+}
+
+// The codes of faults.
+const (
+	codeUnreachable = "unreachable"
+	codeDenied      = "denied"
+	codeEmptied     = "emptied"
+	codeBadField    = "bad_field"
+	codeWrongType   = "wrong_type"
+	codeVersion     = "version_back"
+	codeFile        = "file"
+	codeSilent      = "silent"
+)
+
+func badField(err error) *fault {
+	return &fault{codeBadField, err.Error() + "; the last good value of this flag rules"}
+}
+
+// firstFault keeps the fault that was found first.
+func firstFault(a, b *fault) *fault {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// State returns how far the flags can be trusted now.
+func (s *Set) State() State {
+	s.mu.Lock()
+	st := s.state
+	s.mu.Unlock()
+	st.Age = time.Since(st.ReadAt)
+	if st.Source == FromConfiguration {
+		st.Age = 0
+	}
+	if st.Status == Ready && st.Age > silentAfter {
+		st.Status, st.Code, st.Since = Stale, codeSilent, st.ReadAt.Add(silentAfter)
+		st.Reason = "the flags have not been read for " + st.Age.Truncate(time.Second).String()
+	}
+	return st
+}
+
+// fail reports that the source can't be read: what rules goes on ruling.
+func (s *Set) fail(f *fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.transition(f)
+	if cur := s.current.Load(); !cur.stale {
+		s.current.Store(newSnapshot(cur.version, cur.flags, true))
+	}
+	s.metrics.read(f, nil)
+}
+
+// settle notes a successful reading. The caller holds mu.
+func (s *Set) settle(problem *fault, r reading) {
+	s.state.ReadAt = time.Now()
+	s.state.Version = r.version
+	s.state.Source = r.origin
+	s.transition(problem)
+}
+
+// transition changes the status and says so once: not again for each failing
+// poll. The caller holds mu.
+func (s *Set) transition(f *fault) {
+	now := time.Now()
+	switch {
+	case f == nil && s.state.Status == Stale:
+		s.log.Info().Stringer("source", s.state.Source).Uint64("version", s.state.Version).
+			Dur("stale_for", now.Sub(s.state.Since)).Msg("flags are READY again")
+		s.state.Status, s.state.Code, s.state.Reason, s.state.Since = Ready, "", "", now
+	case f == nil:
+		return
+	case s.state.Status == Ready:
+		s.state.Status, s.state.Code, s.state.Reason, s.state.Since = Stale, f.code, f.reason, now
+		s.warn()
+	case s.state.Code != f.code:
+		s.state.Code, s.state.Reason = f.code, f.reason
+		s.warn()
+	default:
+		s.state.Reason = f.reason
+		return
+	}
+	s.notify(Update{Version: s.state.Version, State: s.state})
+}
+
+func (s *Set) warn() {
+	s.log.Warn().Str("code", s.state.Code).Str("reason", s.state.Reason).Stringer("source", s.state.Source).
+		Uint64("version", s.state.Version).Msg("flags are STALE: the last good values rule")
+}

@@ -1,0 +1,206 @@
+package flags
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Store is the place where flags live, as its writers see it. There are three:
+// Redis, a local file, and a sidecar's admin API (in the command line).
+// Methods are safe for concurrent use. When they fail because the store can't
+// be reached the error says so, and nothing is known about whether it wrote.
+type Store interface {
+	// Fields returns what is stored, as it is stored: flags that are not set
+	// are missing.
+	Fields(ctx context.Context) (Fields, error)
+	// Write makes all changes of one flip, or none. It returns an Entry for each
+	// flag that changed: none for a value that was there already. Errors:
+	// *ConflictError, *InvalidError, or the store's own.
+	Write(ctx context.Context, f Flip) ([]Entry, error)
+	// History returns the newest entries first, of one flag or (key "") of all.
+	History(ctx context.Context, key string, limit int) ([]Entry, error)
+	// Close releases connections.
+	Close() error
+}
+
+// Fields is the content of a store at one version.
+type Fields struct {
+	Version uint64           `json:"version"`
+	Values  map[string]Field `json:"values"`
+}
+
+// Field is one stored value and who put it there; the latter is zero when the
+// store does not know.
+type Field struct {
+	Value   string    `json:"value"`
+	Who     string    `json:"who,omitempty"`
+	Why     string    `json:"why,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+	Version uint64    `json:"version,omitempty"`
+}
+
+// Change is a new value for one flag.
+type Change struct {
+	Key   string  `json:"key"`
+	Value *string `json:"value"` // nil: unset, so that the configured value or the default rules
+	// Expect makes the change conditional on the stored value: nil for any, ""
+	// for a flag that is not set.
+	Expect *string `json:"expect,omitempty"`
+}
+
+// Flip is one or more changes, made together.
+type Flip struct {
+	Changes []Change `json:"changes"`
+	Who     string   `json:"who"` // user@host, or the name of a token
+	Why     string   `json:"why"`
+	Undoes  uint64   `json:"undoes,omitempty"` // the version whose changes this flip takes back
+}
+
+// Entry is one line of the audit.
+type Entry struct {
+	Key       string    `json:"key"`
+	Old       *string   `json:"old"` // nil: was not set
+	New       *string   `json:"new"` // nil: unset
+	Who       string    `json:"who"`
+	Why       string    `json:"why"`
+	At        time.Time `json:"at"`
+	Version   uint64    `json:"version"`
+	Undoes    uint64    `json:"undoes,omitempty"`
+	Unaudited bool      `json:"unaudited,omitempty"` // changed by hand, noticed afterwards
+}
+
+// What an audit entry says about a change that nobody announced.
+const (
+	unauditedWho = "unknown"
+	unauditedWhy = "changed by hand, not through cutover"
+)
+
+// How much audit is kept.
+const (
+	auditMaxEntries = 10_000
+	auditMaxAge     = 400 * 24 * time.Hour
+)
+
+// ErrNothingToUndo is returned by Undo.
+var ErrNothingToUndo = errors.New("there is no flip to undo")
+
+// ConflictError says that a flag was not as the writer expected.
+type ConflictError struct {
+	Key      string
+	Expected string // "": not set
+	Actual   string // "": not set
+}
+
+func (e *ConflictError) Error() string {
+	word := func(s string) string {
+		if s == "" {
+			return "not set"
+		}
+		return brief(s)
+	}
+	return fmt.Sprintf("%s is %s, not %s as expected: somebody else changed it; look again before you set it", e.Key, word(e.Actual), word(e.Expected))
+}
+
+// InvalidError says that a flip can't be stored, by anybody.
+type InvalidError struct{ Err error }
+
+func (e *InvalidError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// check validates a flip before it is sent anywhere. known returns the shared
+// rules, for definitions that refer to them.
+func (f Flip) check(shared evaluators) error {
+	if len(f.Changes) == 0 {
+		return &InvalidError{errors.New("a flip needs at least one change")}
+	}
+	if f.Who == "" {
+		return &InvalidError{errors.New("a flip needs the name of who makes it")}
+	}
+	if len(f.Who) > 256 || len(f.Why) > 1024 {
+		return &InvalidError{errors.New("the name may have 256 bytes and the reason 1024")}
+	}
+	seen := map[string]bool{}
+	for _, c := range f.Changes {
+		if seen[c.Key] {
+			return &InvalidError{fmt.Errorf("%s is changed twice in one flip", brief(c.Key))}
+		}
+		seen[c.Key] = true
+		if c.Key == evaluatorsKey && c.Value != nil {
+			var err error
+			if shared, err = parseEvaluators(*c.Value); err != nil {
+				return &InvalidError{fmt.Errorf("%s: %w", evaluatorsKey, err)}
+			}
+		}
+	}
+	for _, c := range f.Changes {
+		if err := checkChange(c, shared); err != nil {
+			return &InvalidError{err}
+		}
+	}
+	return nil
+}
+
+func checkChange(c Change, shared evaluators) error {
+	if c.Key == "" || len(c.Key) > maxKeyBytes {
+		return fmt.Errorf("flag key %q: must have 1 to %d bytes", brief(c.Key), maxKeyBytes)
+	}
+	if c.Value == nil || c.Key == evaluatorsKey {
+		return nil
+	}
+	_, err := compileFlag(c.Key, *c.Value, shared)
+	return err
+}
+
+// Undo takes back the last flip that has not been taken back yet, on condition
+// that nothing has changed the same flags since. Undoing twice takes back the
+// two last flips.
+func Undo(ctx context.Context, s Store, who, why string) ([]Entry, error) {
+	entries, err := s.History(ctx, "", 1000)
+	if err != nil {
+		return nil, err
+	}
+	last := lastFlip(entries)
+	if len(last) == 0 {
+		return nil, ErrNothingToUndo
+	}
+	flip := Flip{Who: who, Why: why, Undoes: last[0].Version}
+	if flip.Why == "" {
+		flip.Why = fmt.Sprintf("undo of version %d", flip.Undoes)
+	}
+	for _, e := range last {
+		expect := ""
+		if e.New != nil {
+			expect = *e.New
+		}
+		flip.Changes = append(flip.Changes, Change{Key: e.Key, Value: e.Old, Expect: &expect})
+	}
+	return s.Write(ctx, flip)
+}
+
+// lastFlip returns the entries of the newest flip that is neither an undo nor
+// undone. entries are newest first.
+func lastFlip(entries []Entry) []Entry {
+	undone := map[uint64]bool{}
+	var last []Entry
+	for _, e := range entries {
+		if len(last) > 0 {
+			if e.Version != last[0].Version {
+				break
+			}
+			last = append(last, e)
+			continue
+		}
+		if e.Undoes != 0 {
+			undone[e.Undoes] = true
+			continue
+		}
+		if !undone[e.Version] {
+			last = append(last, e)
+		}
+	}
+	return last
+}
