@@ -30,7 +30,7 @@ func newReportCommand(getenv func(string) string) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("--output %q: use text or json", output)
+				return usagef("--output %s: use text or json", quote(output))
 			}
 			now := time.Now()
 			f, err := scope.filter(now)
@@ -81,7 +81,7 @@ func (s *resultsScope) filter(now time.Time) (f store.Filter, err error) {
 	f.Model, f.Endpoint = s.model, s.endpoint
 	if s.since != "" {
 		if f.Since, err = parseSince(s.since, now); err != nil {
-			return f, fmt.Errorf("--since: %w", err)
+			return f, usagef("--since: %v", err)
 		}
 	}
 	return f, nil

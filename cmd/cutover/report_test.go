@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"cutover/compare"
+	"cutover/exchange"
+	"cutover/store"
+)
+
+// storedResults fills a data directory with pairs, the relay failing each
+// tenth, and returns the directory.
+func storedResults(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		arm := compare.ArmResult{Called: true, Status: 200, TTFT: 40 * time.Millisecond, Total: 400 * time.Millisecond, Streamed: true}
+		r := compare.Result{
+			ID: "01J" + string(rune('A'+i%26)), At: time.Now().Add(-time.Duration(n-i) * time.Hour), Endpoint: "chat/completions", Model: "gpt-4o",
+			Outcome: compare.Both, Primary: arm, Relay: arm, Checked: true, Similarity: .75,
+		}
+		if i%10 == 9 {
+			r.Relay.Status, r.Relay.Class, r.Checked = 500, exchange.ClassServer, false
+		}
+		if err := s.Put(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// admin serves the results API on a data directory, as a sidecar does.
+func admin(t *testing.T, dir string) string {
+	t.Helper()
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := mux.NewRouter()
+	registerResults(r, resultsAPI{Results: s.Results})
+	server := httptest.NewServer(r)
+	t.Cleanup(func() {
+		server.Close()
+		_ = s.Close()
+	})
+	return server.URL
+}
+
+// runReport runs the command as the program would.
+func runReport(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	cmd := newReportCommand(func(name string) string {
+		if name == adminTokenVariable {
+			return "hush"
+		}
+		return ""
+	})
+	var b bytes.Buffer
+	cmd.SetOut(&b)
+	cmd.SetErr(&b)
+	cmd.SetArgs(args)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err = cmd.ExecuteContext(t.Context())
+	return b.String(), err
+}
+
+func TestReportReadsTheDirectoryAndTheRunningSidecarAlike(t *testing.T) {
+	dir := storedResults(t, 20)
+	offline, err := runReport(t, "--data", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	online, err := runReport(t, "--admin", admin(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if offline != online {
+		t.Errorf("offline:\n%s\nonline:\n%s", offline, online)
+	}
+	for _, want := range []string{"20 pairs", "both 20", "10.0 %", "0.750", "first token p95", "whole answer p50"} {
+		if !strings.Contains(online, want) {
+			t.Errorf("no %q in:\n%s", want, online)
+		}
+	}
+}
+
+func TestReportAsJSON(t *testing.T) {
+	out, err := runReport(t, "--data", storedResults(t, 20), "--output", "json", "--since", "6h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r compare.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Pairs != 5 {
+		t.Errorf("%d pairs in the last six hours, want 5", r.Pairs)
+	}
+}
+
+func TestReportSaysWhatIsWrong(t *testing.T) {
+	locked := storedResults(t, 1)
+	running := admin(t, locked)
+	damaged := t.TempDir()
+	if err := os.WriteFile(filepath.Join(damaged, store.FileName), []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	website := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	defer website.Close()
+	guarded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer hush" {
+			t.Errorf("token sent: %q", r.Header.Get("Authorization"))
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer guarded.Close()
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing runs there", []string{"--admin", gone.URL}, "no sidecar answers at " + gone.URL},
+		{"another server", []string{"--admin", website.URL}, "does not answer like a sidecar"},
+		{"a token is needed", []string{"--admin", guarded.URL}, adminTokenVariable},
+		{"no URL", []string{"--admin", "localhost:8081"}, "is no URL"},
+		{"locked", []string{"--data", locked}, "in use by a running sidecar"},
+		{"damaged", []string{"--data", damaged}, "can't be read"},
+		{"no data", []string{"--data", t.TempDir()}, "no sidecar has stored"},
+		{"no pairs", []string{"--data", storedResults(t, 0)}, "shadow-percentage"},
+		{"no pairs in scope", []string{"--admin", running, "--model", "none"}, "that match"},
+		{"wrong since", []string{"--since", "yesterday"}, "24h"},
+		{"wrong output", []string{"--output", "xml"}, "text or json"},
+		{"both sources", []string{"--admin", running, "--data", locked}, "admin data"},
+	} {
+		_, err := runReport(t, c.args...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q in it", c.name, err, c.want)
+		}
+		var usage *usageError
+		if c.name == "wrong since" && !errors.As(err, &usage) {
+			t.Errorf("%s: not a mistake of usage: %v", c.name, err)
+		}
+	}
+}
+
+func TestResultsAPI(t *testing.T) {
+	base := admin(t, storedResults(t, 20))
+	get := func(path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		var b bytes.Buffer
+		_, _ = b.ReadFrom(answer.Body)
+		return answer.StatusCode, b.String()
+	}
+	for path, want := range map[string]int{
+		"/api/v1/results?limit=3":                    3,
+		"/api/v1/results":                            20,
+		"/api/v1/results?since=90m":                  1,
+		"/api/v1/results?model=none":                 0,
+		"/api/v1/results?endpoint=chat/completions":  20,
+		"/api/v1/results?severity=critical&limit=10": 0,
+	} {
+		status, body := get(path)
+		var list resultList
+		if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 || len(list.Results) != want || list.Results == nil {
+			t.Errorf("%s: %d, %d results, want %d (%v)", path, status, len(list.Results), want, err)
+		}
+	}
+	for _, path := range []string{"/api/v1/results?limit=0", "/api/v1/results?severity=bad", "/api/v1/report?since=never"} {
+		if status, body := get(path); status != 400 || !strings.Contains(body, `"error"`) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+}
+
+// A report must not be a second old when the ledger can be told to hurry, nor
+// fail when it can't.
+func TestReportFlushesFirst(t *testing.T) {
+	flushed := 0
+	api := resultsAPI{
+		Flush: func(context.Context) error { flushed++; return errors.New("slow disk") },
+		Results: func(context.Context, store.Filter) ([]compare.Result, error) {
+			if flushed == 0 {
+				t.Error("read before the flush")
+			}
+			return nil, nil
+		},
+	}
+	w := httptest.NewRecorder()
+	r := mux.NewRouter()
+	registerResults(r, api)
+	r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/report", nil))
+	if w.Code != 200 || flushed != 1 {
+		t.Errorf("%d %s, flushed %d times", w.Code, w.Body, flushed)
+	}
+}
