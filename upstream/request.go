@@ -45,7 +45,12 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 	if err != nil {
 		return nil, err
 	}
-	return u.build(ctx, q, h, body, stream), nil
+	out := u.build(ctx, q, h, body, stream)
+	out.URL.ForceQuery = r.URL.ForceQuery
+	if len(r.Trailer) > 0 { // filled in as the body is read; sent after a chunked body only
+		out.Trailer, out.ContentLength = r.Trailer, -1
+	}
+	return out, nil
 }
 
 // Shadow builds the mirrored copy: headers by allowlist, this upstream's own
@@ -110,20 +115,46 @@ func (u *Upstream) url(escaped, query string) *url.URL {
 		base, escaped = u.inV1, rest
 	}
 	out := &url.URL{Scheme: u.scheme, Host: u.host, RawQuery: query}
-	plain := escaped
-	if strings.IndexByte(escaped, '%') >= 0 {
-		if p, err := url.PathUnescape(escaped); err == nil {
-			plain = p
-		}
+	if base.plain == base.escaped && plainPath(escaped) {
+		out.Path = base.plain + escaped
+	} else {
+		u.setEscaped(out, base, escaped)
 	}
-	out.Path = base.plain + plain
-	// RawPath keeps escapes such as %2F; EscapedPath uses it as long as it
-	// means the same as Path.
-	out.RawPath = base.escaped + escaped
-	if out.Path == "" {
-		out.Path, out.RawPath = "/", ""
+	switch out.Path {
+	case "":
+		out.Path = "/"
+	case "*": // OPTIONS of the whole server
+		out.RawPath = ""
 	}
 	return out
+}
+
+// setEscaped makes the URL print the path exactly as the caller wrote it.
+func (u *Upstream) setEscaped(out *url.URL, base prefix, escaped string) {
+	raw := base.escaped + escaped
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		plain = escaped
+	}
+	out.Path, out.RawPath = base.plain+plain, raw
+	// EscapedPath writes characters anew that a URL should not hold raw;
+	// callers that send them get them passed on all the same.
+	if out.EscapedPath() != raw && !strings.HasPrefix(raw, "//") {
+		out.Opaque = raw
+	}
+}
+
+// plainPath reports whether a path is the same escaped and not.
+func plainPath(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '/', c == '-', c == '_', c == '.', c == '~':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func addForwarded(h http.Header, r *http.Request) {

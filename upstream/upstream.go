@@ -44,7 +44,9 @@ type Config struct {
 	Auth     Auth
 	Models   Models
 	Timeouts Timeouts
-	CAFile   string // PEM, in place of the system's roots
+	CAFile   string        // PEM of roots to trust besides the system's
+	MaxIdle  int           // idle connections kept; default 2048
+	IdleTime time.Duration // how long they are kept; default 120 s
 
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool
@@ -109,8 +111,8 @@ func newTransport(c Config) (*http.Transport, error) {
 		TLSHandshakeTimeout: connect,
 		// The answer's coding is between the caller and the provider.
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    2048,
-		IdleConnTimeout:        120 * time.Second,
+		MaxIdleConnsPerHost:    positive(c.MaxIdle, 2048),
+		IdleConnTimeout:        positive(c.IdleTime, 120*time.Second),
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
 		Proxy:                  http.ProxyFromEnvironment,
@@ -135,13 +137,23 @@ func newTransport(c Config) (*http.Transport, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
-		pool := x509.NewCertPool()
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool() // a scratch image has no roots of its own
+		}
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("ca: %s holds no PEM certificate", c.CAFile)
 		}
 		t.TLSClientConfig.RootCAs = pool
 	}
 	return t, nil
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
 }
 
 // Name is the configured name.

@@ -30,6 +30,8 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 		Timeouts:  upstream.Timeouts(u.Timeouts),
 		CAFile:    u.CA,
 		Forwarded: c.Headers.Forwarded,
+		MaxIdle:   u.Connections.MaxIdle,
+		IdleTime:  u.Connections.IdleTimeout,
 	}
 }
 

@@ -53,8 +53,9 @@ moves callers over step by step by feature flags, with instant roll-back.`,
 
   # is everything in reach?
   cutover doctor --primary https://api.openai.com/v1 --relay https://relay.example/v1`,
-		SilenceErrors: true, // run reports them
-		SilenceUsage:  true,
+		SilenceErrors:         true, // run reports them
+		SilenceUsage:          true,
+		DisableFlagsInUseLine: true,
 	}
 	root.SetIn(con.In)
 	root.SetOut(con.Out)
@@ -108,8 +109,10 @@ func addCommands(root *cobra.Command, con console) {
 			root.AddCommand(c)
 		}
 	}
+	add(groupRun, newServeCommand(con))
+	add(groupRun, newServeCommand(con))
 	add(groupMigrate, newReportCommand(con.Env.get))
-	add(groupOther, newVersionCommand())
+	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
 
 // flagError words cobra's complaint about a flag, and names the flag that was

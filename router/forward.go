@@ -1,0 +1,171 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"sync"
+	"time"
+
+	"cutover/upstream"
+)
+
+// Two sizes of buffer: events are small and many callers wait for them at
+// once; downloads are large and few.
+var (
+	eventBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
+	bulkBuffers  = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+)
+
+// errCallerWrite is a caller that can't be written to any more.
+var errCallerWrite = errors.New("the caller does not take the answer")
+
+// forward passes an upstream's answer on and closes the exchange. It reports
+// whether the caller has to see a broken connection.
+func (c *call) forward(a *attempt) (broken bool) {
+	resp := a.resp
+	defer resp.Body.Close()
+	h := c.w.Header()
+	upstream.CopyEndToEnd(h, resp.Header)
+	// What the provider left out, net/http must not fill in.
+	for _, k := range [...]string{"Date", "Content-Type"} {
+		if _, ok := h[k]; !ok {
+			h[k] = nil
+		}
+	}
+	c.announce(h, a.up.Name())
+	announced := announceTrailers(h, resp.Trailer)
+	c.patience(time.Now())
+	c.w.WriteHeader(resp.StatusCode)
+
+	err := c.copy(a)
+	if err == nil {
+		copyTrailers(h, resp.Trailer, announced)
+		if len(resp.Trailer) > 0 && announced == 0 {
+			_ = c.control().Flush() // chunked, or the trailers have nowhere to go
+		}
+	}
+	gone := errors.Is(err, errCallerWrite) || c.r.Context().Err() != nil
+	if gone {
+		a.watch.Stop() // the upstream learns of it at once
+		err = context.Canceled
+	}
+	a.end(err)
+	return err != nil
+}
+
+// copy passes the body on, each piece as it comes: written, flushed, and only
+// then looked at.
+func (c *call) copy(a *attempt) error {
+	body, length := a.resp.Body, a.resp.ContentLength
+	if length < 0 || a.streamed() {
+		if err := c.control().Flush(); err != nil {
+			return errCallerWrite
+		}
+	}
+	c.lapse()
+	pool := &bulkBuffers
+	if a.streamed() {
+		pool = &eventBuffers
+	}
+	buf := pool.Get().(*[]byte)
+	defer pool.Put(buf)
+	for {
+		n, err := body.Read(*buf)
+		if n > 0 {
+			now := time.Now()
+			if werr := c.write((*buf)[:n], now, err == nil); werr != nil {
+				return errCallerWrite
+			}
+			a.rec.Write((*buf)[:n], now)
+			content, _ := a.rec.Content()
+			a.watch.Data(content, now)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			_ = c.control().Flush() // what came before the break is the caller's
+			return err
+		}
+	}
+}
+
+// write passes one piece on. The last one need not be flushed: the server does
+// that when the handler returns.
+func (c *call) write(p []byte, now time.Time, flush bool) error {
+	c.patience(now)
+	defer c.lapse()
+	if _, err := c.w.Write(p); err != nil {
+		return err
+	}
+	if flush {
+		return c.control().Flush()
+	}
+	return nil
+}
+
+// announceTrailers names the trailers that the upstream announced; it returns
+// how many.
+func announceTrailers(h http.Header, t http.Header) int {
+	if len(t) == 0 {
+		return 0
+	}
+	names := make([]string, 0, len(t))
+	for k := range t {
+		names = append(names, k)
+	}
+	h["Trailer"] = []string{strings.Join(names, ", ")}
+	return len(t)
+}
+
+// copyTrailers writes the trailers, which have values only now.
+func copyTrailers(h http.Header, t http.Header, announced int) {
+	if len(t) == announced {
+		for k, v := range t {
+			h[k] = v
+		}
+		return
+	}
+	for k, v := range t { // some came unannounced
+		h[http.TrailerPrefix+k] = v
+	}
+}
+
+// earlyHints passes informational answers (102, 103) on. The transport calls
+// it from a goroutine of its own, at worst while the call ends.
+type earlyHints struct {
+	w    http.ResponseWriter
+	mu   sync.Mutex
+	done bool
+}
+
+func (e *earlyHints) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: e.pass})
+}
+
+func (e *earlyHints) pass(code int, header textproto.MIMEHeader) error {
+	if code == http.StatusContinue || code == http.StatusSwitchingProtocols {
+		return nil // the server has said it by itself
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.done {
+		return nil
+	}
+	h := e.w.Header()
+	upstream.CopyEndToEnd(h, http.Header(header))
+	e.w.WriteHeader(code)
+	clear(h)
+	return nil
+}
+
+func (e *earlyHints) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.done = true
+}

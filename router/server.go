@@ -1,0 +1,74 @@
+package router
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// ServerLimits protect a server from callers that are slow, or that never stop.
+type ServerLimits struct {
+	HeaderBytes int           // size of a request's header; default 1 MiB
+	HeaderTime  time.Duration // time for a request's header; default 10 s
+	IdleTime    time.Duration // between two requests of a connection; default 180 s
+	WriteStall  time.Duration // silence of a caller that reads; default 60 s
+}
+
+// NewServer builds a server for HTTP/1.1 and HTTP/2, with TLS when cert is not
+// nil and in cleartext (h2c by prior knowledge) otherwise.
+func NewServer(h http.Handler, l ServerLimits, cert *tls.Config, log zerolog.Logger) *http.Server {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	if l.HeaderBytes <= 0 {
+		l.HeaderBytes = 1 << 20
+	}
+	def(&l.HeaderTime, 10*time.Second)
+	// Longer than upstreams' and load balancers' usual 60 s to 120 s, so that
+	// the side that closes an idle connection is the caller.
+	def(&l.IdleTime, 180*time.Second)
+	def(&l.WriteStall, time.Minute)
+	s := &http.Server{
+		Handler:           h,
+		MaxHeaderBytes:    l.HeaderBytes,
+		ReadHeaderTimeout: l.HeaderTime,
+		IdleTimeout:       l.IdleTime,
+		// A first deadline; a call extends it before each write, so that
+		// streams may last as long as they are read.
+		WriteTimeout: l.WriteStall,
+		TLSConfig:    cert,
+		Protocols:    new(http.Protocols),
+		HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: 1000, WriteByteTimeout: l.WriteStall},
+		ErrorLog:     newLogLog(log),
+		// "OPTIONS *" is the provider's to answer.
+		DisableGeneralOptionsHandler: true,
+	}
+	s.Protocols.SetHTTP1(true)
+	if cert != nil {
+		s.Protocols.SetHTTP2(true)
+	} else {
+		s.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return s
+}
+
+// newLogLog turns net/http's own log lines into one line each. What follows a
+// first line are stacks and dumps; they stay at debug level.
+func newLogLog(l zerolog.Logger) *log.Logger { return log.New(&lines{l}, "", 0) }
+
+type lines struct{ l zerolog.Logger }
+
+func (w *lines) Write(p []byte) (int, error) {
+	first, rest, _ := bytes.Cut(bytes.TrimSpace(p), []byte("\n"))
+	w.l.Warn().Str("from", "net/http").Msg(string(first))
+	if len(rest) > 0 {
+		w.l.Debug().Str("from", "net/http").Bytes("more", rest).Msg("the rest of it")
+	}
+	return len(p), nil
+}

@@ -1,0 +1,198 @@
+package shadow
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"cutover/compare"
+	"cutover/exchange"
+	"cutover/upstream"
+)
+
+// Config sets a Mirror up. Primary, Relay and Sink are required.
+type Config struct {
+	Primary, Relay *upstream.Upstream
+	// Sink gets the Result of every pair that was compared or aborted, from
+	// several goroutines at once. It must not block for long.
+	Sink func(compare.Result)
+
+	MaxConcurrency int           // copies under way; default 256
+	MaxBytes       int64         // request and answer bytes held for pairs; default 256 MiB
+	MaxAnswer      int           // bytes of one copy's answer, beyond which it is cut off; default 32 MiB
+	Capture        int           // bytes of each answer kept for the comparison; default 256 KiB
+	Workers        int           // comparisons at a time; default half the processors
+	Queue          int           // pairs waiting for a comparison; default 1024
+	Drain          time.Duration // how long copies under way may go on after a stop; default 5 s
+	DiffsPerSecond float64       // pairs that get a drawn-out diff score as well; default 20
+	Compare        compare.Options
+	Registerer     prometheus.Registerer // nil: no metrics
+}
+
+func (c *Config) setDefaults() {
+	if c.MaxConcurrency <= 0 {
+		c.MaxConcurrency = 256
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = 256 << 20
+	}
+	if c.MaxAnswer <= 0 {
+		c.MaxAnswer = 32 << 20
+	}
+	if c.Capture <= 0 {
+		c.Capture = 256 << 10
+	}
+	if c.Workers <= 0 {
+		c.Workers = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if c.Queue <= 0 {
+		c.Queue = 1024
+	}
+	if c.Drain <= 0 {
+		c.Drain = 5 * time.Second
+	}
+	if c.DiffsPerSecond <= 0 {
+		c.DiffsPerSecond = 20
+	}
+}
+
+// Mirror holds the copies under way. It is safe for concurrent use.
+type Mirror struct {
+	cfg     Config
+	targets [2]*upstream.Upstream // by arm
+	counts  *Counts
+	diffs   *rate.Limiter
+
+	base   context.Context // of every copy
+	cancel context.CancelFunc
+	calls  atomic.Int64 // copies under way
+	held   atomic.Int64 // bytes
+	stop   atomic.Bool
+	idle   chan struct{} // signalled when the last copy ends after a stop
+	queue  chan *ticket
+}
+
+// New makes a Mirror. It starts nothing: pairs are compared while Run runs.
+func New(c Config) (*Mirror, error) {
+	if c.Primary == nil || c.Relay == nil || c.Sink == nil {
+		return nil, errors.New("shadow: Primary, Relay and Sink are required")
+	}
+	c.setDefaults()
+	m := &Mirror{
+		cfg: c, counts: newCounts(c.Registerer),
+		diffs: rate.NewLimiter(rate.Limit(c.DiffsPerSecond), max(1, int(c.DiffsPerSecond))),
+		idle:  make(chan struct{}, 1),
+		queue: make(chan *ticket, c.Queue),
+	}
+	m.targets[exchange.Primary], m.targets[exchange.Relay] = c.Primary, c.Relay
+	m.base, m.cancel = context.WithCancel(context.Background())
+	m.counts.gauges(c.Registerer, m)
+	return m, nil
+}
+
+// Counts are the outcomes so far.
+func (m *Mirror) Counts() *Counts { return m.counts }
+
+// InFlight is the number of copies under way, Held the bytes that pairs hold.
+func (m *Mirror) InFlight() int64 { return m.calls.Load() }
+
+// Held is the number of request and answer bytes held for pairs.
+func (m *Mirror) Held() int64 { return m.held.Load() }
+
+// Run compares pairs until ctx is done, then lets the copies under way finish
+// for at most Config.Drain, compares what came of them and returns nil.
+func (m *Mirror) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	done := make(chan struct{})
+	for range m.cfg.Workers {
+		workers.Go(func() { m.work(done) })
+	}
+	<-ctx.Done()
+	m.stop.Store(true)
+	m.settle()
+	m.cancel()
+	for m.calls.Load() > 0 { // cancelled copies end at once
+		<-m.idle
+	}
+	close(done)
+	workers.Wait()
+	return nil
+}
+
+// Abort cancels the copies under way; Run, if it has been told to end, ends.
+func (m *Mirror) Abort() { m.cancel() }
+
+// settle waits for the copies under way, at most as long as Drain.
+func (m *Mirror) settle() {
+	limit := time.NewTimer(m.cfg.Drain)
+	defer limit.Stop()
+	for m.calls.Load() > 0 {
+		select {
+		case <-m.idle:
+		case <-limit.C:
+			return
+		case <-m.base.Done():
+			return
+		}
+	}
+}
+
+// work compares pairs until done is closed and the queue is empty.
+func (m *Mirror) work(done <-chan struct{}) {
+	for {
+		select {
+		case t := <-m.queue:
+			m.compare(t)
+		case <-done:
+			select {
+			case t := <-m.queue:
+				m.compare(t)
+			default:
+				return
+			}
+		}
+	}
+}
+
+func (m *Mirror) compare(t *ticket) {
+	defer m.held.Add(-t.bytes.Load())
+	p := t.pair()
+	m.counts.add(p.Outcome, p.Why)
+	o := m.cfg.Compare
+	o.Diff = p.Outcome == compare.Both && m.diffs.Allow()
+	m.cfg.Sink(compare.Compare(p, o))
+}
+
+// begin takes a slot for one more copy; it reports false, with the reason, when
+// there is no room.
+func (m *Mirror) begin(bytes int64) (why string, ok bool) {
+	if m.calls.Add(1) > int64(m.cfg.MaxConcurrency) {
+		m.end()
+		return "concurrency", false
+	}
+	if m.stop.Load() { // after the Add, so that Run either sees the call or stops it
+		m.end()
+		return "stopping", false
+	}
+	if m.held.Add(bytes) > m.cfg.MaxBytes {
+		m.held.Add(-bytes)
+		m.end()
+		return "bytes", false
+	}
+	return "", true
+}
+
+func (m *Mirror) end() {
+	if m.calls.Add(-1) == 0 && m.stop.Load() {
+		select {
+		case m.idle <- struct{}{}:
+		default:
+		}
+	}
+}
