@@ -1,0 +1,166 @@
+package mock
+
+import "strings"
+
+// answer is what one choice says, in no dialect yet.
+type answer struct {
+	text    string
+	pieces  []string // text by tokens: what a stream sends one by one
+	calls   []toolCall
+	finish  finish
+	stopped string // the stop sequence that was met
+	refusal bool   // text declines
+	input   int    // tokens billed
+	output  int
+	cached  int // of the input, read from the provider's prompt cache
+}
+
+// toolCall is one call of a tool.
+type toolCall struct {
+	name   string
+	args   string
+	pieces []string
+}
+
+// finish is why an answer ends.
+type finish uint8
+
+const (
+	finishStop finish = iota
+	finishLength
+	finishTools
+	finishSequence // a stop sequence
+	finishRefusal
+)
+
+// openAI is the finish_reason of chat completions.
+func (f finish) openAI() string {
+	switch f {
+	case finishLength:
+		return "length"
+	case finishTools:
+		return "tool_calls"
+	}
+	return "stop"
+}
+
+// anthropic is the stop_reason of messages.
+func (f finish) anthropic() string {
+	switch f {
+	case finishLength:
+		return "max_tokens"
+	case finishTools:
+		return "tool_use"
+	case finishSequence:
+		return "stop_sequence"
+	case finishRefusal:
+		return "refusal"
+	}
+	return "end_turn"
+}
+
+// composer makes answers: what is said (from the seed alone) and how this one
+// call deviates from it (from the draws).
+type composer struct {
+	*settings
+	q     *question
+	over  *Override
+	voice uint64
+	draw  *dice // nil when nothing may deviate
+}
+
+// varies reports whether two calls with the same body may be answered
+// differently, so that the answer can't be cached.
+func (st *settings) varies(q *question) bool {
+	return st.Noise > 0 || st.BreakToolArguments > 0 && len(q.tools) > 0 || st.BreakJSON > 0 && q.format.json
+}
+
+// compose makes all choices of an answer.
+func (m *composer) compose() []answer {
+	answers := make([]answer, m.q.choices)
+	for i := range answers {
+		answers[i] = m.one(i)
+	}
+	return answers
+}
+
+func (m *composer) one(choice int) answer {
+	base := throw(m.Seed, m.voice, m.q.says, uint64(choice))
+	var a answer
+	decide := throw(uint64(base), 1)
+	switch {
+	case decide.chance(m.Refusals) && m.q.choice.mode != anyChoice:
+		a.text, a.refusal, a.finish = m.refuse(&base), true, finishRefusal
+	case m.callsTools(&decide):
+		a.calls, a.finish = m.callTools(&base), finishTools
+	case m.q.format.json:
+		a.text = m.formatted(&base)
+	default:
+		a.text = m.speak(base)
+	}
+	m.stopAt(&a)
+	a.pieces = splitTokens(a.text)
+	m.truncate(&a)
+	m.bill(&a)
+	return a
+}
+
+// stopAt ends the text before the first stop sequence.
+func (m *composer) stopAt(a *answer) {
+	for _, stop := range m.q.stop {
+		if i := strings.Index(a.text, stop); i >= 0 {
+			a.text, a.stopped, a.finish = a.text[:i], stop, finishSequence
+		}
+	}
+}
+
+// truncate keeps the answer within max_tokens and TruncateAt.
+func (m *composer) truncate(a *answer) {
+	limit := m.q.maxTokens
+	if m.TruncateAt > 0 && (limit == 0 || m.TruncateAt < limit) {
+		limit = m.TruncateAt
+	}
+	if limit == 0 {
+		return
+	}
+	left := limit
+	cut := func(text *string, pieces *[]string) {
+		if len(*pieces) > left {
+			*pieces = (*pieces)[:left]
+			*text = strings.Join(*pieces, "")
+			a.finish, a.stopped = finishLength, ""
+		}
+		left -= len(*pieces)
+	}
+	cut(&a.text, &a.pieces)
+	for i := range a.calls {
+		if left == 0 {
+			a.calls, a.finish = a.calls[:i], finishLength
+			break
+		}
+		cut(&a.calls[i].args, &a.calls[i].pieces)
+	}
+}
+
+// bill counts the tokens, times the billing factor.
+func (m *composer) bill(a *answer) {
+	a.output = max(len(a.pieces), 0)
+	for i := range a.calls {
+		a.output += len(a.calls[i].pieces) + countTokens(a.calls[i].name) + toolTokens
+	}
+	a.input = m.q.inputTokens + messageTokens/2 + 1
+	if f := m.Bill; f != 0 && f != 1 {
+		a.input, a.output = skew(a.input, f), skew(a.output, f)
+	}
+}
+
+func skew(n int, factor float64) int { return int(float64(n)*factor + 0.5) }
+
+// tokens is how many pieces an answer takes to write.
+func (a *answer) tokens() int {
+	n := len(a.pieces)
+	for i := range a.calls {
+		n += len(a.calls[i].pieces)
+	}
+	return n
+}

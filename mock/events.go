@@ -1,0 +1,47 @@
+package mock
+
+// eventList builds the events of a stream in one buffer.
+type eventList struct {
+	marks  *marks
+	buf    []byte
+	events []event
+	ends   []int
+}
+
+// data adds an unnamed event, as OpenAI's chat has them: the payload is put
+// together by the calls of write.
+func (l *eventList) data(kind eventKind, tokens int, write func([]byte) []byte) {
+	l.named("", kind, tokens, write)
+}
+
+// named adds an event with its name.
+func (l *eventList) named(name string, kind eventKind, tokens int, write func([]byte) []byte) {
+	if name != "" {
+		l.buf = append(append(append(l.buf, "event: "...), name...), '\n')
+	}
+	l.buf = append(l.buf, "data: "...)
+	l.buf = append(write(l.buf), '\n', '\n')
+	l.events = append(l.events, event{kind: kind, tokens: tokens})
+	l.ends = append(l.ends, len(l.buf))
+}
+
+// done cuts the buffer into the events and finds their marks.
+func (l *eventList) done() []event {
+	start := 0
+	for i, end := range l.ends {
+		l.events[i].template = l.marks.template(l.buf[start:end:end])
+		start = end
+	}
+	return l.events
+}
+
+// padding is the text of an obfuscation field for a piece of so many bytes:
+// together they hide the piece's length, as OpenAI's do.
+func padding(n int, seed uint64) string {
+	d := throw(seed, uint64(n))
+	b := make([]byte, 16-n%16)
+	for i := range b {
+		b[i] = letters[d.n(len(letters))]
+	}
+	return string(b)
+}

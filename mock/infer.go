@@ -1,0 +1,122 @@
+package mock
+
+import (
+	"net/http"
+	"strings"
+)
+
+// renderer turns answers into the bytes of a dialect.
+type renderer struct {
+	*settings
+	q        *question
+	answers  []answer
+	model    string // as the answer names it
+	noUsage  bool
+	noFinish bool
+}
+
+// usage is the sum over all choices.
+func (r *renderer) usage() (input, output, cached int) {
+	for i := range r.answers {
+		input, cached = r.answers[i].input, r.answers[i].cached
+		output += r.answers[i].output
+	}
+	return input, output, cached
+}
+
+func (r *renderer) tokens() int {
+	n := 0
+	for i := range r.answers {
+		n += r.answers[i].tokens()
+	}
+	return n
+}
+
+// infer answers an inference request.
+func (c *call) infer() {
+	if c.anthropic && c.ask.sampling && c.r.Header.Get("Anthropic-Version") >= strictVersion {
+		c.fail(badRequest("", "temperature, top_p and top_k are not supported in this version of the API."))
+		return
+	}
+	r := c.rendering()
+	c.s.limits.spend(c.key(), c.settings, r.billed, c.at)
+	if c.ask.stream {
+		c.stream(r)
+		return
+	}
+	c.plain(r)
+}
+
+// strictVersion is the first anthropic-version that refuses sampling settings.
+const strictVersion = "2026-10-21"
+
+// rendering composes and renders the answer, or finds the same one done before.
+func (c *call) rendering() *rendering {
+	keep := c.over == Override{} && !c.varies(c.ask) && !c.fault.changesAnswer()
+	key := cacheKey{route: c.route, hash: c.ask.hash, size: len(c.body)}
+	if keep {
+		if r := c.cache.rendering(key, c.body); r != nil {
+			return r
+		}
+	}
+	m := composer{settings: c.settings, q: c.ask, over: &c.over, voice: hashText(orElse(c.Voice, c.ask.served)), draw: &c.dice}
+	r := renderer{settings: c.settings, q: c.ask, answers: m.compose(), model: c.ask.served}
+	switch c.fault.kind {
+	case noUsage:
+		r.noUsage, c.struck = true, true
+	case noFinish:
+		r.noFinish, c.struck = true, true
+	case wrongModel:
+		r.model, c.struck = "another-model", true
+	case invalidUTF8:
+		for i := range r.answers {
+			r.answers[i].spoil()
+		}
+	}
+	out := c.route.render(&r)
+	out.tokens = r.tokens()
+	_, out.billed, _ = r.usage()
+	if keep {
+		c.cache.keepRendering(key, c.body, out)
+	}
+	return out
+}
+
+// changesAnswer reports whether the fault is one of the answer itself rather
+// than of its delivery.
+func (f fault) changesAnswer() bool {
+	switch f.kind {
+	case noUsage, noFinish, wrongModel, invalidUTF8:
+		return true
+	}
+	return false
+}
+
+// spoiled stands for bytes that are no UTF-8 until the answer is delivered; it
+// is a rune for private use of three bytes, as long as what replaces it.
+const (
+	spoiled     = "\uE0FF"
+	spoiledByte = "\xff\xfe\x80"
+)
+
+// spoil puts the mark into the text, or into the arguments of the first call.
+func (a *answer) spoil() {
+	switch {
+	case len(a.pieces) > 0:
+		a.pieces[0] += spoiled
+		a.text = strings.Join(a.pieces, "")
+	case len(a.calls) > 0 && len(a.calls[0].pieces) > 0:
+		a.calls[0].pieces[0] += spoiled
+		a.calls[0].args = strings.Join(a.calls[0].pieces, "")
+	}
+}
+
+// plain sends an answer that is not streamed, after the time that it takes to
+// write it.
+func (c *call) plain(r *rendering) {
+	if !c.waitWhole(r.tokens) {
+		panic(http.ErrAbortHandler)
+	}
+	c.header()
+	c.send(http.StatusOK, "application/json", r.body.fill(nil, c.id, c.at.Unix()))
+}

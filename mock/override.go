@@ -1,0 +1,53 @@
+package mock
+
+// Override is what one request asks for itself by headers, when
+// Config.Overrides allows it:
+//
+//	X-Mock-Fault: reset-after-3    a fault's kind, or "ok" for none
+//	X-Mock-TTFT: 200ms             a delay
+//	X-Mock-Gap: uniform(5ms,20ms)  a delay
+//	X-Mock-Gzip: always
+type Override struct {
+	fault *fault
+	ttft  *Delay
+	gap   *Delay
+	timed bool // ttft or gap is set
+	gzip  string
+}
+
+// override reads the headers; false when the request has been answered.
+func (c *call) override() bool {
+	if !c.Overrides {
+		return true
+	}
+	h := c.r.Header
+	read := func(name string, take func(string) error) error {
+		if v := h.Get(name); v != "" {
+			return take(v)
+		}
+		return nil
+	}
+	delay := func(to **Delay) func(string) error {
+		return func(v string) error {
+			d, err := ParseDelay(v)
+			*to, c.over.timed = &d, true
+			return err
+		}
+	}
+	for _, err := range []error{
+		read("X-Mock-Fault", func(v string) error {
+			f, err := parseFault(v)
+			c.over.fault = &f
+			return err
+		}),
+		read("X-Mock-Ttft", delay(&c.over.ttft)),
+		read("X-Mock-Gap", delay(&c.over.gap)),
+		read("X-Mock-Gzip", func(v string) error { c.over.gzip = v; return nil }),
+	} {
+		if err != nil {
+			c.fail(badRequest("", "X-Mock header: "+err.Error()))
+			return false
+		}
+	}
+	return true
+}
