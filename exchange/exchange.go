@@ -157,6 +157,8 @@ type Completion struct {
 	Choices      int
 	Embedding    []float32 // of the first input; nil when the endpoint makes none
 	Vectors      int       // number of embeddings
+	Flagged      bool      // moderations: the first input's verdict
+	Categories   []string  // moderations: categories that the first input was flagged for, sorted
 	ErrorType    string    // type of an error body or error event, if it looks like an identifier; else "other"
 	ErrorCode    string    // likewise
 }

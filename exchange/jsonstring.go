@@ -21,6 +21,14 @@ func (v jsonString) String() string {
 	return string(v.raw)
 }
 
+// plain returns what the string means: a view of the text where that suffices.
+func (v jsonString) plain() []byte {
+	if v.escaped {
+		return appendUnescaped(nil, v.raw)
+	}
+	return v.raw
+}
+
 // appendTo appends what the string means to dst.
 func (v jsonString) appendTo(dst []byte) []byte {
 	if v.escaped {

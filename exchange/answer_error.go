@@ -1,0 +1,90 @@
+package exchange
+
+// readError consumes the value of an "error" key inside a success. null and
+// false are no error.
+func (a *answer) readError(s *scanner) {
+	switch s.peek() {
+	case 'n', 'f':
+		s.skip()
+		return
+	}
+	a.failed = true
+	a.errorValue(s)
+}
+
+// errorValue consumes an error: an object with type and code, or words.
+func (a *answer) errorValue(s *scanner) {
+	if s.peek() != '{' {
+		a.x.Completion.ErrorType = identifier(s.span())
+		return
+	}
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		a.errorField(s, key)
+	}
+}
+
+// errorField consumes one field of an error object.
+func (a *answer) errorField(s *scanner, key []byte) {
+	c := &a.x.Completion
+	switch string(key) {
+	case "type":
+		c.ErrorType = identifier(s.span())
+	case "code":
+		c.ErrorCode = identifier(s.span())
+	default:
+		s.skip()
+	}
+}
+
+// errorBody reads the body of an answer whose status says that it is an error:
+// {"error": {...}} in both dialects, or the fields without the wrapping, which
+// some servers leave out.
+func (a *answer) errorBody(body []byte) {
+	s := scanner{b: body}
+	if s.peek() != '{' {
+		return
+	}
+	wrapped := false
+	for key, ok := s.object(); ok; key, ok = s.nextKey() {
+		switch {
+		case string(key) == "error":
+			wrapped = true
+			a.errorValue(&s)
+		case wrapped:
+			s.skip()
+		default:
+			a.errorField(&s, key)
+		}
+	}
+	if !s.whole() {
+		a.x.Completion.ErrorType, a.x.Completion.ErrorCode = "", ""
+	}
+}
+
+// identifierLimit is the longest error type or code that is believed to be one.
+const identifierLimit = 64
+
+// identifier returns the value, a JSON string or number, if it looks like an
+// identifier, and "other" if it does not: free text can hold what a user wrote,
+// and this goes to logs and metrics. null and "" are "".
+func identifier(value []byte) string {
+	if len(value) == 0 {
+		return ""
+	}
+	if value[0] == '"' {
+		value = value[1 : len(value)-1]
+	} else if value[0] == 'n' {
+		return ""
+	}
+	if len(value) > identifierLimit {
+		return "other"
+	}
+	for _, c := range value {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return "other"
+		}
+	}
+	return string(value)
+}
