@@ -105,7 +105,8 @@ type CaptureConfig struct {
 
 // HeadersConfig says which headers the sidecar adds or reads.
 type HeadersConfig struct {
-	ServedBy  bool   `yaml:"served_by"` // X-Cutover-Served-By and X-Cutover-Request-Id
+	ServedBy  bool   `yaml:"served_by"`
+	RequestID bool   `yaml:"request_id"`
 	Forwarded bool   `yaml:"forwarded"`
 	Tenant    string `yaml:"tenant"`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+
+	"cutover/exchange"
 )
 
 // check judges the values once all sources are read. Keys that were reported
@@ -36,6 +39,7 @@ func (ld *loading) check() {
 	ld.checkLoops()
 	ld.checkNumbers()
 	ld.checkWords()
+	ld.checkExcludes()
 	if c.Store.Redis.Plain != "" {
 		if err := checkRedisURL(c.Store.Redis.Plain); err != nil {
 			ld.wrong("store.redis", "%v", err)
@@ -279,6 +283,17 @@ func (ld *loading) checkWords() {
 	}
 	if ns := c.Store.Namespace; ns == "" || strings.ContainsAny(ns, "{}: \t\r\n*?[]\\") {
 		ld.wrong("store.namespace", "found %s, expected a name without blanks and without any of {}:*?[]\\", quote(ns))
+	}
+}
+
+// checkExcludes refuses endpoints that are never mirrored anyway: a typing
+// error there would let copies go out that somebody wanted to keep in.
+func (ld *loading) checkExcludes() {
+	for _, name := range ld.config.Shadow.Exclude {
+		path := "/v1/" + name
+		if !exchange.Lookup(http.MethodPost, path).Mirrorable() && !exchange.Lookup(http.MethodGet, path).Mirrorable() {
+			ld.wrong("shadow.exclude", "found %s, which is no endpoint that is mirrored: expected names such as chat/completions, responses, embeddings or messages", quote(name))
+		}
 	}
 }
 

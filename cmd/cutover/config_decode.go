@@ -21,28 +21,33 @@ type decoder struct {
 	config *Config
 	source func(line int) origin
 	report func(line int, key, text string)
-	set    func(key string, from origin)
+	// silence says that a key's value is part of what was reported.
+	silence func(key string)
+	set     func(key string, from origin)
 }
 
-// document decodes one file's text.
-func (d *decoder) document(text []byte) {
+// document decodes one file's text. It returns false for a text that is not
+// one YAML document, of which nothing was taken.
+func (d *decoder) document(text []byte) bool {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil {
-		if !errors.Is(err, io.EOF) {
-			d.syntax(err)
+		if errors.Is(err, io.EOF) {
+			return true // empty
 		}
-		return
+		d.syntax(err)
+		return false
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		d.report(second.Line, "", "a second document begins here (---): the configuration must be one document")
-		return
+		return false
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
-		return
+		return false
 	}
 	d.section(doc.Content[0], reflect.TypeFor[Config](), "")
+	return true
 }
 
 // syntax reports a text that is no YAML. The parser's messages name lines and
@@ -121,7 +126,7 @@ func (d *decoder) unknown(k *yaml.Node, prefix string, siblings []string) {
 	key := prefix + k.Value
 	if near := nearest(k.Value, siblings); near != "" {
 		d.report(k.Line, key, "unknown key: did you mean "+near+"?")
-		d.set(prefix+near, d.source(k.Line))
+		d.silence(prefix + near) // not "missing" as well
 		return
 	}
 	for i := range d.schema.leaves {

@@ -33,8 +33,8 @@ func (d *decoder) secret(n *yaml.Node, key string) (Secret, bool) {
 			d.report(v.Line, join(key, k.Value), "expected a name as text")
 			return Secret{}, false
 		case k.Value == "env":
-			if !isEnvName(v.Value) {
-				d.report(v.Line, join(key, k.Value), "this is no name of an environment variable (letters, digits, _): give the variable's name, not the secret itself")
+			if !isEnvName(v.Value) || looksLikeKey(v.Value) {
+				d.report(v.Line, join(key, k.Value), "expected the name of an environment variable (letters, digits, _), and not the secret itself")
 				return Secret{}, false
 			}
 			s.Env = v.Value
@@ -57,6 +57,12 @@ func isEnvName(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// looksLikeKey reports whether a word that could be a variable's name is a key
+// more likely: long, of letters and digits mixed, in one piece.
+func looksLikeKey(s string) bool {
+	return len(s) >= 20 && !strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") && s != strings.ToUpper(s)
 }
 
 // auth decodes the credentials of an upstream.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -187,7 +188,11 @@ func (ld *loading) text(l *leaf, text string, from origin) {
 	ld.origins[l.key] = from
 	v := l.field(ld.config)
 	dec := ld.decoder(func(int) origin { return from })
-	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+	if !utf8.ValidString(text) {
+		ld.problems.add(from.where, l.key, "not valid UTF-8")
+		return
+	}
+	if l.structured() && (strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")) {
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) != 1 {
 			ld.problems.add(from.where, l.key, "not valid JSON: %s", expectation(l.typ))

@@ -71,7 +71,8 @@ func configKeyTable() []configKey {
 		{key: "server.write_stall_timeout", def: "1m", doc: "how long a caller may take nothing of an answer that waits for it"},
 		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
 		{key: "capture.limit", def: "8MiB", doc: "bodies up to this size are held in memory once and can be mirrored and retried; larger ones stream through"},
-		{key: "headers.served_by", def: "true", doc: "answers bear `X-Cutover-Served-By` and `X-Cutover-Request-Id`"},
+		{key: "headers.served_by", def: "true", doc: "answers bear `X-Cutover-Served-By`"},
+		{key: "headers.request_id", def: "true", doc: "answers bear `X-Cutover-Request-Id`"},
 		{key: "headers.forwarded", def: "false", doc: "upstreams get `X-Forwarded-For`, `-Host` and `-Proto`"},
 		{key: "headers.tenant", def: "X-Cutover-Tenant", doc: "request header that names the tenant"},
 

@@ -92,9 +92,11 @@ func (f *configFlags) load(env environ) (*loaded, error) {
 	}
 	ld.relayKey()
 	ld.unknownVariables()
-	ld.check()
-	ld.resolveSecrets()
-	return &loaded{Config: *ld.config, origins: ld.origins}, ld.problems.err()
+	if !ld.unread {
+		ld.check()
+		ld.resolveSecrets()
+	}
+	return &loaded{Config: *ld.config, origins: ld.origins}, ld.problems.err(ld.unread)
 }
 
 // file is the path of the configuration file and what named it.
@@ -113,6 +115,7 @@ type loading struct {
 	env      environ
 	origins  map[string]origin
 	problems *problemList
+	unread   bool // the file could not be read: what is missing may stand in it
 }
 
 func (ld *loading) defaults() {
@@ -126,11 +129,12 @@ func (ld *loading) defaults() {
 
 func (ld *loading) decoder(source func(line int) origin) *decoder {
 	return &decoder{
-		schema: ld.schema,
-		config: ld.config,
-		source: source,
-		report: func(line int, key, text string) { ld.problems.add(source(line).where, key, "%s", text) },
-		set:    func(key string, from origin) { ld.origins[key] = from },
+		schema:  ld.schema,
+		config:  ld.config,
+		source:  source,
+		report:  func(line int, key, text string) { ld.problems.add(source(line).where, key, "%s", text) },
+		silence: ld.problems.silence,
+		set:     func(key string, from origin) { ld.origins[key] = from },
 	}
 }
 
@@ -139,15 +143,17 @@ func (ld *loading) file(path, from string) {
 	text, err := readConfigFile(path)
 	if err != nil {
 		ld.problems.add(from, "", "%v", err)
+		ld.unread = true
 		return
 	}
 	name := filepath.Base(path)
-	ld.decoder(func(line int) origin {
+	d := ld.decoder(func(line int) origin {
 		if line == 0 {
 			return origin{fromFile, name}
 		}
 		return origin{fromFile, fmt.Sprintf("%s:%d", name, line)}
-	}).document(text)
+	})
+	ld.unread = !d.document(text)
 }
 
 func readConfigFile(path string) ([]byte, error) {

@@ -55,6 +55,7 @@ func (p problem) String() string {
 // has one line for each. The program ends with exit code 2.
 type configError struct {
 	problems []problem
+	unread   bool // the file could not be read at all
 }
 
 func (e *configError) Error() string {
@@ -73,15 +74,20 @@ type problemList struct {
 }
 
 func (l *problemList) add(where, key, format string, args ...any) {
-	if l.keys == nil {
-		l.keys = map[string]bool{}
-	}
+	l.silence(key)
 	text := format
 	if len(args) > 0 {
 		text = fmt.Sprintf(format, args...)
 	}
-	l.keys[key] = true
 	l.problems = append(l.problems, problem{where: where, key: key, text: text})
+}
+
+// silence keeps quiet about a key whose mistake is part of another problem.
+func (l *problemList) silence(key string) {
+	if l.keys == nil {
+		l.keys = map[string]bool{}
+	}
+	l.keys[key] = true
 }
 
 // about reports whether the key, or one above or below it, has a problem.
@@ -94,9 +100,10 @@ func (l *problemList) about(key string) bool {
 	return false
 }
 
-func (l *problemList) err() error {
+// err is nil, or a *configError of everything that was collected.
+func (l *problemList) err(unread bool) error {
 	if len(l.problems) == 0 {
 		return nil
 	}
-	return &configError{problems: l.problems}
+	return &configError{problems: l.problems, unread: unread}
 }

@@ -88,6 +88,15 @@ func newSchema() (*schema, error) {
 	return s, nil
 }
 
+// structured reports whether the key can hold more than one scalar.
+func (l *leaf) structured() bool {
+	switch l.typ.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Struct:
+		return true
+	}
+	return false
+}
+
 // field is the value in c that the leaf names.
 func (l *leaf) field(c *Config) reflect.Value {
 	return reflect.ValueOf(c).Elem().FieldByIndex(l.index)

@@ -28,8 +28,8 @@ func usagef(format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...)}
 }
 
-// errReported ends the program with exit code 1 without a further message:
-// the command has said already what failed.
+// errReported ends the program without a further message: the command has said
+// already what failed. The exit code is 1, or that of an error joined to it.
 var errReported = errors.New("failed")
 
 // startedError marks an error that a command returned after it had started.

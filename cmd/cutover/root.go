@@ -17,9 +17,9 @@ type console struct {
 	Env      environ
 }
 
-// run is the program: it runs one command line and returns the exit code.
+// execute is the program: it runs one command line and returns the exit code.
 // Commands that serve end when ctx does.
-func run(ctx context.Context, args []string, con console) int {
+func execute(ctx context.Context, args []string, con console) int {
 	root := newRootCommand(con)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -53,7 +53,7 @@ moves callers over step by step by feature flags, with instant roll-back.`,
 
   # is everything in reach?
   cutover doctor --primary https://api.openai.com/v1 --relay https://relay.example/v1`,
-		SilenceErrors:         true, // run reports them
+		SilenceErrors:         true, // execute reports them
 		SilenceUsage:          true,
 		DisableFlagsInUseLine: true,
 	}
