@@ -50,8 +50,8 @@ func TestWrongFiles(t *testing.T) {
 		{"upstreams: {relay: {prices: {m: 5}}}", `cutover.yaml:1: upstreams.relay.prices.m: found the number, expected {input: DOLLARS, output: DOLLARS} per million tokens`},
 		// syntax
 		{"a: [", "cutover.yaml:1: not valid YAML: did not find expected node content"},
-		{"listen: x\n\tadmin: y", "cutover.yaml:2: not valid YAML: found character that cannot start any token"},
-		{"listen: x\n---\nlisten: y", "cutover.yaml:3: a second document begins here (---): the configuration must be one document"},
+		{"listen: x\n\tadmin: y", "cutover.yaml:2: not valid YAML: found a tab character that violates indentation"},
+		{"listen: x\n---\nlisten: y", "cutover.yaml:2: a second document begins here (---): the configuration must be one document"},
 		{"listen: *nowhere", "cutover.yaml: not valid YAML: an alias (*name) refers to an anchor (&name) that does not exist"},
 		{"listen: \x01", "cutover.yaml: not valid YAML: control characters are not allowed"},
 	} {

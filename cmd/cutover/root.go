@@ -110,7 +110,6 @@ func addCommands(root *cobra.Command, con console) {
 		}
 	}
 	add(groupRun, newServeCommand(con))
-	add(groupRun, newServeCommand(con))
 	add(groupMigrate, newReportCommand(con.Env.get))
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
