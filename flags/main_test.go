@@ -3,6 +3,7 @@ package flags_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,8 @@ func stale(s *flags.Set, code string) func() bool {
 func ready(s *flags.Set) func() bool {
 	return func() bool { return s.State().Status == flags.Ready }
 }
+
+func contains(s, part string) bool { return strings.Contains(s, part) }
 
 func set(key, value string) flags.Flip {
 	return flags.Flip{Who: "tester@here", Why: "test", Changes: []flags.Change{{Key: key, Value: &value}}}

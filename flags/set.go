@@ -71,7 +71,8 @@ type reading struct {
 	fields  map[string]string
 	version uint64
 	origin  Origin
-	warning *fault // the fields are good, but something else is wrong
+	warning *fault    // the fields are good, but something else is wrong
+	readAt  time.Time // zero: now
 }
 
 // Update is one change of the snapshot.

@@ -90,7 +90,10 @@ func (s *Set) fail(f *fault) {
 
 // settle notes a successful reading. The caller holds mu.
 func (s *Set) settle(problem *fault, r reading) {
-	s.state.ReadAt = time.Now()
+	s.state.ReadAt = r.readAt
+	if r.readAt.IsZero() {
+		s.state.ReadAt = time.Now()
+	}
 	s.state.Version = r.version
 	s.state.Source = r.origin
 	s.transition(problem)

@@ -1,0 +1,234 @@
+package flags
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// RedisOptions say which Redis holds the flags, and how to get in.
+type RedisOptions struct {
+	// URL is one of
+	//	redis://[user[:password]@]host:port[/db]
+	//	redis-sentinel://[user[:password]@]host:port,host:port.../master[/db]
+	//	redis-cluster://[user[:password]@]host:port,host:port...
+	// and, with TLS, rediss://, rediss-sentinel:// and rediss-cluster://.
+	// A port that is missing is 6379, a Sentinel's 26379. unix:///path works too.
+	URL string
+	// Username and Password overrule those in the URL, where they should not be.
+	Username string
+	Password string
+	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
+	SentinelUsername string
+	SentinelPassword string
+	// TLS adds to the system's certificate authorities, or shows a certificate
+	// of our own. Only for the TLS forms of URL.
+	TLS TLSFiles
+	// Namespace separates fleets in one Redis; "" is "default".
+	Namespace string
+}
+
+// TLSFiles are PEM files; "" leaves the system's default.
+type TLSFiles struct {
+	CA         string // certificate authorities to trust instead of the system's
+	Cert, Key  string // client certificate
+	ServerName string // name to expect in the server's certificate; "": the host of the URL
+}
+
+// config reads the files.
+func (f TLSFiles) config(host string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
+	if c.ServerName == "" {
+		c.ServerName = host
+	}
+	if f.CA != "" {
+		pem, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, fmt.Errorf("redis TLS: certificate authorities: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("redis TLS: %s holds no PEM certificate", f.CA)
+		}
+	}
+	if (f.Cert == "") != (f.Key == "") {
+		return nil, errors.New("redis TLS: a client certificate needs both its certificate and its key file")
+	}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return nil, fmt.Errorf("redis TLS: client certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// topology is how the servers behind a URL stand to each other.
+type topology uint8
+
+const (
+	standalone topology = iota
+	sentinel
+	cluster
+)
+
+// redisTarget is a parsed RedisOptions.
+type redisTarget struct {
+	topology topology
+	network  string // "tcp" or "unix"
+	addrs    []string
+	master   string // Sentinel's name of the set
+	db       int
+	username string
+	password string
+	tls      *tls.Config
+
+	sentinelUsername string
+	sentinelPassword string
+	keys             redisKeys
+}
+
+// redisKeys are the names in Redis. The braces are a Cluster hash tag: all keys
+// of a namespace live in one slot, so that one script can write them.
+type redisKeys struct {
+	flags, version, audit, meta, events string
+}
+
+func keysOf(namespace string) redisKeys {
+	if namespace == "" {
+		namespace = "default"
+	}
+	p := "cutover:{" + namespace + "}:"
+	return redisKeys{p + "flags", p + "version", p + "audit", p + "meta", p + "events"}
+}
+
+// parse checks the options. Its errors never contain the URL: it may hold a
+// password.
+func (o RedisOptions) parse() (redisTarget, error) {
+	t := redisTarget{
+		network: "tcp", username: o.Username, password: o.Password,
+		sentinelUsername: o.SentinelUsername, sentinelPassword: o.SentinelPassword,
+	}
+	if strings.ContainsAny(o.Namespace, "{}:*? \t\r\n") {
+		return t, fmt.Errorf("redis namespace %q: letters, digits, dots and dashes only", o.Namespace)
+	}
+	t.keys = keysOf(o.Namespace)
+	scheme, rest, ok := strings.Cut(o.URL, "://")
+	if !ok {
+		return t, errors.New("redis URL: no scheme; write redis://host:port")
+	}
+	secure := strings.HasPrefix(scheme, "rediss")
+	switch scheme {
+	case "redis", "rediss":
+	case "redis-sentinel", "rediss-sentinel":
+		t.topology = sentinel
+	case "redis-cluster", "rediss-cluster":
+		t.topology = cluster
+	case "unix":
+		t.network = "unix"
+	default:
+		return t, fmt.Errorf("redis URL: unknown scheme %q; one of redis, redis-sentinel, redis-cluster (rediss... with TLS), unix", scheme)
+	}
+	rest, err := t.userinfo(rest)
+	if err != nil {
+		return t, err
+	}
+	if err := t.place(rest); err != nil {
+		return t, err
+	}
+	if !secure {
+		if o.TLS != (TLSFiles{}) {
+			return t, errors.New("redis: TLS files are given, but the URL is without TLS; write rediss instead of redis")
+		}
+		return t, nil
+	}
+	host := ""
+	if t.topology != cluster && t.topology != sentinel { // those name more hosts than the URL
+		host, _, _ = net.SplitHostPort(t.addrs[0])
+	}
+	t.tls, err = o.TLS.config(host)
+	return t, err
+}
+
+// userinfo takes "user:password@" off.
+func (t *redisTarget) userinfo(rest string) (string, error) {
+	authority, path, slash := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	if at < 0 {
+		return rest, nil
+	}
+	user, password, _ := strings.Cut(authority[:at], ":")
+	user, err1 := url.PathUnescape(user)
+	password, err2 := url.PathUnescape(password)
+	if err1 != nil || err2 != nil {
+		return "", errors.New("redis URL: user name or password is not percent-encoded correctly")
+	}
+	if t.username == "" {
+		t.username = user
+	}
+	if t.password == "" {
+		t.password = password
+	}
+	rest = authority[at+1:]
+	if slash {
+		rest += "/" + path
+	}
+	return rest, nil
+}
+
+// place reads hosts, master name and database number.
+func (t *redisTarget) place(rest string) error {
+	if t.network == "unix" {
+		t.addrs = []string{rest}
+		return nil
+	}
+	hosts, path, _ := strings.Cut(rest, "/")
+	if strings.ContainsAny(rest, "?#") {
+		return errors.New("redis URL: options after ? are not supported; use the configuration's own keys")
+	}
+	port := "6379"
+	if t.topology == sentinel {
+		port = "26379"
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		if host = strings.TrimSpace(host); host == "" {
+			return errors.New("redis URL: a host is missing")
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		}
+		t.addrs = append(t.addrs, host)
+	}
+	if t.topology == standalone && len(t.addrs) > 1 {
+		return errors.New("redis URL: several hosts; write redis-sentinel:// or redis-cluster://")
+	}
+	return t.path(strings.Trim(path, "/"))
+}
+
+func (t *redisTarget) path(path string) error {
+	if t.topology == sentinel {
+		t.master, path, _ = strings.Cut(path, "/")
+		if t.master == "" {
+			return errors.New("redis URL: the master's name is missing; write redis-sentinel://host:port,host:port/NAME")
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	if t.topology == cluster {
+		return errors.New("redis URL: a Cluster has no database numbers")
+	}
+	db, err := strconv.Atoi(path)
+	if err != nil || db < 0 {
+		return fmt.Errorf("redis URL: database %q is not a number", brief(path))
+	}
+	t.db = db
+	return nil
+}
