@@ -38,6 +38,9 @@ func problemOf(class exchange.Class, upstream string) problem {
 var tooLarge = problem{http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large",
 	"cutover: the request body is larger than server.max_body allows"}
 
+var tooSlow = problem{http.StatusRequestTimeout, "invalid_request_error", "request_timeout",
+	"cutover: the request body did not come to its end in time"}
+
 // speaksAnthropic tells the dialect of a caller whose endpoint is shared.
 func speaksAnthropic(q *exchange.Request) bool {
 	switch q.Endpoint.Dialect {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -15,8 +16,12 @@ import (
 // errTooLarge is a body over MaxBody.
 var errTooLarge = errors.New("the request body is larger than this proxy accepts")
 
-// errCallerGone is a caller that went away, or went silent, inside its body.
-var errCallerGone = errors.New("the caller ended the request inside its body")
+// errCallerGone is a caller that went away inside its body, errCallerSilent one
+// that stopped sending.
+var (
+	errCallerGone   = errors.New("the caller ended the request inside its body")
+	errCallerSilent = errors.New("the caller sent nothing for too long inside its body")
+)
 
 // readBody reads a body that is to be held, or prepares one that streams
 // through. A body is held where that is possible within the capture limit:
@@ -63,7 +68,6 @@ func (c *call) hold(body io.Reader, n, limit int64) ([]byte, error) {
 		want = limit + 1
 	}
 	buf := make([]byte, 0, min(want, step))
-	defer c.control().SetReadDeadline(time.Time{})
 	for int64(len(buf)) < want {
 		if len(buf) == cap(buf) {
 			buf = append(make([]byte, 0, min(want, int64(cap(buf))*2)), buf...)
@@ -81,6 +85,7 @@ func (c *call) hold(body io.Reader, n, limit int64) ([]byte, error) {
 	if n >= 0 && int64(len(buf)) < n {
 		return nil, errCallerGone
 	}
+	_ = c.control().SetReadDeadline(time.Time{})
 	return buf, nil
 }
 
@@ -89,8 +94,22 @@ func bodyError(err error) error {
 	if errors.As(err, &big) {
 		return errTooLarge
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errCallerSilent
+	}
 	return errCallerGone
 }
+
+// leaveUnread keeps the server from waiting for the rest of a body that nobody
+// will read: it would read on after the handler has returned.
+func (c *call) leaveUnread() {
+	c.w.Header()["Connection"] = []string{"close"}
+	_ = c.control().SetReadDeadline(time.Now().Add(linger))
+}
+
+// linger lets a caller that still sends see the answer before the connection
+// is reset.
+const linger = 300 * time.Millisecond
 
 // passOn prepares a body that streams through. Full duplex keeps the server
 // from swallowing the rest of it when the answer begins.
@@ -115,15 +134,31 @@ type stallReader struct {
 
 	mu       sync.Mutex
 	released bool
+	failed   error // why the body could not be read to its end
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
 	s.deadline(s.limit)
 	n, err := s.body.Read(p)
-	if err != nil {
+	switch err {
+	case nil:
+	case io.EOF:
 		s.deadline(0) // or the wait for the answer would look like a silent caller
+	default:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.released {
+			s.failed = bodyError(err)
+		}
 	}
 	return n, err
+}
+
+// failure is why the caller's body ended early, if it did.
+func (s *stallReader) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 func (s *stallReader) Close() error { return s.body.Close() }
@@ -145,7 +180,9 @@ func (s *stallReader) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.released = true
-	_ = s.control.SetReadDeadline(time.Time{})
+	if s.failed == nil {
+		_ = s.control.SetReadDeadline(time.Time{})
+	}
 }
 
 func isMultipart(contentType string) bool {

@@ -88,6 +88,15 @@ func (c *call) mayFallBack(arm exchange.Arm) bool {
 // giveUp answers in the sidecar's own name: no upstream did.
 func (c *call) giveUp(a *attempt, served func(*exchange.Exchange)) {
 	x := a.x
+	if c.stall != nil {
+		if err := c.stall.failure(); err != nil { // the caller broke off, not the upstream
+			x.Class, x.Detail = exchange.ClassAborted, "body"
+			c.finish(x, served)
+			c.leaveUnread()
+			c.refuseBody(err)
+			return
+		}
+	}
 	c.finish(x, served)
 	if x.Class == exchange.ClassAborted {
 		panic(http.ErrAbortHandler)
@@ -117,12 +126,21 @@ func (c *call) refuse(err error) {
 	if c.rt.cfg.Mirror != nil {
 		c.rt.cfg.Mirror(c.q) // counts it
 	}
-	if errors.Is(err, errTooLarge) {
-		c.w.Header()["Connection"] = []string{"close"}
+	c.leaveUnread()
+	c.refuseBody(err)
+}
+
+// refuseBody answers a caller whose body can't be taken; one that is gone sees
+// its connection end.
+func (c *call) refuseBody(err error) {
+	switch {
+	case errors.Is(err, errTooLarge):
 		c.answer(tooLarge)
-		return
+	case errors.Is(err, errCallerSilent):
+		c.answer(tooSlow)
+	default:
+		panic(http.ErrAbortHandler)
 	}
-	panic(http.ErrAbortHandler)
 }
 
 func (c *call) answer(p problem) {
