@@ -199,6 +199,9 @@ func (d *decoder) mapping(n *yaml.Node, t reflect.Type, key string) (reflect.Val
 		d.report(n.Line, key, "found "+kindName(n)+", "+expectation(t))
 		return reflect.Value{}, false
 	}
+	if len(n.Content) == 0 {
+		return reflect.Zero(t), true // empty is nil, as when it is not set
+	}
 	m, ok := reflect.MakeMapWithSize(t, len(n.Content)/2), true
 	for k, v := range d.pairs(n, key) {
 		x, good := d.value(v, t.Elem(), join(key, k.Value))
@@ -215,6 +218,9 @@ func (d *decoder) sequence(n *yaml.Node, t reflect.Type, key string) (reflect.Va
 	if n.Kind != yaml.SequenceNode {
 		d.report(n.Line, key, "found "+kindName(n)+", "+expectation(t))
 		return reflect.Value{}, false
+	}
+	if len(n.Content) == 0 {
+		return reflect.Zero(t), true
 	}
 	s, ok := reflect.MakeSlice(t, 0, len(n.Content)), true
 	for i, item := range n.Content {
