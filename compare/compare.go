@@ -10,6 +10,9 @@ type Options struct {
 	// PrimaryPrices and RelayPrices give the costs; models without a price
 	// have none.
 	PrimaryPrices, RelayPrices Prices
+	// Ignore are further paths that the comparison of structures leaves out,
+	// like "usage.*_details" or "choices.[].logprobs"; * stands for anything.
+	Ignore []string
 }
 
 // Compare turns a pair into a Result. It is pure, keeps no reference to the
@@ -19,15 +22,20 @@ func Compare(p Pair, o Options) Result {
 	if q := p.Request; q != nil {
 		r.ID, r.At = q.ID, q.At
 		r.Model, r.Stream = label(q.Facts.Model), q.Facts.Stream
+		r.Tools, r.JSON = q.Facts.Tools, q.Facts.JSONMode
 		if q.Endpoint != nil {
 			r.Endpoint = q.Endpoint.Name
 		}
 	}
 	r.Primary = armResult(p.Primary, o.PrimaryPrices)
 	r.Relay = armResult(p.Relay, o.RelayPrices)
-	if p.Primary != nil && p.Relay != nil && r.Primary.OK() && r.Relay.OK() {
-		compareContents(&r, p, o)
+	c := comparison{request: p.Request, result: &r, options: &o}
+	if c.request == nil {
+		c.request = &exchange.Request{}
 	}
+	c.sides[exchange.Primary] = side{name: armPrimary, x: p.Primary, arm: &r.Primary}
+	c.sides[exchange.Relay] = side{name: armRelay, x: p.Relay, arm: &r.Relay}
+	c.check()
 	return r
 }
 
@@ -55,26 +63,26 @@ func armResult(x *exchange.Exchange, prices Prices) ArmResult {
 }
 
 // compareContents compares what two usable answers say.
-func compareContents(r *Result, p Pair, o Options) {
-	a, b := &p.Primary.Completion, &p.Relay.Completion
-	if !textKept(a) || !textKept(b) {
-		return
-	}
-	r.Checked = true
-	r.TextEqual = equalText(a.Text, b.Text)
+func (c *comparison) compareContents() {
+	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
+	a, b := &p.x.Completion, &r.x.Completion
+	c.result.Checked = true
+	c.result.TextEqual = equalText(a.Text, b.Text)
 	switch {
 	case a.Embedding != nil || b.Embedding != nil:
-		r.Similarity = min(max(Cosine(a.Embedding, b.Embedding), 0), 1)
-	case r.TextEqual:
-		r.Similarity = 1
+		c.compareEmbeddings(p, r)
+	case c.result.TextEqual:
+		c.result.Similarity = 1
 	default:
-		r.Similarity = Similarity(a.Text, b.Text)
+		c.result.Similarity = Similarity(a.Text, b.Text)
 	}
-	if o.Diff {
+	if c.options.Diff {
 		d := DiffSimilarity(a.Text, b.Text)
-		r.DiffSimilarity = &d
+		c.result.DiffSimilarity = &d
 	}
-	r.ToolsEqual = equalToolCalls(a.ToolCalls, b.ToolCalls)
+	c.checkLength(p, r)
+	c.checkLanguage(p, r)
+	c.compareTools(p, r)
 }
 
 // textKept reports whether the recorder kept this completion's text, so that

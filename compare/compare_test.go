@@ -157,7 +157,9 @@ func TestEqualText(t *testing.T) {
 }
 
 func TestEqualToolCalls(t *testing.T) {
-	call := func(name, args string) exchange.ToolCall { return exchange.ToolCall{ID: name + args, Name: name, Arguments: args} }
+	call := func(name, args string) exchange.ToolCall {
+		return exchange.ToolCall{ID: name + args, Name: name, Arguments: args}
+	}
 	for _, c := range []struct {
 		name string
 		a, b []exchange.ToolCall

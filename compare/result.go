@@ -15,6 +15,8 @@ type Result struct {
 	Endpoint string       `json:"endpoint"`
 	Model    string       `json:"model,omitempty"` // as the caller asked
 	Stream   bool         `json:"stream,omitempty"`
+	Tools    bool         `json:"tools,omitempty"` // the request offers tools
+	JSON     bool         `json:"json,omitempty"`  // the request asks for JSON
 	Outcome  Outcome      `json:"outcome"`
 	Why      string       `json:"why,omitempty"` // reason for Skipped and Dropped
 	Served   exchange.Arm `json:"served"`        // whose answer the caller got
@@ -71,6 +73,12 @@ type ArmResult struct {
 
 	CostKnown bool    `json:"cost_known,omitempty"`
 	CostUSD   float64 `json:"cost_usd,omitempty"`
+
+	// JSONAsked: the answer's text had to be JSON.
+	JSONAsked bool `json:"json_asked,omitempty"`
+	// Traits are the codes of what was noticed about this answer by itself,
+	// also where the other side's has it too and it is no finding.
+	Traits []string `json:"traits,omitempty"`
 }
 
 // Answered reports whether the call brought an answer: a status, be it an

@@ -1,0 +1,37 @@
+package compare
+
+import (
+	"time"
+
+	"cutover/exchange"
+)
+
+// checkLatency notes a side that was much slower. Single calls vary; the
+// report's intervals tell what is systematic.
+func (c *comparison) checkLatency() {
+	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
+	c.slower(p, r, CodeSlowFirst, 500*time.Millisecond, func(a *ArmResult) time.Duration { return a.TTFT })
+	c.slower(p, r, CodeSlowTotal, 2*time.Second, func(a *ArmResult) time.Duration { return a.Total })
+}
+
+func (c *comparison) slower(p, r *side, code string, least time.Duration, of func(*ArmResult) time.Duration) {
+	a, b := of(p.arm), of(r.arm)
+	if a <= 0 || b <= 0 {
+		return
+	}
+	switch {
+	case b > 3*a && b-a >= least:
+		c.trait(r, code)
+	case a > 3*b && a-b >= least:
+		c.trait(p, code)
+	}
+}
+
+// checkCost notes an answer that the relay sells dearer; that the primary does
+// is what one expects.
+func (c *comparison) checkCost() {
+	p, r := c.sides[exchange.Primary].arm, &c.sides[exchange.Relay]
+	if p.CostKnown && r.arm.CostKnown && r.arm.CostUSD > p.CostUSD*1.05 {
+		c.trait(r, CodeCost)
+	}
+}

@@ -1,0 +1,50 @@
+package compare
+
+import "strings"
+
+// checkModel notes an answer that names another model than it was asked for.
+func (c *comparison) checkModel(s *side) {
+	if named := s.x.Completion.Model; named != "" && s.x.Model != "" && !sameModel(s.x.Model, named) {
+		c.trait(s, CodeModelName)
+	}
+}
+
+// sameModel reports whether two names may be of the same model: the same but
+// for a vendor's prefix, case, the way in which versions are punctuated, and a
+// snapshot's suffix (gpt-4o names gpt-4o-2024-08-06, but not gpt-4o-mini).
+func sameModel(asked, named string) bool {
+	if asked == named {
+		return true
+	}
+	a, b := plainModel(asked), plainModel(named)
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	rest, ok := strings.CutPrefix(b, a)
+	return ok && (rest == "" || snapshotSuffix(rest))
+}
+
+// plainModel drops the vendor's prefix and writes versions one way.
+func plainModel(name string) string {
+	name = strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
+	name, _, _ = strings.Cut(name, "@")
+	return strings.NewReplacer(".", "-", "_", "-", ":", "-").Replace(name)
+}
+
+// snapshotSuffix reports whether what follows a model's name is only a date, a
+// build number or "latest".
+func snapshotSuffix(rest string) bool {
+	if rest == "-latest" {
+		return true
+	}
+	digits := 0
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c != '-' && c != 'v':
+			return false
+		}
+	}
+	return rest[0] == '-' && digits >= 3
+}

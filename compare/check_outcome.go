@@ -1,0 +1,15 @@
+package compare
+
+// checkOutcome notes failed calls, by their class. A caller who went away and
+// a call that cutover did not send are no failures.
+func (c *comparison) checkOutcome() {
+	p, r := &c.sides[0], &c.sides[1]
+	for i := range c.sides {
+		if s := &c.sides[i]; s.x != nil && s.arm.Failed() {
+			c.trait(s, codeOutcome+label(string(s.x.Class)))
+		}
+	}
+	if p.x != nil && r.x != nil && p.arm.Failed() && r.arm.Failed() && p.x.Class != r.x.Class {
+		c.find(nil, CodeOutcomeOther, "")
+	}
+}

@@ -1,0 +1,84 @@
+package compare
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"cutover/exchange"
+)
+
+// checkEmpty notes an answer that says nothing at all.
+func (c *comparison) checkEmpty(s *side) {
+	switch c.dialect() {
+	case exchange.OpenAIChat, exchange.OpenAICompletions, exchange.OpenAIResponses, exchange.AnthropicMessages:
+	default:
+		return
+	}
+	a := &s.x.Completion
+	if len(a.ToolCalls) == 0 && a.Refusal == "" && strings.TrimSpace(a.Text) == "" {
+		c.trait(s, CodeEmpty)
+	}
+}
+
+// checkTruncation notes an answer that was cut: by its own account, or, since
+// not every provider tells, by ending inside a sentence.
+func (c *comparison) checkTruncation(s *side) {
+	a := &s.x.Completion
+	switch a.FinishReason {
+	case "length", "max_tokens", "max_output_tokens", "incomplete", "model_length", "model_context_window_exceeded":
+		c.trait(s, CodeTruncated)
+		return
+	}
+	if len(a.ToolCalls) == 0 && !a.TextCut && endsInside(a.Text) {
+		c.trait(s, CodeCutOff)
+	}
+}
+
+// endsInside reports whether a text of some length ends in the middle of a
+// sentence. Lists, code and headings end without a full stop, so only a last
+// line that is long, and has sentences in it or before it, counts.
+func endsInside(text string) bool {
+	text = strings.TrimRightFunc(text, unicode.IsSpace)
+	if len(text) < 200 {
+		return false
+	}
+	last, _ := utf8.DecodeLastRuneInString(text)
+	if !unicode.IsLetter(last) && last != ',' && last != '-' {
+		return false
+	}
+	line := text[strings.LastIndexByte(text, '\n')+1:]
+	return len(line) >= 60 && hasSentenceEnd(line)
+}
+
+// hasSentenceEnd reports whether a line holds the end of a sentence.
+func hasSentenceEnd(line string) bool {
+	for i := range len(line) {
+		switch line[i] {
+		case '.', '!', '?':
+			return true
+		case 0xE3, 0xEF: // lead bytes of 。, ！ and ？
+			if strings.ContainsAny(line[i:], "。！？") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shortShare is the ratio of lengths from which on the shorter text is named.
+const shortShare = 4
+
+// checkLength notes a text that is much shorter than the other side's.
+func (c *comparison) checkLength(p, r *side) {
+	a, b := p.x.Completion.TextBytes, r.x.Completion.TextBytes
+	if min(a, b) == 0 || max(a, b) < 200 {
+		return // nothing to compare, or empty, which has its own check
+	}
+	if a > b*shortShare {
+		c.trait(r, CodeShort)
+	}
+	if b > a*shortShare {
+		c.trait(p, CodeShort)
+	}
+}
