@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"cutover/exchange"
@@ -191,6 +190,7 @@ func (c *call) lapse() {
 // has reached the caller.
 type attempt struct {
 	up    *upstream.Upstream
+	model string // asked of the upstream, after mapping
 	ctx   context.Context
 	watch *upstream.Watch
 	rec   *exchange.Recorder
@@ -203,6 +203,7 @@ func (c *call) attempt(arm exchange.Arm, keep bool) *attempt {
 	up := c.rt.upstream(arm)
 	now := time.Now()
 	a := &attempt{up: up}
+	a.model, _ = up.Model(c.q.Facts.Model)
 	a.ctx, a.watch = up.Timeouts().Begin(c.r.Context(), now)
 	o := exchange.RecorderOptions{KeepText: keep}
 	if keep {
@@ -246,23 +247,21 @@ func (a *attempt) failed() bool {
 // end closes the exchange with the transport's last word.
 func (a *attempt) end(err error) {
 	class, detail := upstream.Classify(a.ctx, err)
+	a.close(class, detail)
+}
+
+func (a *attempt) close(class exchange.Class, detail string) {
 	a.watch.Stop()
 	a.x = a.rec.End(class, detail, time.Now())
+	a.x.Model = a.model
 }
 
 // abandon drops an attempt of which nothing has been sent.
 func (a *attempt) abandon() *exchange.Exchange {
 	if a.resp != nil {
 		a.resp.Body.Close()
-		a.watch.Stop()
-		a.x = a.rec.End(exchange.ClassOfStatus(a.resp.StatusCode), "", time.Now())
+		a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
 		a.resp = nil
 	}
 	return a.x
-}
-
-// streamed reports whether the answer is server-sent events.
-func (a *attempt) streamed() bool {
-	kind := a.resp.Header.Get("Content-Type")
-	return len(kind) >= 17 && strings.EqualFold(kind[:17], "text/event-stream")
 }

@@ -62,14 +62,14 @@ func (c *call) forward(a *attempt) (broken bool) {
 // then looked at.
 func (c *call) copy(a *attempt) error {
 	body, length := a.resp.Body, a.resp.ContentLength
-	if length < 0 || a.streamed() {
+	if length < 0 || a.rec.Streamed() {
 		if err := c.control().Flush(); err != nil {
 			return errCallerWrite
 		}
 	}
 	c.lapse()
 	pool := &bulkBuffers
-	if a.streamed() {
+	if a.rec.Streamed() {
 		pool = &eventBuffers
 	}
 	buf := pool.Get().(*[]byte)

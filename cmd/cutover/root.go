@@ -109,7 +109,7 @@ func addCommands(root *cobra.Command, con console) {
 			root.AddCommand(c)
 		}
 	}
-	add(groupRun, newServeCommand(con))
+	add(groupRun, newServeCommand(con), newDemoCommand(con))
 	add(groupMigrate, newReportCommand(con.Env.get))
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
