@@ -114,25 +114,10 @@ func newTable(rows []row) *node {
 	for _, r := range rows {
 		pattern, all := strings.CutSuffix(r.pattern, "/**")
 		at := root
-		var name []string
-		for _, segment := range strings.Split(pattern, "/") {
-			if segment == "*" {
-				if at.id == nil {
-					at.id = &node{}
-				}
-				at = at.id
-				continue
-			}
-			name = append(name, segment)
-			if at.static == nil {
-				at.static = make(map[string]*node)
-			}
-			if at.static[segment] == nil {
-				at.static[segment] = &node{}
-			}
-			at = at.static[segment]
+		for segment := range strings.SplitSeq(pattern, "/") {
+			at = at.grow(segment)
 		}
-		ep := &Endpoint{Name: strings.Join(name, "/"), Dialect: r.dialect, Kind: r.kind}
+		ep := &Endpoint{Name: r.name(), Dialect: r.dialect, Kind: r.kind}
 		at.methods = append(at.methods, byMethod{r.method, ep})
 		if r.method != "" && at.idle == nil {
 			at.idle = &Endpoint{Name: ep.Name}
@@ -142,4 +127,21 @@ func newTable(rows []row) *node {
 		}
 	}
 	return root
+}
+
+// grow returns the child for a pattern's segment, which it makes if need be.
+func (n *node) grow(segment string) *node {
+	if segment == "*" {
+		if n.id == nil {
+			n.id = &node{}
+		}
+		return n.id
+	}
+	if n.static == nil {
+		n.static = make(map[string]*node)
+	}
+	if n.static[segment] == nil {
+		n.static[segment] = &node{}
+	}
+	return n.static[segment]
 }

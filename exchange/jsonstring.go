@@ -93,59 +93,70 @@ func hexValue(c byte) rune {
 // decodeEscape decodes the escape sequence, known to be valid, that raw begins
 // with. Half a surrogate pair becomes U+FFFD, as every JSON library has it.
 func decodeEscape(raw []byte) (r rune, used int) {
-	switch raw[1] {
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	case 'u':
-		r = hex4(raw[2:])
-		if !utf16.IsSurrogate(r) {
-			return r, 6
-		}
-		if len(raw) >= 12 && raw[6] == '\\' && raw[7] == 'u' {
-			if pair := utf16.DecodeRune(r, hex4(raw[8:])); pair != utf8.RuneError {
-				return pair, 12
-			}
-		}
-		return utf8.RuneError, 6
+	if c := simpleEscape(raw[1]); c != 0 {
+		return rune(c), 2
 	}
-	return rune(raw[1]), 2 // quote, backslash, slash
+	r = hex4(raw[2:])
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if len(raw) >= 12 && raw[6] == '\\' && raw[7] == 'u' {
+		if pair := utf16.DecodeRune(r, hex4(raw[8:])); pair != utf8.RuneError {
+			return pair, 12
+		}
+	}
+	return utf8.RuneError, 6
 }
 
 func hex4(b []byte) rune {
 	return hexValue(b[0])<<12 | hexValue(b[1])<<8 | hexValue(b[2])<<4 | hexValue(b[3])
 }
 
-// unescapeSome appends as much of what raw means as fits into dst's capacity,
-// of which four bytes must be free, and says how much of raw that was.
-func unescapeSome(dst, raw []byte) (out []byte, used int) {
-	for used < len(raw) {
-		free := cap(dst) - len(dst)
-		if free < utf8.UTFMax {
-			break
-		}
-		rest := raw[used:]
-		i := bytes.IndexByte(rest[:min(free, len(rest))], '\\')
-		if i == 0 {
-			r, n := decodeEscape(rest)
-			dst = utf8.AppendRune(dst, r)
-			used += n
-			continue
-		}
-		if i < 0 {
-			i = min(free, len(rest))
-		}
-		dst = append(dst, rest[:i]...)
-		used += i
+// simpleEscape returns the character that a backslash and c stand for; 0 for u.
+func simpleEscape(c byte) byte {
+	switch c {
+	case 'n':
+		return '\n'
+	case 't':
+		return '\t'
+	case 'r':
+		return '\r'
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'u':
+		return 0
 	}
-	return dst, used
+	return c // quote, backslash, slash
+}
+
+// appendPlainest appends raw, the inside of a valid JSON string, with nothing
+// escaped but what must be, and that in the shortest way: so two strings that
+// mean the same come out the same.
+func appendPlainest(dst, raw []byte) []byte {
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(dst, raw...)
+		}
+		dst = append(dst, raw[:i]...)
+		r, used := decodeEscape(raw[i:])
+		raw = raw[i+used:]
+		switch r {
+		case '"', '\\':
+			dst = append(dst, '\\', byte(r))
+		case '\b', '\f', '\n', '\r', '\t':
+			dst = append(dst, '\\', "btn fr"[r-'\b'])
+		default:
+			if r < ' ' {
+				dst = append(dst, '\\', 'u', '0', '0', '0'+byte(r>>4), "0123456789abcdef"[r&15])
+			} else {
+				dst = utf8.AppendRune(dst, r)
+			}
+		}
+	}
+	return dst
 }
 
 // appendUnescaped appends what raw, the inside of a valid JSON string, means.

@@ -28,6 +28,7 @@ type scanner struct {
 	i       int
 	bad     bool // the text is not JSON
 	notUTF8 bool // a string holds bytes that are not UTF-8
+	odd     bool // a string holds an escape for what can be written otherwise: \u or \/
 }
 
 func (s *scanner) fail() {
@@ -243,14 +244,13 @@ func (s *scanner) rawString() (raw []byte, escaped bool) {
 	var high uint64
 	for i < len(b) {
 		// Eight bytes at a time, up to the first quote, backslash or control
-		// character. The borrow of a subtraction may mark bytes above the
-		// first true mark, never below it.
-		for len(b)-i >= 8 {
-			w := binary.LittleEndian.Uint64(b[i:])
-			quote := w ^ ones*'"'
-			slash := w ^ ones*'\\'
-			mark := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & highs
-			high |= w & highs
+		// character. Turning bit 1 makes a quote the least byte above the
+		// control characters. The borrow of a subtraction may mark bytes
+		// above the first true mark, never below it.
+		for i <= len(b)-8 {
+			w := binary.LittleEndian.Uint64(b[i : i+8])
+			high |= w
+			mark := (((w ^ ones*0x02) - ones*0x21) | ((w ^ ones*'\\') - ones)) &^ w & highs
 			if mark != 0 {
 				i += bits.TrailingZeros64(mark) / 8
 				break
@@ -275,6 +275,7 @@ func (s *scanner) rawString() (raw []byte, escaped bool) {
 				return nil, false
 			}
 			escaped = true
+			s.odd = s.odd || b[i+1] == 'u' || b[i+1] == '/'
 			i += n
 		case c < 0x20:
 			s.fail()

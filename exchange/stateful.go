@@ -204,15 +204,17 @@ func (in *inspection) talk(key []byte) bool {
 }
 
 func (in *inspection) system() {
+	in.s.odd = false
 	if v := in.s.span(); in.wantKey {
-		in.who.system.content(v)
+		in.who.system.content(v, in.s.odd)
 	}
 }
 
 // opening is a whole conversation in one string.
 func (in *inspection) opening() {
+	in.s.odd = false
 	if v := in.s.span(); in.wantKey {
-		in.who.first.content(v)
+		in.who.first.content(v, in.s.odd)
 	}
 }
 
@@ -221,7 +223,7 @@ func (in *inspection) messages() {
 	for more := in.s.array(); more; more = in.s.nextItem() {
 		in.message()
 	}
-	if in.wantKey {
+	if in.wantKey && !in.s.bad {
 		in.who.close()
 	}
 }
@@ -230,7 +232,7 @@ func (in *inspection) message() {
 	s := &in.s
 	var role, kind, id jsonString
 	var content []byte
-	sealed := false
+	sealed, odd := false, false
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch string(key) {
 		case "role":
@@ -242,8 +244,9 @@ func (in *inspection) message() {
 		case "content":
 			s.peek()
 			from := s.i
+			s.odd = false
 			in.parts(0)
-			content = s.b[from:s.i]
+			content, odd = s.b[from:s.i], s.odd
 		case "output":
 			in.parts(0)
 		case "encrypted_content":
@@ -258,8 +261,8 @@ func (in *inspection) message() {
 	if in.dialect == OpenAIResponses {
 		in.item(kind.raw, len(id.raw) > 0, len(role.raw) > 0, sealed)
 	}
-	if in.wantKey {
-		in.who.message(role.raw, content)
+	if in.wantKey && !s.bad {
+		in.who.message(role.raw, content, odd)
 	}
 }
 

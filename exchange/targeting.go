@@ -60,6 +60,7 @@ type identity struct {
 	conversation                  jsonString // id of a conversation that the provider keeps
 	system, first                 digest     // of the conversation's beginning
 	lead                          []byte     // content of the first message of anybody
+	leadOdd                       bool
 }
 
 // read consumes the value of a key that names the caller.
@@ -87,18 +88,18 @@ func (w *identity) read(s *scanner, key []byte) bool {
 }
 
 // message takes in one message of a conversation, in order.
-func (w *identity) message(role, content []byte) {
+func (w *identity) message(role, content []byte, odd bool) {
 	if w.first.used || len(content) == 0 {
 		return
 	}
 	switch string(role) {
 	case "system", "developer":
-		w.system.content(content)
+		w.system.content(content, odd)
 	case "user":
-		w.first.content(content)
+		w.first.content(content, odd)
 	default:
 		if w.lead == nil {
-			w.lead = content
+			w.lead, w.leadOdd = content, odd
 		}
 	}
 }
@@ -107,7 +108,7 @@ func (w *identity) message(role, content []byte) {
 // first message.
 func (w *identity) close() {
 	if !w.first.used {
-		w.first.content(w.lead)
+		w.first.content(w.lead, w.leadOdd)
 	}
 }
 
@@ -151,28 +152,24 @@ type digest struct {
 
 func (d *digest) sum() uint64 { return d.h.Sum64() }
 
-func (d *digest) begin() {
-	if !d.used {
-		d.used = true
-		d.h.Reset()
-	}
-}
-
 // content hashes the content of one message, or a system prompt: a string, or
 // a list of parts. A part that is no text counts with all that it holds but
-// its cache mark.
-func (d *digest) content(value []byte) {
-	s := scanner{b: value}
-	switch s.peek() {
+// its cache mark. The value is known to be valid; odd is the scanner's.
+func (d *digest) content(value []byte, odd bool) {
+	if len(value) == 0 {
+		return
+	}
+	switch value[0] {
 	case '"':
-		d.text(s.str())
+		d.text(value[1:len(value)-1], odd)
 	case '[':
+		s := scanner{b: value}
 		for more := s.array(); more; more = s.nextItem() {
 			switch s.peek() {
 			case '"':
-				d.text(s.str())
+				d.text(s.str().raw, odd)
 			case '{':
-				d.part(s.span())
+				d.part(s.span(), odd)
 			default:
 				s.skip()
 			}
@@ -180,45 +177,50 @@ func (d *digest) content(value []byte) {
 	}
 }
 
-func (d *digest) part(value []byte) {
+func (d *digest) part(value []byte, odd bool) {
 	s := scanner{b: value}
 	var text jsonString
-	marked := [2]int{} // where the cache mark stands
+	var from, to int // of the cache mark
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch string(key) {
 		case "text":
 			text = s.str()
 		case "cache_control":
-			from := s.i
+			from = s.i
 			s.skip()
-			marked = [2]int{from, s.i}
+			to = s.i
 		default:
 			s.skip()
 		}
 	}
 	if len(text.raw) > 0 {
-		d.text(text)
+		d.text(text.raw, odd)
 		return
 	}
-	d.begin()
-	_, _ = d.h.Write(value[:marked[0]])
-	_, _ = d.h.Write(value[marked[1]:])
+	d.write(value[:from])
+	d.write(value[to:])
 }
 
-// text hashes what a string means, however its letters are escaped.
-func (d *digest) text(v jsonString) {
-	if len(v.raw) == 0 {
+// text hashes a string as it is written. Clients write the same string in the
+// same way, but for the letters that can be escaped and need not be.
+func (d *digest) text(raw []byte, odd bool) {
+	if len(raw) == 0 {
 		return
 	}
-	d.begin()
-	if !v.escaped {
-		_, _ = d.h.Write(v.raw)
+	if !odd {
+		d.write(raw)
 		return
 	}
-	var buf [512]byte
-	for raw := v.raw; len(raw) > 0; {
-		out, used := unescapeSome(buf[:0], raw)
-		_, _ = d.h.Write(out)
-		raw = raw[used:]
+	buf := newBuffer()
+	buf.b = appendPlainest(buf.b, raw)
+	d.write(buf.b)
+	buf.free()
+}
+
+func (d *digest) write(p []byte) {
+	if !d.used {
+		d.used = true
+		d.h.Reset()
 	}
+	_, _ = d.h.Write(p) // never fails
 }
