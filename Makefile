@@ -1,0 +1,42 @@
+# The two commands that matter: "go run ./cmd/cutover demo" and "make test".
+GO          ?= go
+GOTESTSUM   := gotest.tools/gotestsum@v1.13.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 60s
+PKG         ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench bench-flags cuts fuzz image clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+build: ## the binary, static, as ./cutover
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o cutover ./cmd/cutover
+
+demo: ## see it work
+	$(GO) run ./cmd/cutover demo
+
+test: ## install what the tests need, run all of them with the race detector
+	@./.ci/install-test-tools
+	$(GO) run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -timeout 9m $(PKG)
+
+lint: ## format, vet, staticcheck
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt these files:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+bench: ## the proxy against plain Go, a bare mirror and nginx, in one run
+	$(GO) run ./cmd/proxybench $(BENCHFLAGS)
+
+cuts: ## 40,000 short streamed answers at 1, 8 and 200 callers: none may be cut
+	$(GO) run ./cmd/proxybench -cuts 40000
+
+fuzz: ## every fuzz target for FUZZTIME
+	@./.ci/fuzz $(FUZZTIME)
+
+image: ## the container image
+	docker build -t cutover .
+
+clean:
+	rm -rf cutover bin dist
