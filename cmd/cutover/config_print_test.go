@@ -48,7 +48,7 @@ func TestPrintedConfigLoadsAgain(t *testing.T) {
 		first := &loaded{origins: map[string]origin{}}
 		for i := range schema.leaves {
 			l := &schema.leaves[i]
-			if v := draw(rt, l.key, l.typ); !empty(v) {
+			if v := drawValue(rt, l.key, l.typ); !hasNothing(v) {
 				l.field(&first.Config).Set(v)
 			}
 			first.origins[l.key] = rapid.SampledFrom([]origin{{}, {fromFlag, "--x"}, {fromFile, "f.yaml:3"}}).Draw(rt, "origin")
@@ -64,12 +64,12 @@ func TestPrintedConfigLoadsAgain(t *testing.T) {
 	})
 }
 
-func empty(v reflect.Value) bool {
+func hasNothing(v reflect.Value) bool {
 	return (v.Kind() == reflect.Map || v.Kind() == reflect.Slice) && v.Len() == 0
 }
 
-// draw makes any value that a key of type typ can have.
-func draw(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
+// drawValue makes any value that a key of type typ can have.
+func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
 	name := rapid.OneOf(rapid.SampledFrom([]string{"", "null", "~", "true", "1e3", "2024-05-13", "<<", "#x", "a: b", "- x", "{", "*a", "&a", "!a", "'", "\"", " x", "\n", "\u2028", "\ufeff"}), rapid.String())
 	secret := func() Secret {
 		if rapid.Bool().Draw(rt, "file") {

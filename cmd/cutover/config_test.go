@@ -98,8 +98,8 @@ func TestConfigPrecedence(t *testing.T) {
 	}
 }
 
-// sample is a text for each type of key that no default has.
-func sample(l *leaf) (text string, want any) {
+// sampleFor is a text for each type of key that no default has.
+func sampleFor(l *leaf) (text string, want any) {
 	switch l.typ {
 	case typeSecret:
 		return "", nil
@@ -146,7 +146,7 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	}
 	for i := range s.leaves {
 		l := &s.leaves[i]
-		text, want := sample(l)
+		text, want := sampleFor(l)
 		if want == nil {
 			continue // TestSecretsFromTheEnvironment
 		}

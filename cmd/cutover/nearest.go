@@ -5,6 +5,9 @@ import "strings"
 // nearest returns the name that a mistyped one most likely meant, or "" when
 // none is near: at most one edit in three letters.
 func nearest(typed string, names []string) string {
+	if len(typed) > longestName {
+		return ""
+	}
 	best, bestDistance := "", len(typed)/3+2
 	norm := strings.NewReplacer("-", "_", ".", "_")
 	t := norm.Replace(strings.ToLower(typed))
@@ -21,13 +24,15 @@ func nearest(typed string, names []string) string {
 	return best
 }
 
+// longestName bounds the work, which is quadratic: nobody mistypes longer ones.
+const longestName = 64
+
 // editDistance counts the letters to insert, delete, replace or swap with
-// their neighbour to make b out of a. Names longer than 64 bytes are cut:
-// nobody mistypes those, and the work is quadratic.
+// their neighbour to make b out of a. Of names longer than
+// longestName it reads the beginning.
 func editDistance(a, b string) int {
-	const limit = 64
-	a, b = a[:min(len(a), limit)], b[:min(len(b), limit)]
-	var before, last, row [limit + 1]int
+	a, b = a[:min(len(a), longestName)], b[:min(len(b), longestName)]
+	var before, last, row [longestName + 1]int
 	for j := range len(b) + 1 {
 		last[j] = j
 	}
