@@ -13,7 +13,10 @@ import (
 	"cutover/flags"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flags.LogRedisTo(zerolog.Nop())
+	goleak.VerifyTestMain(m)
+}
 
 // logLines collects what a set logs.
 type logLines struct{ lines chan string }

@@ -15,7 +15,7 @@ import (
 
 // versionBackFor is how long a version that went backwards is reported, if
 // nobody writes meanwhile.
-const versionBackFor = time.Minute
+const versionBackFor = 10 * time.Second
 
 // redisSource keeps a Set equal to a hash in Redis. One goroutine reads it, on
 // any hint and each second; hints that come while it reads make one more
@@ -177,9 +177,10 @@ func (r *redisSource) takeOver(s *Set, got reading) {
 			"set them again, or import the last good ones"})
 		return
 	}
+	counted := got.version > r.version // a writer that counts also records
 	r.noteVersion(&got)
 	same := maps.Equal(got.fields, r.fields)
-	if !same && got.version == r.version && r.adoptAt != nil {
+	if (!same && !counted || got.version < r.version) && r.adoptAt != nil {
 		r.adoptAt.Reset(rand.N(pollEvery))
 	}
 	unchanged := same && got.version == r.version
@@ -257,12 +258,16 @@ func (r *redisSource) recordUnaudited(ctx context.Context, s *Set) {
 	if r.adoptOff {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, redisDial+redisRead)
+	limited, cancel := context.WithTimeout(ctx, redisDial+redisRead)
 	defer cancel()
-	n, err := r.store.recordUnaudited(ctx)
-	if err != nil && ctx.Err() == nil && redisFault(err).code == codeDenied {
+	n, err := r.store.recordUnaudited(limited)
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case redisFault(err).code == codeDenied:
 		r.adoptOff = true
 		s.log.Info().Msg("Redis does not let this process write: changes by hand are recorded by others")
+	default:
+		r.adoptAt.Reset(jitter(pollEvery))
 	}
 	if n > 0 {
 		s.log.Warn().Int("changes", n).Msg("flags were changed by hand; recorded in the audit as such")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/rs/zerolog"
 )
 
 // Limits of one exchange with Redis. They bound how long a dead connection can
@@ -89,4 +90,17 @@ func hasAny(text string, words ...string) bool {
 		}
 	}
 	return false
+}
+
+// LogRedisTo sends what the Redis client library says of itself to a logger, at
+// debug level: by default it prints a line on standard error for each failed
+// connection. The library's logger is one for the whole process, so main calls
+// this, once, before anything connects.
+func LogRedisTo(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
+
+type redisLog struct{ log zerolog.Logger }
+
+// Printf is what the library calls.
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.log.Debug().Msgf(format, v...)
 }
