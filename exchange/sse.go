@@ -113,12 +113,11 @@ func (r *sseReader) keep(p []byte) {
 	}
 	if len(r.carry.b)+len(p) > r.max() {
 		r.cut = true
-		p = p[:min(len(p), max(0, cutEvent-len(r.carry.b)))]
+		kept := min(cutEvent, r.max())
+		p = p[:min(len(p), max(0, kept-len(r.carry.b)))]
+		r.carry.b = r.carry.b[:min(len(r.carry.b), kept)]
 	}
 	r.carry.b = append(r.carry.b, p...)
-	if r.cut {
-		r.carry.b = r.carry.b[:min(len(r.carry.b), cutEvent)]
-	}
 }
 
 // toEndOfEvent moves on to just after the blank line that ends the event at
