@@ -5,16 +5,19 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /cutover ./cmd/cutover \
- && mkdir -p /data
+ && mkdir -p /root-of-image/data /root-of-image/tmp \
+ && echo 'cutover:x:65532:65532::/:' > /root-of-image/passwd
 
-# Holds certificate roots, time zones and a user without rights, and nothing to
-# log in to.
-FROM gcr.io/distroless/static-debian12:nonroot
+# Nothing but the binary, certificate roots, and a user without rights.
+FROM scratch
 LABEL org.opencontainers.image.title="cutover" \
       org.opencontainers.image.description="Move live LLM traffic from one provider to another, and prove that it is safe" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /root-of-image/passwd /etc/passwd
+COPY --from=build --chown=65532:65532 /root-of-image/data /data
+COPY --from=build --chown=65532:65532 /root-of-image/tmp /tmp
 COPY --from=build /cutover /cutover
-COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
 VOLUME /data
 ENV CUTOVER_LISTEN=:8080 \

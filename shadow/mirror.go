@@ -76,6 +76,7 @@ type Mirror struct {
 	stop   atomic.Bool
 	idle   chan struct{} // signalled when the last copy ends after a stop
 	queue  chan *ticket
+	ended  atomic.Bool // nobody takes from queue any more
 }
 
 // New makes a Mirror. It starts nothing: pairs are compared while Run runs.
@@ -122,7 +123,22 @@ func (m *Mirror) Run(ctx context.Context) error {
 	}
 	close(done)
 	workers.Wait()
+	m.ended.Store(true)
+	m.leftover()
 	return nil
+}
+
+// leftover counts pairs that came too late to be compared.
+func (m *Mirror) leftover() {
+	for {
+		select {
+		case t := <-m.queue:
+			m.held.Add(-t.bytes.Load())
+			m.counts.add(compare.Dropped, "stopping")
+		default:
+			return
+		}
+	}
 }
 
 // Abort cancels the copies under way; Run, if it has been told to end, ends.

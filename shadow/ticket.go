@@ -70,6 +70,9 @@ func (t *ticket) arrived() {
 	}
 	select {
 	case t.m.queue <- t:
+		if t.m.ended.Load() {
+			t.m.leftover()
+		}
 	default:
 		t.m.held.Add(-t.bytes.Load())
 		t.m.counts.add(compare.Dropped, "compare_queue")
