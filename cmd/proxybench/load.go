@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// load is a closed loop: each connection sends the next request when the
+// answer to the last one has been read to its end.
+type load struct {
+	addr        string
+	requests    []request // sent in turn, each connection beginning elsewhere
+	concurrency int
+	lasting     time.Duration // 0: until most are sent
+	most        int64         // 0: as long as lasting
+}
+
+// patience is how long an answer may take after a load's end.
+const patience = 30 * time.Second
+
+// outcome is what came of a load. A failed request is data here.
+type outcome struct {
+	sent      int64
+	cut       int64 // answers that broke off
+	differing int64 // complete answers with other bytes than the upstream's
+	failed    int64 // anything else: connection, status
+	firstErr  error
+	elapsed   time.Duration
+	latencies []time.Duration // of good answers, sorted
+}
+
+func (o *outcome) bad() int64 { return o.cut + o.differing + o.failed }
+
+// loader holds a load's connections.
+type loader struct {
+	load
+	mu     sync.Mutex
+	conns  []*rawConn // by worker; nil while there is none
+	closed bool
+}
+
+// prepare connects and sends one request on each connection, so that neither
+// connecting nor the first use is measured.
+func prepare(ctx context.Context, l load) (*loader, error) {
+	ld := &loader{load: l, conns: make([]*rawConn, l.concurrency)}
+	defer context.AfterFunc(ctx, ld.close)()
+	errs := make([]error, l.concurrency)
+	var wait sync.WaitGroup
+	for w := range l.concurrency {
+		wait.Go(func() {
+			conn, err := ld.connect(w, time.Now().Add(patience))
+			if err != nil {
+				errs[w] = err
+				return
+			}
+			// A bad answer is the measured part's to count.
+			if err := conn.do(&ld.requests[w%len(ld.requests)]); err != nil || conn.ends {
+				ld.drop(w)
+			}
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		ld.close()
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	return ld, nil
+}
+
+// run applies the load.
+func (ld *loader) run(ctx context.Context) outcome {
+	defer context.AfterFunc(ctx, ld.close)()
+	begin := time.Now()
+	end := begin.Add(ld.lasting)
+	if ld.lasting == 0 {
+		end = begin.Add(time.Hour)
+	}
+	ld.extend(end.Add(patience))
+	var taken atomic.Int64
+	parts := make([]outcome, ld.concurrency)
+	var wait sync.WaitGroup
+	for w := range ld.concurrency {
+		wait.Go(func() { ld.work(ctx, w, end, &taken, &parts[w]) })
+	}
+	wait.Wait()
+	total := outcome{elapsed: time.Since(begin)}
+	for i := range parts {
+		p := &parts[i]
+		total.sent += p.sent
+		total.cut += p.cut
+		total.differing += p.differing
+		total.failed += p.failed
+		if total.firstErr == nil {
+			total.firstErr = p.firstErr
+		}
+		total.latencies = append(total.latencies, p.latencies...)
+	}
+	slices.Sort(total.latencies)
+	return total
+}
+
+// work is one connection's part of the load.
+func (ld *loader) work(ctx context.Context, w int, end time.Time, taken *atomic.Int64, o *outcome) {
+	for next := w * 7; ctx.Err() == nil; next++ {
+		begin := time.Now()
+		if begin.After(end) || ld.most > 0 && taken.Add(1) > ld.most {
+			return
+		}
+		conn, err := ld.connect(w, end.Add(patience))
+		if err == nil {
+			err = conn.do(&ld.requests[next%len(ld.requests)])
+		}
+		if err != nil && ctx.Err() != nil {
+			return // the run was ended, not the answer
+		}
+		o.sent++
+		switch {
+		case err == nil:
+			o.latencies = append(o.latencies, time.Since(begin))
+		case errors.Is(err, errCut):
+			o.cut++
+		case errors.Is(err, errDiffers):
+			o.differing++
+		default:
+			o.failed++
+		}
+		if err != nil && o.firstErr == nil {
+			o.firstErr = err
+		}
+		if err != nil || conn.ends {
+			ld.drop(w)
+		}
+		if o.failed > 100 && o.failed == o.sent {
+			return // nobody is there
+		}
+	}
+}
+
+// connect returns the worker's connection, a new one if it has none.
+func (ld *loader) connect(w int, deadline time.Time) (*rawConn, error) {
+	ld.mu.Lock()
+	conn, closed := ld.conns[w], ld.closed
+	ld.mu.Unlock()
+	if conn != nil || closed {
+		if closed {
+			return nil, context.Canceled
+		}
+		return conn, nil
+	}
+	conn, err := dialRaw(ld.addr, 16<<10)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	ld.mu.Lock()
+	defer ld.mu.Unlock()
+	if ld.closed {
+		_ = conn.Close()
+		return nil, context.Canceled
+	}
+	ld.conns[w] = conn
+	return conn, nil
+}
+
+// extend gives the connections that there are time until deadline.
+func (ld *loader) extend(deadline time.Time) {
+	ld.mu.Lock()
+	defer ld.mu.Unlock()
+	for _, conn := range ld.conns {
+		if conn != nil {
+			_ = conn.SetDeadline(deadline) // fails on a closed one, which the next request shows
+		}
+	}
+}
+
+// drop closes the worker's connection.
+func (ld *loader) drop(w int) {
+	ld.mu.Lock()
+	defer ld.mu.Unlock()
+	if ld.conns[w] != nil {
+		_ = ld.conns[w].Close()
+		ld.conns[w] = nil
+	}
+}
+
+// close ends all connections; what runs on them ends too.
+func (ld *loader) close() {
+	ld.mu.Lock()
+	defer ld.mu.Unlock()
+	ld.closed = true
+	for _, conn := range ld.conns {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+}

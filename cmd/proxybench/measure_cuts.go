@@ -1,0 +1,58 @@
+package main
+
+import "context"
+
+// CutRow counts the short streamed answers that did not come whole.
+type CutRow struct {
+	Kind        kind    `json:"kind"`
+	Concurrency int     `json:"concurrency"`
+	Sent        int64   `json:"sent"`
+	Cut         int64   `json:"cut"`       // broken off
+	Differing   int64   `json:"differing"` // whole, with other bytes
+	Failed      int64   `json:"failed"`    // no answer, or another status
+	FirstWhy    string  `json:"first_why,omitempty"`
+	PerSecond   float64 `json:"per_second"`
+}
+
+// cutConcurrencies are the numbers of callers at the same time.
+func cutConcurrencies() []int { return []int{1, 8, 200} }
+
+// contrastCuts bounds the proxy that cuts answers: a few thousand show it.
+const contrastCuts = 4000
+
+// cutChunks is the length of a short streamed answer.
+const cutChunks = 4
+
+// measureCuts sends POSTs whose answers are streams that end at once.
+func (b *bench) measureCuts(ctx context.Context) error {
+	requests, err := makeRequests(streamModel(cutChunks, 0), "bench.local", 64)
+	if err != nil {
+		return err
+	}
+	for _, k := range []kind{unread, cutoverOff, cutoverFull} {
+		c, err := b.contender(ctx, k)
+		if err != nil {
+			return err
+		}
+		n := int64(b.opt.cuts)
+		if k == unread {
+			n = min(n, contrastCuts)
+		}
+		for _, concurrency := range cutConcurrencies() {
+			b.say("cuts: %s: %d short streams, %d at a time", k.title(), n, concurrency)
+			s, err := b.turn(ctx, c, load{requests: requests, concurrency: concurrency, most: n})
+			if err != nil {
+				return err
+			}
+			row := CutRow{
+				Kind: k, Concurrency: concurrency, Sent: s.sent, PerSecond: s.perSecond(),
+				Cut: s.cut, Differing: s.differing, Failed: s.failed,
+			}
+			if s.firstErr != nil {
+				row.FirstWhy = s.firstErr.Error()
+			}
+			b.report.Cuts = append(b.report.Cuts, row)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"slices"
+)
+
+// RequestRow is one contender's cost of a request that is answered at once.
+type RequestRow struct {
+	Kind      kind      `json:"kind"`
+	CPUMicros float64   `json:"cpu_us_per_request"` // of the proxy; median of the rounds
+	Ratio     float64   `json:"cpu_ratio"`          // to the plain Go proxy, median of the rounds' ratios
+	Ratios    []float64 `json:"cpu_ratios"`         // of each round
+	PerSecond float64   `json:"requests_per_second"`
+	Traffic
+}
+
+// Traffic says whether what was measured also happened.
+type Traffic struct {
+	Sent     int64            `json:"sent"`
+	Bad      int64            `json:"bad"` // answers cut, with other bytes, or missing
+	BadWhy   string           `json:"bad_why,omitempty"`
+	Mirrored *float64         `json:"mirrored_percent,omitempty"` // requests that reached the relay
+	Compared *float64         `json:"compared_percent,omitempty"` // pairs of two whole answers that were compared
+	Outcomes map[string]int64 `json:"mirror_outcomes,omitempty"`
+}
+
+// enough is the share of requests, in per cent, that a sidecar at 100 % has to
+// have compared for its figures to be those of mirroring everything.
+const enough = 99
+
+// whole reports whether all answers were right, and all was compared that
+// should have been.
+func (t Traffic) whole() bool { return t.Bad == 0 && (t.Compared == nil || *t.Compared >= enough) }
+
+// traffic adds the rounds up.
+func traffic(k kind, rounds []sample) Traffic {
+	var t Traffic
+	var mirrored int64
+	for _, s := range rounds {
+		t.Sent += s.sent
+		t.Bad += s.bad()
+		mirrored += s.mirrored
+		if s.firstErr != nil && t.BadWhy == "" {
+			t.BadWhy = s.firstErr.Error()
+		}
+		for name, n := range s.outcomes {
+			if n == 0 {
+				continue
+			}
+			if t.Outcomes == nil {
+				t.Outcomes = map[string]int64{}
+			}
+			t.Outcomes[name] += n
+		}
+	}
+	percent := func(n int64) *float64 {
+		p := 100 * float64(n) / float64(max(t.Sent, 1))
+		return &p
+	}
+	if k.mirrors() {
+		t.Mirrored = percent(mirrored)
+	}
+	if k == cutoverFull {
+		t.Compared = percent(t.Outcomes["both"])
+	}
+	return t
+}
+
+// measureRequests measures requests with whole JSON answers.
+func (b *bench) measureRequests(ctx context.Context) error {
+	requests, err := makeRequests(modelJSON, "bench.local", 64)
+	if err != nil {
+		return err
+	}
+	kinds := append([]kind{direct}, b.proxies()...)
+	taken, err := b.rounds(ctx, "requests", kinds, load{
+		requests: requests, concurrency: b.opt.concurrency, lasting: b.opt.slot,
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		row := RequestRow{
+			Kind: k, PerSecond: median(each(taken[k], sample.perSecond)), Traffic: traffic(k, taken[k]),
+		}
+		if k != direct {
+			row.CPUMicros = median(each(taken[k], sample.cpuPerRequest))
+			row.Ratios = against(taken[k], taken[plain], cpuRatio)
+			row.Ratio = median(row.Ratios)
+		}
+		b.report.Requests = append(b.report.Requests, row)
+	}
+	return nil
+}
+
+func cpuRatio(s, ref sample) float64 { return s.cpuPerRequest() / ref.cpuPerRequest() }
+
+// StreamRow is one contender's cost of a streamed answer.
+type StreamRow struct {
+	Kind           kind      `json:"kind"`
+	CPUMillis      float64   `json:"cpu_ms_per_stream"`
+	MicrosPerChunk float64   `json:"cpu_us_per_chunk"`
+	Ratio          float64   `json:"cpu_ratio"`
+	Ratios         []float64 `json:"cpu_ratios"`
+	PerSecond      float64   `json:"streams_per_second"`
+	Traffic
+}
+
+// measureStreams measures streams whose chunks come one by one.
+func (b *bench) measureStreams(ctx context.Context) error {
+	requests, err := makeRequests(streamModel(b.opt.chunks, b.opt.gap), "bench.local", 64)
+	if err != nil {
+		return err
+	}
+	kinds := b.proxies()
+	taken, err := b.rounds(ctx, "streams", kinds, load{
+		requests: requests, concurrency: b.opt.streamConcurrency, lasting: b.opt.slot,
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		cpu := median(each(taken[k], sample.cpuPerRequest))
+		ratios := against(taken[k], taken[plain], cpuRatio)
+		b.report.Streams = append(b.report.Streams, StreamRow{
+			Kind: k, CPUMillis: cpu / 1e3, MicrosPerChunk: cpu / float64(b.opt.chunks),
+			Ratio: median(ratios), Ratios: ratios,
+			PerSecond: median(each(taken[k], sample.perSecond)), Traffic: traffic(k, taken[k]),
+		})
+	}
+	return nil
+}
+
+// LatencyRow is how long one contender's callers wait for a whole answer.
+// Times are in microseconds, medians of the rounds.
+type LatencyRow struct {
+	Kind        kind    `json:"kind"`
+	Concurrency int     `json:"concurrency"`
+	P50         float64 `json:"p50_us"`
+	P99         float64 `json:"p99_us"`
+	AddedP50    float64 `json:"added_p50_us"` // beyond direct calls of the same round
+	AddedP99    float64 `json:"added_p99_us"`
+	Traffic
+}
+
+// latencyConcurrencies are the numbers of callers at the same time.
+func latencyConcurrencies() []int { return []int{1, 8} }
+
+func (s sample) p50() float64 { return micros(quantile(s.latencies, .5)) }
+func (s sample) p99() float64 { return micros(quantile(s.latencies, .99)) }
+
+// measureLatency measures added latency, with few callers so that the machine
+// is not what they wait for.
+func (b *bench) measureLatency(ctx context.Context) error {
+	requests, err := makeRequests(modelJSON, "bench.local", 64)
+	if err != nil {
+		return err
+	}
+	kinds := slices.Concat([]kind{direct}, b.proxies())
+	for _, concurrency := range latencyConcurrencies() {
+		taken, err := b.rounds(ctx, "latency", kinds, load{
+			requests: requests, concurrency: concurrency, lasting: b.opt.slot * 2 / 3,
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range kinds {
+			b.report.Latency = append(b.report.Latency, LatencyRow{
+				Kind: k, Concurrency: concurrency,
+				P50:      median(each(taken[k], sample.p50)),
+				P99:      median(each(taken[k], sample.p99)),
+				AddedP50: median(against(taken[k], taken[direct], func(s, ref sample) float64 { return s.p50() - ref.p50() })),
+				AddedP99: median(against(taken[k], taken[direct], func(s, ref sample) float64 { return s.p99() - ref.p99() })),
+				Traffic:  traffic(k, taken[k]),
+			})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report is what one run has measured; its JSON form is the tool's output.
+type report struct {
+	Machine   Machine        `json:"machine"`
+	Settings  Settings       `json:"settings"`
+	Seconds   float64        `json:"seconds"`
+	Requests  []RequestRow   `json:"requests,omitempty"`
+	Latency   []LatencyRow   `json:"latency,omitempty"`
+	Streams   []StreamRow    `json:"streams,omitempty"`
+	Memory    []MemoryRow    `json:"memory,omitempty"`
+	Cuts      []CutRow       `json:"cuts,omitempty"`
+	BlackHole []BlackHoleRow `json:"silent_relay,omitempty"`
+	Goals     []Goal         `json:"goals"`
+	Notes     []string       `json:"notes,omitempty"`
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	CPUs   int    `json:"cpus"`
+	OS     string `json:"os"`
+	Go     string `json:"go"`
+	Nginx  string `json:"nginx,omitempty"`
+	Load   string `json:"load_average,omitempty"` // before the run
+	Before string `json:"began"`                  // RFC 3339
+}
+
+// Settings are the options that change the figures.
+type Settings struct {
+	Rounds            int     `json:"rounds"`
+	SlotSeconds       float64 `json:"slot_seconds"`
+	Concurrency       int     `json:"concurrency"`
+	StreamConcurrency int     `json:"stream_concurrency"`
+	Chunks            int     `json:"chunks"`
+	GapMillis         float64 `json:"gap_ms"`
+	RequestBytes      int     `json:"request_bytes"`
+	AnswerBytes       int     `json:"answer_bytes"`
+	ChunkBytes        int     `json:"chunk_bytes"`
+}
+
+func newReport(b *bench) *report {
+	r := &report{
+		Machine: Machine{
+			CPU: processor(), CPUs: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+			Go: runtime.Version(), Load: loadAverage(), Before: time.Now().Format(time.RFC3339),
+		},
+		Settings: Settings{
+			Rounds: b.opt.rounds, SlotSeconds: b.opt.slot.Seconds(), Concurrency: b.opt.concurrency,
+			StreamConcurrency: b.opt.streamConcurrency, Chunks: b.opt.chunks, GapMillis: float64(b.opt.gap.Microseconds()) / 1e3,
+			RequestBytes: len(requestBody(modelJSON, 0)), AnswerBytes: len(jsonAnswer(armPrimary, job{model: modelJSON})), ChunkBytes: chunkSize,
+		},
+	}
+	if b.nginx == "" {
+		r.note("nginx is not installed, so it is not in the tables.")
+	} else {
+		r.Machine.Nginx = nginxVersion(b.nginx)
+	}
+	return r
+}
+
+func (r *report) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// print writes the report as text, markdown or json.
+func (r *report) print(w io.Writer, as string) error {
+	if as == "json" {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	out := bufio.NewWriter(w)
+	writeTable := textTable
+	if as == "markdown" {
+		writeTable = markdownTable
+	}
+	m := r.Machine
+	fmt.Fprintf(out, "%s, %d CPUs, %s, %s", m.CPU, m.CPUs, m.OS, m.Go)
+	if m.Nginx != "" {
+		fmt.Fprintf(out, ", %s", m.Nginx)
+	}
+	fmt.Fprintf(out, "\n%d rounds, turns of %gs, began %s (load average then: %s), took %.0f s\n\n",
+		r.Settings.Rounds, r.Settings.SlotSeconds, m.Before, m.Load, r.Seconds)
+	for _, t := range r.tables() {
+		writeTable(out, t)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(out, note)
+	}
+	return out.Flush()
+}
+
+// processor is the processor's name, as far as Linux tells.
+func processor() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
+
+// loadAverage is the machine's of the last minute: above a few tenths before
+// the run, others work on it.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
+}
+
+func nginxVersion(path string) string {
+	out, err := exec.Command(path, "-v").CombinedOutput()
+	if err != nil {
+		return "nginx"
+	}
+	_, version, _ := strings.Cut(strings.TrimSpace(string(out)), ": ")
+	return version
+}

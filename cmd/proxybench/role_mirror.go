@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+)
+
+// bareMirror is the least that a mirror in Go has to do: it serves from the
+// primary, sends the same body to the relay at the same moment, and throws the
+// relay's answer away. Nothing is compared.
+type bareMirror struct {
+	ctx            context.Context
+	primary, relay *url.URL
+	served, copies *http.Transport
+	slots          chan struct{}
+	copying        sync.WaitGroup
+	buffers        copyBuffers
+}
+
+// mirrorSlots are the copies under way, as many as cutover allows.
+const mirrorSlots = 256
+
+func newBareMirror(ctx context.Context, primary, relay *url.URL) *bareMirror {
+	return &bareMirror{
+		ctx: ctx, primary: primary, relay: relay,
+		served: newTransport(), copies: newTransport(),
+		slots: make(chan struct{}, mirrorSlots), buffers: newCopyBuffers(),
+	}
+}
+
+// wait returns when no copy is under way any more.
+func (m *bareMirror) wait() { m.copying.Wait() }
+
+func (m *bareMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case m.slots <- struct{}{}:
+		m.copying.Go(func() {
+			defer func() { <-m.slots }()
+			m.mirror(outgoing(m.ctx, r, m.relay, body))
+		})
+	default: // too many are under way
+	}
+	resp, err := m.served.RoundTrip(outgoing(r.Context(), r, m.primary, body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	for name, values := range resp.Header {
+		if !hopByHop(name) {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(resp.StatusCode)
+	if m.pass(w, resp) != nil {
+		panic(http.ErrAbortHandler) // net/http's way to show the caller a broken answer
+	}
+}
+
+// outgoing is the request as it goes to one of the upstreams.
+func outgoing(ctx context.Context, r *http.Request, to *url.URL, body []byte) *http.Request {
+	out := r.Clone(ctx)
+	out.URL.Scheme, out.URL.Host, out.Host = to.Scheme, to.Host, ""
+	out.RequestURI = ""
+	out.Body = io.NopCloser(bytes.NewReader(body))
+	for name := range out.Header {
+		if hopByHop(name) {
+			out.Header.Del(name)
+		}
+	}
+	return out
+}
+
+func (m *bareMirror) mirror(out *http.Request) {
+	out.Header.Del("Authorization")
+	resp, err := m.copies.RoundTrip(out)
+	if err != nil {
+		return
+	}
+	defer resp.Body.Close()
+	buf := m.buffers.Get()
+	defer m.buffers.Put(buf)
+	_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{resp.Body}, buf)
+}
+
+// pass copies the answer, flushing each piece of a stream.
+func (m *bareMirror) pass(w http.ResponseWriter, resp *http.Response) error {
+	buf := m.buffers.Get()
+	defer m.buffers.Put(buf)
+	flush := http.NewResponseController(w).Flush
+	for {
+		n, err := resp.Body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return err
+			}
+			if resp.ContentLength < 0 {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// copyBuffers are reused, so that no proxy is charged 32 KiB for each answer;
+// it is an httputil.BufferPool.
+type copyBuffers struct{ pool *sync.Pool }
+
+func newCopyBuffers() copyBuffers {
+	return copyBuffers{&sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
+}
+
+// Get implements httputil.BufferPool.
+func (b copyBuffers) Get() []byte { return *b.pool.Get().(*[]byte) }
+
+// Put implements httputil.BufferPool.
+func (b copyBuffers) Put(buf []byte) { b.pool.Put(&buf) }
