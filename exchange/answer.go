@@ -158,6 +158,9 @@ func (a *answer) finish() {
 	}
 	for i, k := range a.calls {
 		c.ToolCalls[i] = ToolCall{ID: k.id, Name: k.name, Arguments: string(k.args)}
+		if len(k.args) == 0 && a.dialect == AnthropicMessages {
+			c.ToolCalls[i].Arguments = "{}" // no pieces came to replace the first
+		}
 	}
 	a.text, a.refusal, a.calls = nil, nil, nil
 }

@@ -37,27 +37,34 @@ func (a *answer) errorField(s *scanner, key []byte) {
 }
 
 // errorBody reads the body of an answer whose status says that it is an error:
-// {"error": {...}} in both dialects, or the fields without the wrapping, which
-// some servers leave out.
+// {"error": {...}} in both dialects; with some servers in a list, or the fields
+// without the wrapping.
 func (a *answer) errorBody(body []byte) {
 	s := scanner{b: body}
-	if s.peek() != '{' {
-		return
+	if s.peek() == '[' {
+		for more := s.array(); more; more = s.nextItem() {
+			a.errorObject(&s)
+		}
+	} else {
+		a.errorObject(&s)
 	}
+	if !s.whole() {
+		a.x.Completion.ErrorType, a.x.Completion.ErrorCode = "", ""
+	}
+}
+
+func (a *answer) errorObject(s *scanner) {
 	wrapped := false
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch {
 		case string(key) == "error":
 			wrapped = true
-			a.errorValue(&s)
+			a.errorValue(s)
 		case wrapped:
 			s.skip()
 		default:
-			a.errorField(&s, key)
+			a.errorField(s, key)
 		}
-	}
-	if !s.whole() {
-		a.x.Completion.ErrorType, a.x.Completion.ErrorCode = "", ""
 	}
 }
 

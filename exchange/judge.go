@@ -32,7 +32,7 @@ func (r *Recorder) judge(class Class, detail string) (Class, string) {
 func (r *Recorder) judgeForm() (Class, string) {
 	x, say := r.x, &r.say
 	switch {
-	case r.form == formOpaque || x.Status == 204 || x.Status == 205:
+	case r.form == formOpaque:
 		return ClassNone, ""
 	case x.Bytes == 0:
 		return ClassEmpty, "empty"

@@ -73,7 +73,7 @@ func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 	case status >= 400:
 		r.form = formError
 		x.Streamed = false
-	case r.say.dialect == DialectNone || status < 200 || status >= 300:
+	case r.say.dialect == DialectNone || status < 200 || status >= 300 || status == 204 || status == 205:
 		r.form = formOpaque
 	default:
 		r.form = formGuess
