@@ -59,6 +59,10 @@ func (f finish) anthropic() string {
 	return "end_turn"
 }
 
+// talksFirst is how often a model that may do so says a sentence before it
+// calls a tool.
+const talksFirst = 0.4
+
 // composer makes answers: what is said (from the seed alone) and how this one
 // call deviates from it (from the draws).
 type composer struct {
@@ -90,9 +94,15 @@ func (m *composer) one(choice int) answer {
 	decide := throw(uint64(base), 1)
 	switch {
 	case decide.chance(m.Refusals) && m.q.choice.mode != anyChoice:
-		a.text, a.refusal, a.finish = m.refuse(&base), true, finishRefusal
+		a.text, a.refusal = m.refuse(&base), true
+		if decide.chance(0.5) { // some decline in words only
+			a.finish = finishRefusal
+		}
 	case m.callsTools(&decide):
 		a.calls, a.finish = m.callTools(&base), finishTools
+		if m.q.talks && decide.chance(talksFirst) {
+			a.text = m.writer(&base).sentence(&base, "toolintro")
+		}
 	case m.q.format.json:
 		a.text = m.formatted(&base)
 	default:

@@ -196,7 +196,7 @@ func (c *call) wait(d time.Duration) bool {
 		return true
 	case <-c.r.Context().Done():
 		c.gone = true
-	case <-c.s.done:
+	case <-c.s.life.Done():
 	}
 	return false
 }
@@ -206,7 +206,7 @@ func (c *call) hang() {
 	select {
 	case <-c.r.Context().Done():
 		c.gone = true
-	case <-c.s.done:
+	case <-c.s.life.Done():
 	}
 	panic(http.ErrAbortHandler)
 }

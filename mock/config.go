@@ -79,7 +79,7 @@ type Config struct {
 	// MaxBody is the largest JSON body that is read; above it is a 413. 64 MiB when 0.
 	MaxBody int64 `yaml:"max_body,omitempty" json:"max_body,omitempty"`
 	// MaxKept bounds the content of uploaded files in memory, all together;
-	// what does not fit is accepted, but its content can't be fetched. 64 MiB when 0.
+	// what does not fit is accepted, but its content can't be fetched. 256 MiB when 0.
 	MaxKept int64 `yaml:"max_kept,omitempty" json:"max_kept,omitempty"`
 }
 

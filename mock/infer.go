@@ -40,11 +40,14 @@ func (c *call) infer() {
 	}
 	r := c.rendering()
 	c.s.limits.spend(c.key(), c.settings, r.billed, c.at)
-	if c.ask.stream {
-		c.stream(r)
+	if !c.ask.stream {
+		c.plain(r)
 		return
 	}
-	c.plain(r)
+	if c.ask.keep && len(r.body.text) > 0 {
+		c.keep(c.route.object, r.body.fill(nil, c.id, c.at.Unix()))
+	}
+	c.stream(r)
 }
 
 // strictVersion is the first anthropic-version that refuses sampling settings.
@@ -118,5 +121,9 @@ func (c *call) plain(r *rendering) {
 		panic(http.ErrAbortHandler)
 	}
 	c.header()
-	c.send(http.StatusOK, "application/json", r.body.fill(nil, c.id, c.at.Unix()))
+	body := r.body.fill(nil, c.id, c.at.Unix())
+	if c.ask.keep {
+		c.keep(c.route.object, body)
+	}
+	c.send(http.StatusOK, "application/json", body)
 }

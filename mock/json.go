@@ -89,5 +89,5 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 
 func validJSON(s string) bool { return json.Valid([]byte(s)) }
 
-// rawNumber is a number that is already text.
-func rawNumber(s string) json.RawMessage { return json.RawMessage(s) }
+// raw is JSON that is already text.
+func raw(s string) json.RawMessage { return json.RawMessage(s) }

@@ -18,6 +18,7 @@ func parseMessages(q *question, body []byte) *problem {
 	if p := q.limits(root, "max_tokens"); p != nil {
 		return &problem{status: http.StatusBadRequest, message: "max_tokens: Input should be a valid integer, greater than or equal to 1"}
 	}
+	q.talks = true
 	q.stop = stops(root.Get("stop_sequences"))
 	if f := root.Get("output_config.format"); f.Get("type").Str == "json_schema" {
 		q.format = format{json: true, schema: f.Get("schema")}

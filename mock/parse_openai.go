@@ -30,6 +30,7 @@ func parseChat(q *question, body []byte) *problem {
 	if wrong != nil {
 		return wrong
 	}
+	q.keep = root.Get("store").Bool() && !q.stream
 	q.includeUsage = root.Get("stream_options.include_usage").Bool()
 	q.obfuscate = !isFalse(root.Get("stream_options.include_obfuscation"))
 	q.stop = stops(root.Get("stop"))

@@ -30,6 +30,7 @@ type question struct {
 	tools    []tool
 	choice   toolChoice
 	parallel bool
+	talks    bool // a text may come before the calls
 	answered bool // the last message holds the results of tool calls
 
 	format format

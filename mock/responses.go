@@ -39,7 +39,7 @@ func (w *responseWriter) response(status string, output []any) ordered {
 	}
 	var incomplete, usage, completed any
 	if status != "in_progress" {
-		completed = rawNumber(w.marks.created)
+		completed = raw(w.marks.created)
 		if !w.noUsage {
 			usage = w.responseUsage()
 		}
@@ -48,7 +48,7 @@ func (w *responseWriter) response(status string, output []any) ordered {
 		incomplete, completed = obj{"reason": "max_output_tokens"}, nil
 	}
 	return ordered{
-		"id", "resp_" + w.marks.slot(0), "object", "response", "created_at", rawNumber(w.marks.created), "status", status,
+		"id", "resp_" + w.marks.slot(0), "object", "response", "created_at", raw(w.marks.created), "status", status,
 		"completed_at", completed, "background", echo("background", false), "error", nil, "incomplete_details", incomplete,
 		"instructions", echo("instructions", nil), "max_output_tokens", echo("max_output_tokens", nil),
 		"max_tool_calls", echo("max_tool_calls", nil), "model", w.model, "output", output,

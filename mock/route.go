@@ -28,6 +28,7 @@ type route struct {
 
 	// Of endpoints that compose an answer:
 	render     func(*renderer) *rendering
+	object     string             // what its answers are when they are stored
 	errorEvent func(*call) []byte // an error behind a 200
 	unnamed    bool               // events have no names and no fixed order of blocks
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,12 +19,19 @@ type Server struct {
 	scripted atomic.Int64 // calls that the script has had
 	journal  journal
 	limits   limits
-	objects  objects
+	objects  *objects
 	repeats  [1 << 14]atomic.Uint32 // how often a body has come, by its hash
 	ids      atomic.Uint64
-	idSalt   uint64 // ids are unique between servers, whatever their seeds
-	done     chan struct{}
-	close    sync.Once
+	words    *words
+	idSalt   uint64          // ids are unique between servers, whatever their seeds
+	life     context.Context // ends with Close
+	close    context.CancelFunc
+}
+
+// words are what all texts are made of.
+type words struct {
+	*lexicon
+	stop map[string]bool
 }
 
 // settings are one Config, compiled. They are never written to: a new Config
@@ -42,11 +48,17 @@ type settings struct {
 	instant bool // nothing waits
 	marks   marks
 	cache   *cache
+	words   *words
 }
 
 // New makes a server. The error is a *ConfigError.
 func New(cfg Config) (*Server, error) {
-	s := &Server{done: make(chan struct{}), idSalt: rand.Uint64(), routes: table()}
+	l, err := readLexicon(lexiconText)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{idSalt: rand.Uint64(), routes: table(), words: &words{l, stopWords()}, objects: newObjects()}
+	s.life, s.close = context.WithCancel(context.Background())
 	if err := s.SetConfig(cfg); err != nil {
 		return nil, err
 	}
@@ -67,6 +79,7 @@ func (s *Server) SetConfig(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	st.words = s.words
 	s.scripted.Store(0)
 	s.settings.Store(st)
 	return nil
@@ -136,7 +149,7 @@ func set(names []string) map[string]bool {
 // a broken connection. The server answers nothing afterwards. It does not wait
 // for the calls; their http.Server does that.
 func (s *Server) Close() error {
-	s.close.Do(func() { close(s.done) })
+	s.close()
 	return nil
 }
 
@@ -185,10 +198,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.route.dialect == sharedDialect && r.Header.Get("Anthropic-Version") != ""
 	s.journal.begin(c.entry, st.journalSize())
 	defer c.end()
-	select {
-	case <-s.done:
+	if s.life.Err() != nil {
 		panic(http.ErrAbortHandler)
-	default:
 	}
 	c.serve()
 }
@@ -207,10 +218,13 @@ func (s *Server) find(method, path string) (r *route, ids []string, allowed bool
 // endpointPath strips the base from an escaped path; what is not below it
 // becomes "" (unknown), unless bare paths are served.
 func (st *settings) endpointPath(path string) string {
+	if strings.HasPrefix(path, adminPrefix) && !st.Admin {
+		return ""
+	}
 	if rest, ok := strings.CutPrefix(path, st.base); ok && (st.base == "" || rest == "" || rest[0] == '/') {
 		return strings.Trim(rest, "/")
 	}
-	if st.BarePaths || strings.HasPrefix(path, adminPrefix) {
+	if st.BarePaths || st.Admin && strings.HasPrefix(path, adminPrefix) {
 		return strings.Trim(path, "/")
 	}
 	return ""

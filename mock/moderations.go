@@ -1,0 +1,44 @@
+package mock
+
+import (
+	"net/http"
+	"strings"
+)
+
+// moderationCategories are the categories of OpenAI's moderation, each with
+// the words that raise it here.
+func moderationCategories() [][]string {
+	return [][]string{
+		{"harassment", "idiot", "stupid", "loser"}, {"harassment/threatening", "hurt you"}, {"hate", "hate"}, {"hate/threatening"},
+		{"illicit", "steal", "shoplift"}, {"illicit/violent", "bomb"}, {"self-harm", "suicide"}, {"self-harm/intent"}, {"self-harm/instructions"},
+		{"sexual"}, {"sexual/minors"}, {"violence", "kill", "murder", "bomb"}, {"violence/graphic"},
+	}
+}
+
+// moderate answers moderations: a text is flagged for the words in it.
+func moderate(c *call) {
+	results := make([]any, len(c.ask.inputs))
+	for i, text := range c.ask.inputs {
+		results[i] = c.moderation(strings.ToLower(text))
+	}
+	c.answer(http.StatusOK, ordered{"id", "modr-" + newID(c.id, 0), "model", c.ask.model, "results", results})
+}
+
+func (c *call) moderation(text string) ordered {
+	var categories, scores, applied ordered
+	flagged := false
+	for _, category := range moderationCategories() {
+		name, words := category[0], category[1:]
+		d := throw(c.Seed, hashText(name), hashText(text))
+		score := d.float() * 0.02
+		hit := containsAny(text, words...)
+		if hit {
+			score = 0.8 + d.float()*0.19
+		}
+		flagged = flagged || hit
+		categories = append(categories, name, hit)
+		scores = append(scores, name, score)
+		applied = append(applied, name, []string{"text"})
+	}
+	return ordered{"flagged", flagged, "categories", categories, "category_scores", scores, "category_applied_input_types", applied}
+}
