@@ -71,3 +71,12 @@ func (f FlagsConfig) values() flags.Values {
 		PrimaryProvider:  &f.PrimaryProvider,
 	}
 }
+
+// redis is where the fleet's flags and results live; nil without a Redis. It
+// holds the password, if there is one.
+func (s StoreConfig) redis() *flags.RedisOptions {
+	if !s.Redis.IsSet() {
+		return nil
+	}
+	return &flags.RedisOptions{URL: s.Redis.Reveal(), Namespace: s.Namespace}
+}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"cutover/flags"
 )
 
 // Size is a number of bytes.
@@ -139,41 +140,39 @@ func (r RedisURL) Reveal() string {
 	return r.Plain
 }
 
-// String is the URL without its password, for logs.
+// String is the URL without user and password, for logs.
 func (r RedisURL) String() string {
 	if !r.Ref.IsSet() {
 		return r.Plain
 	}
-	if u, err := url.Parse(r.Ref.Reveal()); err == nil && u.Host != "" {
-		return u.Scheme + "://" + u.Host + u.Path
+	scheme, rest, ok := strings.Cut(r.Ref.Reveal(), "://")
+	if !ok {
+		return r.Ref.String()
 	}
-	return r.Ref.String()
+	rest, _, _ = strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], "?")
+	return scheme + "://" + rest
 }
 
-// checkRedisURL says what is wrong with a Redis URL, without repeating it: it
-// may hold a password.
+// checkRedisURL says what is wrong with a Redis URL, without repeating a
+// password.
 func checkRedisURL(text string) error {
-	u, err := url.Parse(text)
+	store, err := flags.OpenRedisStore(flags.RedisOptions{URL: text})
 	switch {
-	case err != nil:
-		return errors.New("not a URL: expected redis://host:6379/0")
-	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
-		return errors.New("expected a URL that begins with redis://, rediss:// (TLS) or unix:// (socket)")
-	case u.Scheme != "unix" && u.Hostname() == "":
-		return errors.New("the host is missing: expected redis://host:6379/0")
-	case u.Scheme == "unix" && u.Path == "":
-		return errors.New("the socket's path is missing: expected unix:///run/redis.sock")
+	case err == nil:
+		return store.Close() // it has not connected
+	case hasPassword(text):
+		return errors.New("not understood: expected redis://[user:password@]host:port[/db], redis-sentinel://...host:port,host:port/master or " +
+			"redis-cluster://...host:port,host:port (rediss for TLS), with the special characters of user and password percent-encoded")
 	}
-	return nil
+	return errors.New(strings.TrimPrefix(err.Error(), "redis URL: "))
 }
 
-// hasPassword reports whether a URL carries one; when it can't be read as a
-// URL, it might.
+// hasPassword reports whether a Redis URL carries a password, or might.
 func hasPassword(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil {
+	_, rest, ok := strings.Cut(text, "://")
+	if !ok {
 		return strings.Contains(text, "@")
 	}
-	_, has := u.User.Password()
-	return has || u.Query().Has("password")
+	at := strings.LastIndexByte(rest, '@')
+	return at >= 0 && strings.Contains(rest[:at], ":") || strings.Contains(text, "password=")
 }

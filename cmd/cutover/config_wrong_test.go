@@ -107,9 +107,9 @@ func TestWrongValues(t *testing.T) {
 		{file: "headers: {tenant: 'X Y'}", want: `cutover.yaml:1: headers.tenant: found "X Y", which is no name of an HTTP header`},
 		{file: "log: {level: verbose}", want: `cutover.yaml:1: log.level: found "verbose", expected one of trace, debug, info, warn, error, disabled`},
 		{file: "store: {namespace: 'a{b'}", want: `cutover.yaml:1: store.namespace: found "a{b", expected a name without blanks and without any of {}:*?[]\`},
-		{args: both("--redis", "127.0.0.1:6379"), want: "--redis: store.redis: not a URL: expected redis://host:6379/0"},
-		{args: both("--redis", "http://127.0.0.1:6379"), want: "--redis: store.redis: expected a URL that begins with redis://, rediss:// (TLS) or unix:// (socket)"},
-		{args: both("--redis", "redis:///0"), want: "--redis: store.redis: the host is missing: expected redis://host:6379/0"},
+		{args: both("--redis", "127.0.0.1:6379"), want: "--redis: store.redis: no scheme; write redis://host:port"},
+		{args: both("--redis", "http://127.0.0.1:6379"), want: `--redis: store.redis: unknown scheme "http"; one of redis, redis-sentinel, redis-cluster (rediss... with TLS), unix`},
+		{args: both("--redis", "redis:///0"), want: "--redis: store.redis: a host is missing"},
 		{args: both("--data", ""), want: "--data: store.dir: missing: a directory is needed for the last good flags, and for results when there is no Redis"},
 		// the environment
 		{env: environ{"CUTOVER_LISTN=x"}, want: "CUTOVER_LISTN: unknown environment variable: did you mean CUTOVER_LISTEN?"},
@@ -167,6 +167,8 @@ func TestAllowed(t *testing.T) {
 		{args: both("--tls-cert", cert, "--tls-key", key), file: "upstreams: {relay: {ca: " + cert + "}}"},
 		{args: both("--redis", "unix:///run/redis.sock")},
 		{args: both("--redis", "rediss://user@redis.example:6380/1")},
+		{args: both("--redis", "redis-cluster://a:1,b:2")},
+		{args: both("--redis", "redis-sentinel://user@a,b/master/1")},
 		{args: both("--relay", "http://127.0.0.2:8080/v1")}, // another loopback address is another machine's port
 		{args: both("--relay", "http://relay:9000"), file: "upstreams: {relay: {protocol: h2c}}"},
 		// What Kubernetes and Docker add beside a service named cutover.

@@ -108,7 +108,7 @@ func (d *doctor) examine(ctx context.Context, configErr error) diagnosis {
 			checks = append(checks, func(ctx context.Context) finding { return d.upstream(ctx, arm) })
 		}
 	}
-	if d.conf.Store.Redis.Reveal() != "" {
+	if r := d.conf.Store.Redis.Reveal(); r != "" && checkRedisURL(r) == nil {
 		checks = append(checks, d.redis)
 	}
 	checks = append(checks, d.dataDirectory, d.sidecar)

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/redis/go-redis/v9"
+	"cutover/flags"
 )
 
 // alive asks a running sidecar's /healthz.
@@ -141,33 +141,25 @@ func dialFault(err error) string {
 	return "the connection broke"
 }
 
-// redis sends one PING.
+// redis reads the flags, as a sidecar would.
 func (d *doctor) redis(ctx context.Context) finding {
 	f := finding{Check: "redis", Status: findingFailed}
 	where := d.conf.Store.Redis.String()
-	opts, err := redis.ParseURL(d.conf.Store.Redis.Reveal())
-	if err != nil { // the parser's text may repeat the password
-		f.Detail = where + " is no URL that Redis understands"
-		f.Advice = "expected redis://HOST:PORT/DATABASE; options follow as ?name=value"
+	store, err := flags.OpenRedisStore(*d.conf.Store.redis())
+	if err != nil {
+		f.Detail = where + ": not understood"
+		f.Advice = "see the finding about the configuration"
 		return f
 	}
-	opts.MaxRetries, opts.DialerRetries = -1, 1
-	opts.ContextTimeoutEnabled = true
-	client := redis.NewClient(opts)
-	defer func() { _ = client.Close() }()
-	err = client.Ping(ctx).Err()
-	var refused redis.Error
-	switch {
-	case err == nil:
-		f.Status, f.Detail = findingOK, where+" answers"
-	case errors.As(err, &refused):
-		code, _, _ := strings.Cut(refused.Error(), " ")
-		f.Detail = where + " refuses: " + code
-		f.Advice = "check user, password and database of store.redis"
-	default:
-		f.Detail = where + ": " + dialFault(err)
-		f.Advice = "is Redis running there, and reachable from this machine? rediss:// is for TLS"
+	defer func() { _ = store.Close() }()
+	fields, err := store.Fields(ctx)
+	if err != nil {
+		f.Detail = where + ": " + strings.ReplaceAll(err.Error(), "\n", " ")
+		f.Advice = "is Redis there, reachable from this machine (rediss for TLS), and does it let this user in?"
+		return f
 	}
+	f.Status = findingOK
+	f.Detail = fmt.Sprintf("%s answers: %d flags set, version %d", where, len(fields.Values), fields.Version)
 	return f
 }
 

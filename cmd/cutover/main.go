@@ -9,13 +9,14 @@ import (
 	"context"
 	"os"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"cutover/flags"
 )
 
 func main() {
-	// The Redis client writes to standard error on its own, between the lines
-	// of our log. Whatever it says there comes as an error value too.
-	redis.SetLogger(silence{})
+	// Until serving has a log: what goes wrong comes as an error value too.
+	flags.LogRedisTo(zerolog.Nop())
 	os.Exit(execute(context.Background(), os.Args[1:], console{
 		In:  os.Stdin,
 		Out: os.Stdout,
@@ -23,9 +24,3 @@ func main() {
 		Env: os.Environ(),
 	}))
 }
-
-// silence is a logger that drops everything.
-type silence struct{}
-
-// Printf implements the Redis client's logger.
-func (silence) Printf(context.Context, string, ...any) {}
