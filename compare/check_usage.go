@@ -24,15 +24,11 @@ func (c *comparison) checkUsage() {
 	case b > 0 && a > b*usageRatio+usageSlack:
 		c.trait(p, CodeUsageInput)
 	}
-	x, okX := tokensPerByte(p.x)
-	y, okY := tokensPerByte(r.x)
-	if !okX || !okY {
-		return
-	}
+	x, y := p.arm.TokensPerByte, r.arm.TokensPerByte
 	switch {
-	case y > x*outputFold:
+	case x > 0 && y > x*outputFold:
 		c.trait(r, CodeUsageOutput)
-	case x > y*outputFold:
+	case y > 0 && x > y*outputFold:
 		c.trait(p, CodeUsageOutput)
 	}
 }

@@ -36,6 +36,9 @@ func Compare(p Pair, o Options) Result {
 	c.sides[exchange.Primary] = side{name: armPrimary, x: p.Primary, arm: &r.Primary}
 	c.sides[exchange.Relay] = side{name: armRelay, x: p.Relay, arm: &r.Relay}
 	c.check()
+	if p.Rerun != nil {
+		r.Noise = tripleOf(p)
+	}
 	return r
 }
 
@@ -52,6 +55,9 @@ func armResult(x *exchange.Exchange, prices Prices) ArmResult {
 		UsageKnown: x.Usage.Known, InputTokens: x.Usage.InputTokens, OutputTokens: x.Usage.OutputTokens,
 		FinishReason: label(x.Completion.FinishReason),
 		TextBytes:    x.Completion.TextBytes, ToolCalls: len(x.Completion.ToolCalls),
+	}
+	if rate, ok := tokensPerByte(x); ok {
+		a.TokensPerByte = rate
 	}
 	if x.Usage.Known {
 		if price, ok := prices.For(x.Model); ok {

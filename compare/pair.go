@@ -24,6 +24,9 @@ type Pair struct {
 	Served  exchange.Arm // whose answer the caller got
 	Primary *exchange.Exchange
 	Relay   *exchange.Exchange
+	// Rerun is the primary's answer to a second call with the same request, for
+	// the share of pairs by which its own noise is measured; else nil.
+	Rerun   *exchange.Exchange
 	Outcome Outcome
 	Why     string // a short code for Skipped and Dropped
 }

@@ -1,27 +1,32 @@
 package compare
 
-import (
-	"fmt"
-	"time"
-
-	"cutover/exchange"
-)
+import "time"
 
 // Report is a Summary in the form in which people review it: as data, for JSON
 // and for the renderers. Everything in it is cutover's own words, figures and
 // labels.
 type Report struct {
-	Made     time.Time          `json:"made"`
-	Scope    Scope              `json:"scope"`
-	First    time.Time          `json:"first,omitzero"`
+	Made     time.Time          `json:"made,omitzero"`
+	Scope    Scope              `json:"scope,omitzero"`
+	Verdict  Verdict            `json:"verdict"`
+	First    time.Time          `json:"first,omitzero"` // earliest and latest request
 	Last     time.Time          `json:"last,omitzero"`
 	Requests uint64             `json:"requests"` // offered to the mirror
 	Outcomes map[Outcome]uint64 `json:"outcomes"`
-	Reasons  map[string]uint64  `json:"reasons,omitempty"`
-	Pairs    uint64             `json:"pairs"`   // both providers were called
-	Checked  uint64             `json:"checked"` // contents compared
-	Rows     []Row              `json:"rows"`    // both arms side by side
-	Contents Contents           `json:"contents"`
+	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
+	Pairs    uint64             `json:"pairs"`             // both providers were called
+	Checked  uint64             `json:"checked"`           // contents compared
+
+	Questions []Question `json:"questions"`
+	Rows      []Row      `json:"rows"` // both arms side by side
+	Saving    *Saving    `json:"saving,omitempty"`
+	Contents  Contents   `json:"contents"`
+	Noise     Noise      `json:"noise"`
+	Findings  []Found    `json:"findings"` // worst and most frequent first
+	Groups    []GroupRow `json:"groups"`   // most pairs first
+	Curves    []Curve    `json:"curves"`   // for charts
+
+	Alpha float64 `json:"alpha"` // error probability of each interval and answer
 }
 
 // Scope is what a report was restricted to; the zero value is everything.
@@ -29,6 +34,37 @@ type Scope struct {
 	Since    time.Time `json:"since,omitzero"`
 	Model    string    `json:"model,omitempty"`
 	Endpoint string    `json:"endpoint,omitempty"`
+}
+
+// Judgement is a report's one word.
+type Judgement string
+
+// The judgements. NoData is not the zero value's name by accident: no evidence
+// is never success and never failure.
+const (
+	NoData Judgement = "no data" // nothing was compared
+	Wait   Judgement = "wait"    // something that must be known is not yet known
+	Stop   Judgement = "stop"    // the relay is shown to be worse
+	Review Judgement = "review"  // not worse in what can be measured, but answers differ
+	Go     Judgement = "go"      // all that was asked is shown
+)
+
+// Verdict is a report's first line.
+type Verdict struct {
+	Judgement Judgement `json:"judgement"`
+	Sentence  string    `json:"sentence"`
+	Reasons   []string  `json:"reasons,omitempty"` // sentences
+}
+
+// Question is one thing that must be known before a cutover.
+type Question struct {
+	Key    string `json:"key"`
+	Text   string `json:"text"` // so put that Yes is good
+	Answer Answer `json:"answer"`
+	Why    string `json:"why"` // a sentence with the figures
+	// PairsNeeded is about how many more pairs the answer takes, if things go
+	// on as they are; nil when it can't be told or is not needed.
+	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
 }
 
 // Unit is how a Row's figures read.
@@ -41,7 +77,7 @@ const (
 	UnitRate     Unit = "tokens/s" // tokens per second
 	UnitDollars  Unit = "usd"
 	UnitTokens   Unit = "tokens"
-	UnitCount    Unit = "count"
+	UnitBytes    Unit = "bytes"
 	UnitFraction Unit = "fraction" // in [0,1], not a percentage
 )
 
@@ -56,93 +92,109 @@ type Row struct {
 	// PrimaryN and RelayN are how many observations stand behind each side.
 	PrimaryN uint64 `json:"primary_n"`
 	RelayN   uint64 `json:"relay_n"`
+	// Difference is relay minus primary for shares, and relay divided by
+	// primary for everything else; Interval is where the truth of it is.
+	Difference *float64  `json:"difference"`
+	Interval   *Interval `json:"interval"`
+	// MoreIsBetter tells which way the figure should go.
+	MoreIsBetter bool `json:"more_is_better,omitempty"`
+	// Unsure says why there is no interval, where that is not for want of
+	// pairs at all.
+	Unsure string `json:"unsure,omitempty"`
+}
+
+// Sense is -1 when the interval shows the relay to be worse, +1 when it shows
+// it to be better, and 0 when it shows neither.
+func (r *Row) Sense() int {
+	if r.Interval == nil {
+		return 0
+	}
+	even := 1.
+	if r.Unit == UnitShare {
+		even = 0
+	}
+	sign := -1
+	if r.MoreIsBetter {
+		sign = 1
+	}
+	switch {
+	case r.Interval.Low > even:
+		return sign
+	case r.Interval.High < even:
+		return -sign
+	}
+	return 0
+}
+
+// Saving is what the relay would save.
+type Saving struct {
+	PrimaryPerMonth float64 `json:"primary_per_month"` // dollars
+	RelayPerMonth   float64 `json:"relay_per_month"`
+	PerMonth        float64 `json:"per_month"`
+	CallsPerMonth   float64 `json:"calls_per_month"`
+	Basis           string  `json:"basis"` // a sentence
 }
 
 // Contents sums up how alike the answers were.
 type Contents struct {
-	Similarity *float64 `json:"similarity"`  // mean over Checked
-	TextEqual  *float64 `json:"text_equal"`  // share of Checked
-	ToolsEqual *float64 `json:"tools_equal"` // share of Checked
+	Similarity *float64  `json:"similarity"`  // mean over Checked
+	TextEqual  *float64  `json:"text_equal"`  // share of Checked
+	ToolsEqual *float64  `json:"tools_equal"` // share of Checked
+	ToolF1     *float64  `json:"tool_f1"`     // of "calls a tool or not", the primary's choice taken for right
+	Alike      Histogram `json:"alike"`       // pairs by similarity
 }
 
-// NewReport makes a report of a summary. now is when it is made; nothing but
-// Report.Made depends on it.
-func NewReport(s *Summary, scope Scope, now time.Time) Report {
-	t := &s.All
-	r := Report{
-		Made: now, Scope: scope, First: s.First, Last: s.Last,
-		Requests: s.Requests(), Outcomes: s.Outcomes, Reasons: s.Reasons,
-		Pairs: t.Pairs, Checked: t.Checked,
-	}
-	r.Rows = append(r.Rows, Row{
-		Key: "errors", Name: "errors", Unit: UnitShare,
-		Primary: share(t.Primary.Errors, t.Primary.Calls), PrimaryN: t.Primary.Calls,
-		Relay: share(t.Relay.Errors, t.Relay.Calls), RelayN: t.Relay.Calls,
-	})
-	for _, d := range []struct {
-		key, name string
-		unit      Unit
-		sketch    func(*ArmTally) *Sketch
-	}{
-		{"ttft", "first token", UnitMillis, func(a *ArmTally) *Sketch { return &a.TTFT }},
-		{"total", "whole answer", UnitMillis, func(a *ArmTally) *Sketch { return &a.Total }},
-		{"rate", "stream speed", UnitRate, func(a *ArmTally) *Sketch { return &a.Rate }},
-	} {
-		for _, q := range []float64{.5, .95, .99} {
-			r.Rows = append(r.Rows, quantileRow(d.key, d.name, d.unit, q, d.sketch(&t.Primary), d.sketch(&t.Relay)))
-		}
-	}
-	r.Rows = append(r.Rows, perCallRow("cost", "cost per call", t, func(a *ArmTally) (float64, uint64) { return a.Cost.Float(), a.Priced }))
-	r.Contents = Contents{TextEqual: share(t.TextEqual, t.Checked), ToolsEqual: share(t.ToolsEqual, t.Checked)}
-	if t.Checked > 0 {
-		mean := t.MeanSimilarity()
-		r.Contents.Similarity = &mean
-	}
-	return r
+// Noise compares the relay's distance with the primary's distance to itself.
+type Noise struct {
+	Triples  uint64    `json:"triples"`
+	Self     float64   `json:"self"`     // mean distance of the primary to itself
+	Excess   float64   `json:"excess"`   // how much farther the relay is, mean
+	Interval *Interval `json:"interval"` // of Excess; nil below MomentsLeast triples
+	LogE     float64   `json:"log_e"`    // of the sign test
+	Differs  Answer    `json:"differs"`
+	// PairsNeeded is about how many more triples an answer takes.
+	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
+	Sentence    string   `json:"sentence"`
 }
 
-// quantileRow reads one quantile of both sides.
-func quantileRow(key, name string, unit Unit, q float64, primary, relay *Sketch) Row {
-	p := int(q*100 + .5)
-	return Row{
-		Key: fmt.Sprintf("%s_p%d", key, p), Name: fmt.Sprintf("%s p%d", name, p), Unit: unit,
-		Primary: quantile(primary, q), PrimaryN: uint64(primary.N()),
-		Relay: quantile(relay, q), RelayN: uint64(relay.N()),
-	}
+// Found is a code of findings, summed up.
+type Found struct {
+	Code     string   `json:"code"`
+	Path     string   `json:"path,omitempty"`
+	Severity Severity `json:"severity"` // of the relay's
+	Sentence string   `json:"sentence"`
+	Relay    uint64   `json:"relay"`   // pairs where it is the relay's
+	Primary  uint64   `json:"primary"` // pairs where it is the primary's
+	Pair     uint64   `json:"pair"`    // pairs where it is about both
+	Share    float64  `json:"share"`   // of all pairs
+	// Raised says that the relay is shown to have it more often than the
+	// primary; without it the counts may be chance.
+	Raised  bool   `json:"raised"`
+	Example string `json:"example"` // id of a pair
 }
 
-// perCallRow is a sum of dollars divided by the calls that it is known for.
-func perCallRow(key, name string, t *Tally, sum func(*ArmTally) (float64, uint64)) Row {
-	row := Row{Key: key, Name: name, Unit: UnitDollars}
-	for _, arm := range []exchange.Arm{exchange.Primary, exchange.Relay} {
-		value, n := &row.Primary, &row.PrimaryN
-		tally := &t.Primary
-		if arm == exchange.Relay {
-			value, n, tally = &row.Relay, &row.RelayN, &t.Relay
-		}
-		total, calls := sum(tally)
-		*n = calls
-		if calls > 0 {
-			mean := total / float64(calls)
-			*value = &mean
-		}
-	}
-	return row
+// GroupRow is one endpoint, model and mode.
+type GroupRow struct {
+	Endpoint      string   `json:"endpoint"`
+	Model         string   `json:"model"`
+	Stream        bool     `json:"stream"`
+	Pairs         uint64   `json:"pairs"`
+	PrimaryErrors *float64 `json:"primary_errors"`
+	RelayErrors   *float64 `json:"relay_errors"`
+	PrimaryTTFT   *float64 `json:"primary_ttft_p50"` // milliseconds
+	RelayTTFT     *float64 `json:"relay_ttft_p50"`
+	PrimaryTotal  *float64 `json:"primary_total_p50"`
+	RelayTotal    *float64 `json:"relay_total_p50"`
+	Similarity    *float64 `json:"similarity"`
 }
 
-func quantile(s *Sketch, q float64) *float64 {
-	if s.N() == 0 {
-		return nil
-	}
-	v := s.Quantile(q)
-	return &v
-}
-
-// share is part of whole; nil when there is no whole.
-func share(part, whole uint64) *float64 {
-	if whole == 0 {
-		return nil
-	}
-	v := float64(part) / float64(whole)
-	return &v
+// Curve is the distribution of a figure on both sides: the values at the
+// Quantiles.
+type Curve struct {
+	Key       string    `json:"key"`
+	Name      string    `json:"name"`
+	Unit      Unit      `json:"unit"`
+	Quantiles []float64 `json:"quantiles"`
+	Primary   []float64 `json:"primary"`
+	Relay     []float64 `json:"relay"`
 }

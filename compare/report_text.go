@@ -4,38 +4,96 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
+// maxShown bounds the lists of a report that is read from top to bottom.
+const maxShown = 25
+
 // WriteText writes the report for a terminal.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", r.heading())
-	b.WriteString(r.outcomeLine())
-	b.WriteString("\n")
-	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "\tprimary\trelay\t")
-	for _, row := range r.Rows {
-		if row.Primary == nil && row.Relay == nil {
-			continue
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t\n", row.Name, row.Unit.Format(row.Primary), row.Unit.Format(row.Relay))
+	fmt.Fprintf(&b, "%s\n", r.Verdict.Sentence)
+	for _, reason := range r.Verdict.Reasons {
+		fmt.Fprintf(&b, "  · %s\n", reason)
 	}
-	if err := tw.Flush(); err != nil {
+	fmt.Fprintf(&b, "\n%s\n%s\n\n", r.heading(), r.outcomeLine())
+	if r.Requests == 0 {
+		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	b.WriteString("\n")
-	b.WriteString(r.contentsLine())
+	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "\tprimary\trelay\trelay against primary")
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", row.Name, row.Unit.Format(row.Primary), row.Unit.Format(row.Relay), row.Against())
+	}
+	_ = tw.Flush() // into a builder, which takes everything
+	if r.Saving != nil {
+		fmt.Fprintf(&b, "\n%s\n", r.Saving.Sentence())
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.contentsLine())
+	fmt.Fprintf(&b, "Does the relay differ by more than the primary from itself? %s\n", r.Noise.Sentence)
+	r.writeFindings(&b)
+	r.writeQuestions(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+func (r *Report) writeFindings(b *strings.Builder) {
+	if len(r.Findings) == 0 {
+		return
+	}
+	b.WriteString("\nFindings\n")
+	tw := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for i, f := range r.Findings {
+		if i == maxShown {
+			fmt.Fprintf(tw, "  and %d more\n", len(r.Findings)-maxShown)
+			break
+		}
+		fmt.Fprintf(tw, "  %s%s\t%s\trelay %d, primary %d%s\t%s\t%s\n", mark(f.Raised), f.Severity, f.title(), f.Relay, f.Primary, pairCount(f.Pair), f.Example, f.Sentence)
+	}
+	_ = tw.Flush()
+	b.WriteString("  (! the relay is shown to have it more often; others may be chance)\n")
+}
+
+func mark(raised bool) string {
+	if raised {
+		return "! "
+	}
+	return "  "
+}
+
+func pairCount(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", both %d", n)
+}
+
+func (f *Found) title() string {
+	if f.Path == "" {
+		return f.Code
+	}
+	return f.Code + " " + f.Path
+}
+
+func (r *Report) writeQuestions(b *strings.Builder) {
+	if r.Pairs == 0 {
+		return
+	}
+	b.WriteString("\nWhat must be known\n")
+	for _, q := range r.Questions {
+		fmt.Fprintf(b, "  %-14s %s %s\n", q.Answer, q.Text, q.Why)
+	}
+}
+
+// heading tells how much was seen, when, and of what.
 func (r *Report) heading() string {
-	h := fmt.Sprintf("%d pairs compared", r.Pairs)
+	h := plural(r.Pairs, "pair") + " compared"
 	if !r.First.IsZero() {
 		h += fmt.Sprintf(", %s to %s", r.First.UTC().Format(time.DateTime), r.Last.UTC().Format(time.DateTime+" MST"))
 	}
@@ -50,84 +108,34 @@ func (r *Report) heading() string {
 
 // outcomeLine tells what became of every request.
 func (r *Report) outcomeLine() string {
-	parts := []string{fmt.Sprintf("%d requests", r.Requests)}
+	parts := []string{plural(r.Requests, "request")}
 	for _, o := range slices.Sorted(maps.Keys(r.Outcomes)) {
 		parts = append(parts, fmt.Sprintf("%s %d", strings.ReplaceAll(string(o), "_", " "), r.Outcomes[o]))
 	}
-	return strings.Join(parts, " · ") + "\n"
+	for _, why := range slices.Sorted(maps.Keys(r.Reasons)) {
+		parts = append(parts, fmt.Sprintf("(%s %d)", why, r.Reasons[why]))
+	}
+	return strings.Join(parts, " · ")
 }
 
 func (r *Report) contentsLine() string {
 	if r.Checked == 0 {
-		return "No pair had two usable answers whose contents could be compared.\n"
+		return "No pair had two usable answers whose contents could be compared."
 	}
-	return fmt.Sprintf("Contents of %d pairs: mean word similarity %s, same text %s, same tool calls %s.\n",
-		r.Checked, UnitFraction.Format(r.Contents.Similarity), UnitShare.Format(r.Contents.TextEqual), UnitShare.Format(r.Contents.ToolsEqual))
+	s := fmt.Sprintf("Contents of %s: mean word similarity %s, same text %s, same tool calls %s", plural(r.Checked, "pair"),
+		UnitFraction.Format(r.Contents.Similarity), UnitShare.Format(r.Contents.TextEqual), UnitShare.Format(r.Contents.ToolsEqual))
+	if r.Contents.ToolF1 != nil {
+		s += fmt.Sprintf(", F1 of calling a tool or not %s", UnitFraction.Format(r.Contents.ToolF1))
+	}
+	return s + "."
 }
 
-// Format writes a figure for people; nil is a dash.
-func (u Unit) Format(v *float64) string {
-	if v == nil {
-		return "–"
+// Sentence puts the saving into words.
+func (s *Saving) Sentence() string {
+	verb, amount := "saves", s.PerMonth
+	if amount < 0 {
+		verb, amount = "costs", -amount
+		return fmt.Sprintf("The relay %s %s a month more: %s instead of %s for %s calls. %s", verb, dollars(amount), dollars(s.RelayPerMonth), dollars(s.PrimaryPerMonth), count(s.CallsPerMonth), s.Basis)
 	}
-	x := *v
-	switch u {
-	case UnitShare:
-		return percent(x)
-	case UnitMillis:
-		if math.Abs(x) >= 10000 {
-			return fmt.Sprintf("%.1f s", x/1000)
-		}
-		return significant(x) + " ms"
-	case UnitRate:
-		return significant(x) + " tokens/s"
-	case UnitDollars:
-		return dollars(x)
-	case UnitFraction:
-		return fmt.Sprintf("%.3f", x)
-	}
-	return significant(x)
-}
-
-// percent shows small shares with as many digits as it takes to see them.
-func percent(x float64) string {
-	p := math.Abs(x * 100)
-	switch {
-	case p == 0 || p >= 99.995:
-		return fmt.Sprintf("%.0f %%", x*100)
-	case p < .1:
-		return fmt.Sprintf("%.3f %%", x*100)
-	case p < 10:
-		return fmt.Sprintf("%.2f %%", x*100)
-	}
-	return fmt.Sprintf("%.1f %%", x*100)
-}
-
-// significant shows about three digits.
-func significant(x float64) string {
-	a := math.Abs(x)
-	switch {
-	case a == 0 || a >= 100:
-		return fmt.Sprintf("%.0f", x)
-	case a >= 10:
-		return fmt.Sprintf("%.1f", x)
-	case a >= 1:
-		return fmt.Sprintf("%.2f", x)
-	}
-	return fmt.Sprintf("%.3f", x)
-}
-
-// dollars shows an amount with two decimals from a dollar on, else with the
-// digits that it takes to see it.
-func dollars(x float64) string {
-	a := math.Abs(x)
-	switch {
-	case a == 0:
-		return "$0"
-	case a >= 1:
-		return fmt.Sprintf("$%.2f", x)
-	case a >= .001:
-		return fmt.Sprintf("$%.4f", x)
-	}
-	return fmt.Sprintf("$%.6f", x)
+	return fmt.Sprintf("The relay %s %s a month: %s instead of %s for %s calls. %s", verb, dollars(amount), dollars(s.RelayPerMonth), dollars(s.PrimaryPerMonth), count(s.CallsPerMonth), s.Basis)
 }

@@ -40,6 +40,13 @@ type Result struct {
 	// order; true when neither side called one.
 	ToolsEqual bool `json:"tools_equal,omitempty"`
 
+	// Noise is measured on pairs with a second call to the primary.
+	Noise *Triple `json:"noise,omitempty"`
+	// Burst says that this pair came while a burst of discordant failures
+	// lasted (see Bursts), and is not bet on. Whoever sees the pairs in the
+	// order of their ends sets it.
+	Burst bool `json:"burst,omitempty"`
+
 	Findings []Finding `json:"findings,omitempty"`
 }
 
@@ -66,6 +73,9 @@ type ArmResult struct {
 	UsageKnown   bool `json:"usage_known,omitempty"`
 	InputTokens  int  `json:"input_tokens,omitempty"`
 	OutputTokens int  `json:"output_tokens,omitempty"`
+	// TokensPerByte is how many output tokens were counted for each byte of
+	// text; 0 when it can't be told.
+	TokensPerByte float64 `json:"tokens_per_byte,omitempty"`
 
 	FinishReason string `json:"finish_reason,omitempty"`
 	TextBytes    int    `json:"text_bytes,omitempty"`

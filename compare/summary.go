@@ -1,48 +1,53 @@
 package compare
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"time"
-
-	"cutover/exchange"
 )
 
 // Summary is what many Results come to. It merges: Add and Merge may come in
 // any order and any grouping, and the figures are the same, bit for bit, since
-// every sum is of whole numbers. The zero value is empty and ready. A Summary is
-// used by one goroutine at a time.
+// every sum is of whole numbers. (Only beyond maxGroups groups or maxCodes
+// codes does the order decide which are counted as "other".) The zero value is
+// empty and ready. A Summary is used by one goroutine at a time.
 type Summary struct {
 	First    time.Time          `json:"first,omitzero"` // earliest and latest request
 	Last     time.Time          `json:"last,omitzero"`
 	Outcomes map[Outcome]uint64 `json:"outcomes,omitempty"`
 	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
 	All      Tally              `json:"all"`
+	Groups   map[Group]*Tally   `json:"groups,omitempty"` // the pairs of All, apart
 }
 
-// Tally counts the pairs of a kind.
-type Tally struct {
-	Pairs      uint64   `json:"pairs"`       // both providers were called
-	Checked    uint64   `json:"checked"`     // contents compared
-	TextEqual  uint64   `json:"text_equal"`  // of those
-	ToolsEqual uint64   `json:"tools_equal"` // of those
-	Similarity Micro    `json:"similarity"`  // sum over Checked
-	Primary    ArmTally `json:"primary"`
-	Relay      ArmTally `json:"relay"`
+// Group is what pairs are counted apart by.
+type Group struct {
+	Endpoint string
+	Model    string // as callers name it
+	Stream   bool
 }
 
-// ArmTally counts one provider's side.
-type ArmTally struct {
-	Calls        uint64                    `json:"calls"`
-	Errors       uint64                    `json:"errors"`
-	Classes      map[exchange.Class]uint64 `json:"classes,omitempty"`
-	InputTokens  uint64                    `json:"input_tokens"`
-	OutputTokens uint64                    `json:"output_tokens"`
-	Priced       uint64                    `json:"priced"` // calls whose cost is known
-	Cost         Nano                      `json:"cost"`   // of those, dollars
-	TTFB         Sketch                    `json:"ttfb"`   // milliseconds, successes only
-	TTFT         Sketch                    `json:"ttft"`
-	Total        Sketch                    `json:"total"`
-	Rate         Sketch                    `json:"rate"` // tokens per second of streams
+// otherGroup takes the groups beyond maxGroups.
+var otherGroup = Group{Endpoint: "other", Model: "other"}
+
+// MarshalText writes "endpoint model stream" or "endpoint model whole".
+func (g Group) MarshalText() ([]byte, error) {
+	mode := "whole"
+	if g.Stream {
+		mode = "stream"
+	}
+	return []byte(g.Endpoint + " " + g.Model + " " + mode), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (g *Group) UnmarshalText(b []byte) error {
+	parts := strings.Split(string(b), " ")
+	if len(parts) != 3 {
+		return fmt.Errorf("a group is an endpoint, a model and a mode: %q", b)
+	}
+	*g = Group{Endpoint: parts[0], Model: parts[1], Stream: parts[2] == "stream"}
+	return nil
 }
 
 // Micro is a sum in millionths, kept whole so that the order of addition does
@@ -84,10 +89,34 @@ func (s *Summary) Add(r Result) {
 		}
 		s.Reasons[r.Why]++
 	}
+	if !r.Primary.Called && !r.Relay.Called {
+		return
+	}
 	s.All.add(&r)
+	s.group(Group{Endpoint: r.Endpoint, Model: r.Model, Stream: r.Stream}).add(&r)
 }
 
-// Merge adds what another Summary counted. o stays as it was.
+// group finds or makes a group's tally.
+func (s *Summary) group(g Group) *Tally {
+	if t, ok := s.Groups[g]; ok {
+		return t
+	}
+	if s.Groups == nil {
+		s.Groups = map[Group]*Tally{}
+	}
+	if len(s.Groups) >= maxGroups {
+		g = otherGroup
+		if t, ok := s.Groups[g]; ok {
+			return t
+		}
+	}
+	t := &Tally{}
+	s.Groups[g] = t
+	return t
+}
+
+// Merge adds what another Summary counted. o stays as it was, and shares
+// nothing with s afterwards.
 func (s *Summary) Merge(o Summary) {
 	if !o.First.IsZero() {
 		s.span(o.First, o.Last)
@@ -95,6 +124,9 @@ func (s *Summary) Merge(o Summary) {
 	s.Outcomes = mergeCounts(s.Outcomes, o.Outcomes)
 	s.Reasons = mergeCounts(s.Reasons, o.Reasons)
 	s.All.merge(&o.All)
+	for g, t := range o.Groups {
+		s.group(g).merge(t)
+	}
 }
 
 // Requests is how many requests were offered, whatever became of them.
@@ -113,95 +145,6 @@ func (s *Summary) span(first, last time.Time) {
 	if last.After(s.Last) {
 		s.Last = last
 	}
-}
-
-func (t *Tally) add(r *Result) {
-	if r.Primary.Called && r.Relay.Called {
-		t.Pairs++
-	}
-	t.Primary.add(&r.Primary)
-	t.Relay.add(&r.Relay)
-	if !r.Checked {
-		return
-	}
-	t.Checked++
-	t.Similarity += micro(r.Similarity)
-	if r.TextEqual {
-		t.TextEqual++
-	}
-	if r.ToolsEqual {
-		t.ToolsEqual++
-	}
-}
-
-func (t *Tally) merge(o *Tally) {
-	t.Pairs += o.Pairs
-	t.Checked += o.Checked
-	t.TextEqual += o.TextEqual
-	t.ToolsEqual += o.ToolsEqual
-	t.Similarity += o.Similarity
-	t.Primary.merge(&o.Primary)
-	t.Relay.merge(&o.Relay)
-}
-
-// MeanSimilarity is the mean over the pairs whose contents were compared.
-func (t *Tally) MeanSimilarity() float64 {
-	if t.Checked == 0 {
-		return 0
-	}
-	return t.Similarity.Float() / float64(t.Checked)
-}
-
-func (t *ArmTally) add(a *ArmResult) {
-	if !a.Called {
-		return
-	}
-	t.Calls++
-	if a.Class != exchange.ClassNone {
-		if t.Classes == nil {
-			t.Classes = map[exchange.Class]uint64{}
-		}
-		t.Classes[a.Class]++
-	}
-	if a.Failed() {
-		t.Errors++
-	}
-	if a.UsageKnown {
-		t.InputTokens += uint64(max(a.InputTokens, 0))
-		t.OutputTokens += uint64(max(a.OutputTokens, 0))
-	}
-	if a.CostKnown {
-		t.Priced++
-		t.Cost += nano(a.CostUSD)
-	}
-	if a.OK() {
-		t.TTFB.AddDuration(a.TTFB)
-		t.TTFT.AddDuration(a.TTFT)
-		t.Total.AddDuration(a.Total)
-		t.Rate.Add(a.TokensPerSecond())
-	}
-}
-
-func (t *ArmTally) merge(o *ArmTally) {
-	t.Calls += o.Calls
-	t.Errors += o.Errors
-	t.Classes = mergeCounts(t.Classes, o.Classes)
-	t.InputTokens += o.InputTokens
-	t.OutputTokens += o.OutputTokens
-	t.Priced += o.Priced
-	t.Cost += o.Cost
-	t.TTFB.Merge(o.TTFB)
-	t.TTFT.Merge(o.TTFT)
-	t.Total.Merge(o.Total)
-	t.Rate.Merge(o.Rate)
-}
-
-// ErrorRate is the share of calls that failed.
-func (t *ArmTally) ErrorRate() float64 {
-	if t.Calls == 0 {
-		return 0
-	}
-	return float64(t.Errors) / float64(t.Calls)
 }
 
 func mergeCounts[K comparable](into, from map[K]uint64) map[K]uint64 {

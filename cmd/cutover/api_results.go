@@ -98,7 +98,7 @@ func reportOf(results []compare.Result, f store.Filter, now time.Time) compare.R
 	for _, r := range results {
 		s.Add(r)
 	}
-	return compare.NewReport(&s, compare.Scope{Since: f.Since, Model: f.Model, Endpoint: f.Endpoint}, now)
+	return compare.NewReport(&s, compare.ReportOptions{Scope: compare.Scope{Since: f.Since, Model: f.Model, Endpoint: f.Endpoint}, Now: now})
 }
 
 // filterOf reads a filter from a query; the error names the parameter.

@@ -1,0 +1,171 @@
+package compare
+
+import "fmt"
+
+// distribution is a figure that is kept as a sketch on both sides.
+type distribution struct {
+	key, name    string
+	unit         Unit
+	moreIsBetter bool
+	of           func(*ArmTally) *Sketch
+	paired       func(*Tally) *LogRatio // nil: not paired
+}
+
+func distributions() []distribution {
+	return []distribution{
+		{"ttft", "first token", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.TTFT }, func(t *Tally) *LogRatio { return &t.TTFT }},
+		{"total", "whole answer", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.Total }, func(t *Tally) *LogRatio { return &t.Total }},
+		{"gap", "longest silence", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.Gap }, nil},
+		{"rate", "stream speed", UnitRate, true, func(a *ArmTally) *Sketch { return &a.Rate }, func(t *Tally) *LogRatio { return &t.Rate }},
+	}
+}
+
+// rows puts both arms side by side.
+func rows(t *Tally, alpha float64) []Row {
+	out := []Row{errorRow(t, alpha)}
+	for _, d := range distributions() {
+		p, r := d.of(&t.Primary), d.of(&t.Relay)
+		for _, q := range []float64{.5, .95, .99} {
+			out = append(out, quantileRow(&d, q, p, r, alpha))
+		}
+		if d.paired != nil {
+			out = append(out, pairedRow(d.key+"_mean", d.name+", mean", d.unit, p, r, d.paired(t), d.moreIsBetter, alpha))
+		}
+	}
+	for _, x := range []struct{ code, name string }{
+		{CodeRefusal, "refusals"}, {CodeEmpty, "empty answers"}, {CodeTruncated, "stopped at a token limit"},
+		{CodeCutOff, "cut off in a sentence"}, {CodeLoop, "endless repetition"},
+	} {
+		out = append(out, traitRow(t, x.code, x.name, alpha))
+	}
+	p, r := &t.Primary, &t.Relay
+	out = append(out,
+		validRow("tools_valid", "tool calls that fit the schema", p.ToolBad, p.ToolAnswers, r.ToolBad, r.ToolAnswers, alpha),
+		validRow("json_valid", "valid structured output", p.JSONBad, p.JSONAsked, r.JSONBad, r.JSONAsked, alpha),
+		ratioRow("length", "length of the text, relay to primary", &t.Length, alpha),
+		ratioRow("input_tokens", "input tokens counted for the same request", &t.Input, alpha),
+		ratioRow("output_tokens", "output tokens counted for the same text", &t.Output, alpha),
+		meanRow("cost", "cost per call", UnitDollars, p.Cost.Float(), p.Priced, r.Cost.Float(), r.Priced, p.Priced, r.Priced),
+		meanRow("cost_tokens", "cost per million tokens", UnitDollars, p.Cost.Float()*1e6, p.PricedTokens, r.Cost.Float()*1e6, r.PricedTokens, p.Priced, r.Priced),
+	)
+	known := out[:0]
+	for _, row := range out {
+		if row.PrimaryN+row.RelayN > 0 {
+			known = append(known, row)
+		}
+	}
+	return known
+}
+
+func errorRow(t *Tally, alpha float64) Row {
+	row := Row{
+		Key: "errors", Name: "errors", Unit: UnitShare,
+		Primary: share(t.Primary.Errors, t.Primary.Calls), PrimaryN: t.Primary.Calls,
+		Relay: share(t.Relay.Errors, t.Relay.Calls), RelayN: t.Relay.Calls,
+	}
+	if t.Errors.N() > 0 {
+		row.Difference = ref(t.Errors.Mean())
+		i := t.Errors.Interval(alpha)
+		row.Interval = &i
+	}
+	return row
+}
+
+// quantileRow reads one quantile of both sides.
+func quantileRow(d *distribution, q float64, primary, relay *Sketch, alpha float64) Row {
+	p := int(q*100 + .5)
+	row := Row{
+		Key: fmt.Sprintf("%s_p%d", d.key, p), Name: fmt.Sprintf("%s p%d", d.name, p), Unit: d.unit, MoreIsBetter: d.moreIsBetter,
+		Primary: quantile(primary, q), PrimaryN: uint64(primary.N()),
+		Relay: quantile(relay, q), RelayN: uint64(relay.N()),
+	}
+	if row.Primary == nil || row.Relay == nil || *row.Primary == 0 {
+		return row
+	}
+	row.Difference = ref(*row.Relay / *row.Primary)
+	if i, ok := QuantileRatio(*primary, *relay, q, alpha); ok {
+		row.Interval = &i
+	} else {
+		row.Unsure = "too few pairs for this quantile"
+	}
+	return row
+}
+
+// pairedRow compares means by the ratio within pairs, which does not mind that
+// some requests take longer than others.
+func pairedRow(key, name string, unit Unit, primary, relay *Sketch, ratio *LogRatio, moreIsBetter bool, alpha float64) Row {
+	row := Row{Key: key, Name: name, Unit: unit, MoreIsBetter: moreIsBetter, PrimaryN: uint64(primary.N()), RelayN: uint64(relay.N())}
+	if primary.N() > 0 {
+		row.Primary = ref(primary.Mean())
+	}
+	if relay.N() > 0 {
+		row.Relay = ref(relay.Mean())
+	}
+	setRatio(&row, ratio, alpha)
+	return row
+}
+
+// ratioRow has a ratio only.
+func ratioRow(key, name string, ratio *LogRatio, alpha float64) Row {
+	row := Row{Key: key, Name: name, PrimaryN: ratio.N, RelayN: ratio.N}
+	setRatio(&row, ratio, alpha)
+	return row
+}
+
+func setRatio(row *Row, ratio *LogRatio, alpha float64) {
+	if ratio.N == 0 {
+		return
+	}
+	row.Difference = ref(ratio.Ratio())
+	if i, ok := ratio.RatioInterval(alpha); ok {
+		row.Interval = &i
+	} else {
+		row.Unsure = fmt.Sprintf("%d of %d pairs", ratio.N, MomentsLeast)
+	}
+}
+
+// traitRow compares how often something is so of an answer.
+func traitRow(t *Tally, code, name string, alpha float64) Row {
+	p, r := t.Primary.Traits[code], t.Relay.Traits[code]
+	row := Row{Key: code, Name: name, Unit: UnitShare}
+	if p+r == 0 {
+		return row // nothing to show
+	}
+	row.Primary, row.PrimaryN = share(p, max(t.Primary.Usable, p)), t.Primary.Usable
+	row.Relay, row.RelayN = share(r, max(t.Relay.Usable, r)), t.Relay.Usable
+	c := t.Codes[Code{Code: code}]
+	d := Discordance{Minus: c.Primary, Plus: c.Relay}
+	if t.Pairs > d.N() {
+		d.Zero = t.Pairs - d.N()
+	}
+	row.Difference = ref(d.Mean())
+	i := d.Interval(alpha)
+	row.Interval = &i
+	return row
+}
+
+// validRow compares shares of answers that are as they should be.
+func validRow(key, name string, pBad, p, rBad, r uint64, alpha float64) Row {
+	row := Row{Key: key, Name: name, Unit: UnitShare, MoreIsBetter: true, PrimaryN: p, RelayN: r, Primary: share(p-pBad, p), Relay: share(r-rBad, r)}
+	if p > 0 && r > 0 {
+		row.Difference = ref(*row.Relay - *row.Primary)
+		i := DifferenceInterval(p-pBad, p, r-rBad, r, alpha)
+		row.Interval = &i
+	}
+	return row
+}
+
+// meanRow compares sums divided by counts.
+func meanRow(key, name string, unit Unit, pSum float64, pCount uint64, rSum float64, rCount, pN, rN uint64) Row {
+	row := Row{Key: key, Name: name, Unit: unit, PrimaryN: pN, RelayN: rN}
+	if pCount > 0 {
+		row.Primary = ref(pSum / float64(pCount))
+	}
+	if rCount > 0 {
+		row.Relay = ref(rSum / float64(rCount))
+	}
+	if row.Primary != nil && row.Relay != nil && *row.Primary > 0 {
+		row.Difference = ref(*row.Relay / *row.Primary)
+	}
+	return row
+}
