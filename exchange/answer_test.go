@@ -1,0 +1,283 @@
+package exchange
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// events makes a stream of the data, with the dialect's last word for a chat.
+func events(path string, data ...string) string {
+	var b strings.Builder
+	for _, d := range data {
+		fmt.Fprintf(&b, "data: %s\n\n", d)
+	}
+	if strings.HasPrefix(path, "/v1/chat") {
+		b.WriteString(lastWord)
+	}
+	return b.String()
+}
+
+// Servers that are compatible with OpenAI's protocol, more or less.
+func TestCompatibleChats(t *testing.T) {
+	call := func(id, name, args string) ToolCall { return ToolCall{ID: id, Name: name, Arguments: args} }
+	for _, c := range []struct {
+		what  string
+		data  []string
+		text  string
+		calls []ToolCall
+		n     int // choices
+	}{
+		{"keys in another order", []string{`{"choices":[{"finish_reason":null,"delta":{"content":"no"},"index":1},{"delta":{"content":"yes"},"index":0}]}`}, "yes", nil, 2},
+		{"no index", []string{`{"choices":[{"delta":{"content":"yes"}}]}`}, "yes", nil, 1},
+		{"escaped keys", []string{`{"\u0063hoices":[{"delta":{"conten\u0074":"\u0079es"}}]}`}, "yes", nil, 1},
+		{"content in parts", []string{`{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"yes"}]}}]}`}, "yes", nil, 1},
+		{"calls that are all numbered 0", []string{
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}`,
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}}]}}]}`,
+		}, "", []ToolCall{call("a", "f", "{}"), call("b", "g", `{"x":1}`)}, 1},
+		{"an id in every piece", []string{
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}}]}`,
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}]}}]}`,
+		}, "", []ToolCall{call("a", "f", "{}")}, 1},
+		{"calls without numbers", []string{`{"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}`},
+			"", []ToolCall{call("a", "f", "{}"), call("b", "g", "{}")}, 1},
+		{"pieces of two calls, mixed", []string{
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":1,"id":"b","function":{"name":"g","arguments":""}}]}}]}`,
+			`{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"2"},"index":1},{"function":{"arguments":"1"},"index":0}]}}]}`,
+		}, "", []ToolCall{call("a", "f", "1"), call("b", "g", "2")}, 1},
+		{"the old function call", []string{
+			`{"choices":[{"delta":{"function_call":{"name":"f","arguments":""}}}]}`, `{"choices":[{"delta":{"function_call":{"arguments":"{}"}}}]}`,
+		}, "", []ToolCall{call("", "f", "{}")}, 1},
+		{"a custom tool", []string{`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"free text"}}]}}]}`},
+			"", []ToolCall{call("a", "f", "free text")}, 1},
+		{"calls of another choice", []string{`{"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}],"refusal":"no"}}]}`}, "", nil, 2},
+		{"a huge index", []string{`{"choices":[{"index":99999999999,"delta":{"content":"x"}}]}`}, "", nil, maxChoices + 1},
+		{"a split pair of surrogates", []string{`{"choices":[{"delta":{"content":"\ud83d"}}]}`, `{"choices":[{"delta":{"content":"\ude00"}}]}`}, "\ufffd\ufffd", nil, 1},
+		{"other types than due", []string{`{"choices":[{"delta":{"content":5,"tool_calls":{"a":1},"refusal":[]}}],"usage":[],"id":7,"model":{}}`,
+			`{"choices":[{"delta":"x","index":"0","finish_reason":{}}]}`, `{"choices":[7]}`, `{"choices":{"a":1}}`}, "", nil, 1},
+	} {
+		x := play(200, "text/event-stream", events("/v1/chat", c.data...), ClassNone)
+		if got := x.Completion; got.Text != c.text || !reflect.DeepEqual(got.ToolCalls, c.calls) || got.Choices != c.n || x.Class != ClassNone {
+			t.Errorf("%s: text %q, calls %+v, %d choices, class %q, faults %q; want %q, %+v, %d",
+				c.what, got.Text, got.ToolCalls, got.Choices, x.Class, x.Faults, c.text, c.calls, c.n)
+		}
+	}
+}
+
+// What counts as the first token, and what does not.
+func TestContent(t *testing.T) {
+	const chats, responses, messages = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+	delta := func(s string) string { return `{"choices":[{"index":0,"delta":` + s + `}]}` }
+	for _, c := range []struct {
+		path, data string
+		content    bool
+	}{
+		{chats, delta(`{"content":"x"}`), true},
+		{chats, delta(`{"refusal":"x"}`), true},
+		{chats, delta(`{"reasoning":"x"}`), true},
+		{chats, delta(`{"reasoning_content":"x"}`), true},
+		{chats, delta(`{"audio":{"transcript":"x"}}`), true},
+		{chats, delta(`{"tool_calls":[{"index":0,"function":{"arguments":"x"}}]}`), true},
+		{chats, delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]}`), true},
+		{chats, strings.Replace(delta(`{"content":"x"}`), `"index":0`, `"index":1`, 1), true},
+		{chats, delta(`{"role":"assistant","content":""}`), false},
+		{chats, delta(`{"content":null,"reasoning_content":"","refusal":""}`), false},
+		{chats, delta(`{}`), false},
+		{chats, `{"choices":[],"usage":{"prompt_tokens":1}}`, false},
+		{"/v1/completions", `{"choices":[{"index":0,"text":"x"}]}`, true},
+		{"/v1/completions", `{"choices":[{"index":1,"text":"x"}]}`, true},
+		{"/v1/completions", `{"choices":[{"index":0,"text":""}]}`, false},
+
+		{responses, `{"type":"response.output_text.delta","delta":"x"}`, true},
+		{responses, `{"type":"response.output_text.delta","delta":""}`, false},
+		{responses, `{"delta":"x","type":"response.refusal.delta"}`, true},
+		{responses, `{"type":"response.reasoning_summary_text.delta","delta":"x"}`, true},
+		{responses, `{"type":"response.function_call_arguments.delta","delta":"x"}`, true},
+		{responses, `{"type":"response.code_interpreter_call_code.delta","delta":"x"}`, true},
+		{responses, `{"type":"response.image_generation_call.partial_image","partial_image_b64":"x"}`, true},
+		{responses, `{"type":"response.output_item.added","item":{"type":"function_call","name":"f"}}`, true},
+		{responses, `{"type":"response.output_item.added","item":{"type":"message","content":[]}}`, false},
+		{responses, `{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}`, false},
+		{responses, `{"type":"response.shell_call_output_content.delta","delta":"x"}`, false},
+		{responses, `{"type":"response.created","response":{"output":[]}}`, false},
+		{responses, `{"type":"response.web_search_call.searching"}`, false},
+
+		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}`, true},
+		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"x"}}`, true},
+		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"x"}}`, true},
+		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","name":"f","input":{}}}`, true},
+		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","name":"f","input":{}}}`, true},
+		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":"x"}}`, true},
+		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`, false},
+		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}}`, false},
+		{messages, `{"type":"message_start","message":{"content":[],"usage":{"input_tokens":1}}}`, false},
+		{messages, `{"type":"ping"}`, false},
+		{messages, `{"type":"something_new","text":"x"}`, false},
+	} {
+		for _, keep := range []bool{false, true} {
+			r := NewRecorder(Lookup("POST", c.path), Primary, "p", begin, RecorderOptions{KeepText: keep})
+			r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
+			r.Write([]byte("data: "+c.data+"\n\n"), after(2))
+			content, failed := r.Content()
+			x := r.End(ClassAborted, "", after(3))
+			if content != c.content || failed || (x.TTFT > 0) != c.content || len(x.Faults) > 0 {
+				t.Errorf("%s: content %v, error %v, TTFT %v, faults %q; want content %v", c.data, content, failed, x.TTFT, x.Faults, c.content)
+			}
+		}
+	}
+}
+
+func TestContentOfOtherAnswers(t *testing.T) {
+	for _, c := range []struct {
+		path        string
+		status      int
+		contentType string
+		body        string
+		content     bool
+		streamed    bool
+	}{
+		{"/v1/chat/completions", 200, "application/json", "{", true, false},
+		{"/v1/chat/completions", 500, "application/json", "{", false, false},
+		{"/v1/chat/completions", 500, "text/event-stream", oneChunk, false, false},
+		{"/v1/chat/completions", 200, "application/json", oneChunk, true, true},
+		{"/v1/chat/completions", 200, "text/event-stream", oneChat, true, false},
+		{"/v1/chat/completions", 200, "text/event-stream", ": ping\n\n", false, true},
+		{"/v1/audio/speech", 200, "audio/mpeg", "ID3", true, false},
+		{"/v1/audio/speech", 200, "text/event-stream", "data: {}\n\n", true, true},
+	} {
+		r := NewRecorder(Lookup("POST", c.path), Primary, "p", begin, RecorderOptions{})
+		r.Header(c.status, http.Header{"Content-Type": {c.contentType}}, after(1))
+		if content, _ := r.Content(); content {
+			t.Errorf("%s %d: content before the body", c.path, c.status)
+		}
+		r.Write([]byte(c.body), after(2))
+		if content, failed := r.Content(); content != c.content || failed || r.Streamed() != c.streamed {
+			t.Errorf("%s %d %q: content %v, error %v, streamed %v; want %v, %v", c.path, c.status, c.body, content, failed, r.Streamed(), c.content, c.streamed)
+		}
+	}
+}
+
+func TestGaps(t *testing.T) {
+	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
+	r.Write([]byte(oneChunk), after(10))
+	r.Write([]byte(": ping\n\n"), after(15))
+	r.Write([]byte(oneChunk+oneChunk[:20]), after(20)) // two at once count as no silence
+	r.Write([]byte(oneChunk[20:]+oneChunk), after(50))
+	r.Write([]byte(lastWord), after(90))
+	x := r.End(ClassNone, "", after(91))
+	want := Gaps{N: 3, Sum: 40 * time.Millisecond, Max: 30 * time.Millisecond, SumSquares: 0.0001 + 0.0009}
+	if x.Gaps != want || x.TTFT != 10*time.Millisecond || x.Total != 91*time.Millisecond {
+		t.Errorf("gaps %+v, TTFT %v, total %v; want %+v", x.Gaps, x.TTFT, x.Total, want)
+	}
+}
+
+func TestKeptTextIsBounded(t *testing.T) {
+	piece := strings.Repeat("ü", 50<<10)
+	chunk := `data: {"choices":[{"index":0,"delta":{"content":"` + piece + `"}}]}` + "\n\n"
+	x := play(200, "text/event-stream", strings.Repeat(chunk, 12)+lastWord, ClassNone)
+	c := x.Completion
+	if !c.TextCut || len(c.Text) > textLimit || len(c.Text) < textLimit-4 || c.TextBytes != 12*len(piece) || !strings.HasSuffix(c.Text, "ü") {
+		t.Errorf("cut %v, %d bytes kept of %d", c.TextCut, len(c.Text), c.TextBytes)
+	}
+	call := `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"` + piece + `"}}]}}]}` + "\n\n"
+	x = play(200, "text/event-stream", strings.Repeat(call, 12)+lastWord, ClassNone)
+	if n := len(x.Completion.ToolCalls[0].Arguments); n > textLimit || n == 0 || x.Class != ClassNone || x.Faults[0] != "too-large" {
+		t.Errorf("%d bytes of arguments, class %q, faults %q", n, x.Class, x.Faults)
+	}
+	var many strings.Builder
+	for i := range callLimit + 10 {
+		fmt.Fprintf(&many, `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":"a%d","function":{"name":"f"}}]}}]}`+"\n\n", i, i)
+	}
+	if x = play(200, "text/event-stream", many.String()+lastWord, ClassNone); len(x.Completion.ToolCalls) != callLimit {
+		t.Errorf("%d calls are kept", len(x.Completion.ToolCalls))
+	}
+}
+
+// A body that is larger than what is kept is not judged, and not read.
+func TestLargeBodyIsNotJudged(t *testing.T) {
+	body := []byte(strings.Replace(oneChat, "Hi", strings.Repeat("x", bodyLimit), 1))
+	for _, keep := range []bool{false, true} {
+		r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{KeepText: keep, CaptureLimit: 0})
+		r.Header(200, http.Header{"Content-Type": {"application/json"}}, after(1))
+		for len(body) > 0 {
+			n := min(32<<10, len(body))
+			r.Write(body[:n], after(2))
+			body = body[n:]
+		}
+		body = []byte(strings.Replace(oneChat, "Hi", strings.Repeat("x", bodyLimit), 1))
+		x := r.End(ClassNone, "", after(3))
+		if x.Class != ClassNone || (len(x.Faults) == 1) == keep || (x.Completion.Choices == 1) != keep || x.Bytes != int64(len(body)) {
+			t.Errorf("keep %v: class %q, faults %q, %d choices, %d bytes", keep, x.Class, x.Faults, x.Completion.Choices, x.Bytes)
+		}
+	}
+}
+
+func TestCaptureIsBounded(t *testing.T) {
+	for _, path := range []string{"/v1/chat/completions", "/v1/audio/speech"} {
+		r := NewRecorder(Lookup("POST", path), Primary, "p", begin, RecorderOptions{CaptureLimit: 10})
+		r.Header(200, http.Header{"Content-Type": {"application/json"}}, after(1))
+		for range 3 {
+			r.Write([]byte("{12345"), after(2))
+		}
+		if x := r.End(ClassNone, "", after(3)); string(x.Body) != "{12345{123" || !x.BodyCut {
+			t.Errorf("%s: captured %q, cut %v", path, x.Body, x.BodyCut)
+		}
+	}
+}
+
+// The last word of an event that was too long to read may have been in it.
+func TestLongEventIsNoFailure(t *testing.T) {
+	long := "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[\"" + strings.Repeat("x", eventLimit) + "\"]}}\n\n"
+	x := playTo("/v1/responses", 200, "text/event-stream", "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"+long, ClassNone)
+	if x.Class != ClassNone || x.Faults[0] != "too-large" || x.Events != 2 {
+		t.Errorf("class %q, faults %q, %d events", x.Class, x.Faults, x.Events)
+	}
+	x = play(200, "text/event-stream", "data: \""+strings.Repeat("x", eventLimit)+"\"\n\n", ClassNone)
+	if x.Class != ClassNone || x.TTFT == 0 {
+		t.Errorf("class %q, faults %q, TTFT %v", x.Class, x.Faults, x.TTFT)
+	}
+}
+
+func TestVectors(t *testing.T) {
+	for _, c := range []struct {
+		data  string
+		want  []float32
+		n     int
+		fault string
+	}{
+		{`[{"index":1,"embedding":[9]},{"index":0,"embedding":[1.5,-2e-1]}]`, []float32{1.5, -0.2}, 2, ""},
+		{`[{"embedding":"AACAPwAAAEA="}]`, []float32{1, 2}, 1, ""},
+		{`[{"embedding":"AACAPw\u003d\u003d"}]`, []float32{1}, 1, ""},
+		{`[{"embedding":"\/\/9\/Pw=="}]`, []float32{0.99999994}, 1, ""},
+		{`[{"embedding":"AACAPwA="}]`, []float32{1}, 1, "base64"},
+		{`[{"embedding":"!"}]`, nil, 1, "base64"},
+		{`[{"embedding":{}}]`, nil, 1, "shape"},
+		{`[{"embedding":[1e99,1]}]`, []float32{1}, 1, ""},
+	} {
+		x := playTo("/v1/embeddings", 200, "application/json", `{"data":`+c.data+`}`, ClassNone)
+		if got := x.Completion; !reflect.DeepEqual(got.Embedding, c.want) || got.Vectors != c.n || strings.Join(x.Faults, ",") != c.fault {
+			t.Errorf("%s: %v of %d, faults %q; want %v of %d, %q", c.data, got.Embedding, got.Vectors, x.Faults, c.want, c.n, c.fault)
+		}
+	}
+}
+
+// The recorder must not be used after its end; if it is, nothing happens.
+func TestAfterTheEnd(t *testing.T) {
+	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
+	r.Write([]byte(oneChunk+lastWord), after(2))
+	x := r.End(ClassNone, "", after(3))
+	want := *x
+	r.Write([]byte(oneChunk), after(4))
+	if again := r.End(ClassBroken, "eof", after(5)); again != x || !reflect.DeepEqual(*x, want) {
+		t.Errorf("the exchange has changed to %+v", *again)
+	}
+	if content, _ := r.Content(); !content || !r.Streamed() {
+		t.Error("what was seen is forgotten")
+	}
+}
