@@ -1,0 +1,201 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// room is one package of the module: which others it may import, and why no
+// more than those.
+type room struct {
+	may     []string
+	because string
+}
+
+// rooms is the picture of docs/design: who may import whom.
+func rooms() map[string]room {
+	return map[string]room{
+		"exchange":   {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
+		"flags":      {nil, "flags decide about callers, not about providers or answers: a flag engine that anything can use"},
+		"mock":       {nil, "a rehearsal provider must not share code with what it tests, or both are wrong together"},
+		"upstream":   {[]string{"exchange"}, "calling one provider needs no flags, no mirror and no comparison"},
+		"compare":    {[]string{"exchange"}, "comparing is pure: what it says must be the same on any machine at any time"},
+		"store":      {[]string{"compare"}, "it keeps results and summaries; where they come from is not its business"},
+		"router":     {[]string{"exchange", "upstream", "flags"}, "the served call must not depend on mirror, comparison or ramp: they are hooks"},
+		"shadow":     {[]string{"exchange", "upstream", "compare"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
+		"ramp":       {[]string{"compare", "flags", "store"}, "the controller judges summaries and flips flags; it touches no request"},
+		"dashboards": {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
+		"cmd/cutover": {
+			[]string{"exchange", "upstream", "flags", "mock", "compare", "store", "router", "shadow", "ramp", "dashboards"},
+			"the only place that wires rooms together",
+		},
+		"cmd/proxybench": {nil, "it measures the program from outside, as a process"},
+	}
+}
+
+// only lists foreign packages that belong to some rooms alone.
+func only() map[string]room {
+	return map[string]room{
+		"go.etcd.io/bbolt":                       {[]string{"store"}, "the embedded store's format is the store's secret"},
+		"github.com/redis/go-redis/v9":           {[]string{"flags", "store", "ramp", "shadow"}, "the data plane must not wait for Redis"},
+		"github.com/open-feature/go-sdk":         {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
+		"github.com/spf13/cobra":                 {[]string{"cmd/cutover"}, "the command line is the thin outside"},
+		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "mock"}, "configuration reaches the rooms as values"},
+		"github.com/schollz/progressbar/v3":      {[]string{"cmd/cutover"}, "rooms do not talk to terminals"},
+		"github.com/sergi/go-diff":               {[]string{"compare"}, "one place says how alike two texts are"},
+		"net/http/httputil":                      {[]string{"router", "cmd/proxybench"}, "one reverse proxy"},
+		"github.com/openai/openai-go":            {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
+		"github.com/anthropics/anthropic-sdk-go": {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
+	}
+}
+
+// never lists what a room must not import from the standard library or
+// elsewhere, by beginnings of import paths.
+func never() map[string]room {
+	return map[string]room{
+		"compare":  {[]string{"net", "os", "syscall", "github.com/redis", "go.etcd.io"}, "pure: no network, no files, no store"},
+		"exchange": {[]string{"net/http/httputil", "net/http/httptest", "os", "syscall", "github.com/redis", "go.etcd.io"}, "it does no input or output: bytes and times come in, facts come out"},
+	}
+}
+
+const moduleName = "cutover"
+
+// TestImportDirections pins the picture: a forbidden import is a mistake of
+// design, and the reason stands beside the rule.
+func TestImportDirections(t *testing.T) {
+	root := filepath.Join("..", "..")
+	known := rooms()
+	found := importsBelow(t, root)
+	for _, must := range []string{"exchange", "upstream", "flags", "compare", "store", "router", "shadow", "cmd/cutover"} {
+		if len(found[must]) == 0 {
+			t.Errorf("no package %s was found below %s: this test looks in the wrong place", must, root)
+		}
+	}
+	for name, imports := range found {
+		rule, ok := known[name]
+		if !ok {
+			t.Errorf("package %s is not in the picture: add it to rooms in this file, with what it may import and why", name)
+			continue
+		}
+		for path, file := range imports {
+			other, ours := strings.CutPrefix(path, moduleName+"/")
+			if ours && !slices.Contains(rule.may, other) {
+				t.Errorf("%s: %s imports %s, and may import %s alone: %s", file, name, other, orNothing(rule.may), rule.because)
+			}
+			for beginning, owners := range only() {
+				if begins(path, beginning) && !slices.Contains(owners.may, name) {
+					t.Errorf("%s: %s imports %s, which is for %s alone: %s", file, name, path, orNothing(owners.may), owners.because)
+				}
+			}
+			for _, beginning := range never()[name].may {
+				if begins(path, beginning) {
+					t.Errorf("%s: %s imports %s: %s", file, name, path, never()[name].because)
+				}
+			}
+		}
+	}
+}
+
+// TestImportRules holds the rules themselves against the picture: no circle,
+// and the three rooms of the data plane and the controller apart.
+func TestImportRules(t *testing.T) {
+	known := rooms()
+	reaches := func(from string) map[string]bool {
+		seen := map[string]bool{}
+		var visit func(string)
+		visit = func(name string) {
+			for _, next := range known[name].may {
+				if !seen[next] {
+					seen[next] = true
+					visit(next)
+				}
+			}
+		}
+		visit(from)
+		return seen
+	}
+	for name, rule := range known {
+		if rule.because == "" {
+			t.Errorf("the rule for %s has no reason", name)
+		}
+		if reaches(name)[name] {
+			t.Errorf("%s may import itself by way of others", name)
+		}
+		if !strings.HasPrefix(name, "cmd/") && reaches(name)["mock"] {
+			t.Errorf("%s may reach mock, which is for commands and tests", name)
+		}
+	}
+	apart := []string{"router", "shadow", "ramp"}
+	for _, a := range apart {
+		for _, b := range apart {
+			if a != b && reaches(a)[b] {
+				t.Errorf("%s may reach %s: they meet in the command alone", a, b)
+			}
+		}
+	}
+}
+
+// importsBelow parses every Go file that is no test, and returns what each
+// package imports, with a file that does.
+func importsBelow(t *testing.T, root string) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || strings.HasPrefix(entry.Name(), "_") || entry.Name() == "testdata" || entry.Name() == "node_modules"):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		name, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		if found[name] == nil {
+			found[name] = map[string]string{}
+		}
+		for _, i := range file.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[name][imported] = path
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// begins reports whether path is the package or below it.
+func begins(path, beginning string) bool {
+	rest, ok := strings.CutPrefix(path, beginning)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+func orNothing(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return list(names)
+}
