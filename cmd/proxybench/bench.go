@@ -151,6 +151,7 @@ func (b *bench) contender(ctx context.Context, k kind) (*contender, error) {
 	c, err := b.newContender(ctx, k)
 	if err == nil {
 		b.standing[k] = c
+		b.say("%s: processes %v", k.title(), c.pids)
 	}
 	return c, err
 }
@@ -177,19 +178,19 @@ func (s sample) perSecond() float64 { return float64(s.sent) / s.elapsed.Seconds
 // share is n of the requests sent, in per cent.
 func (s sample) share(n int64) float64 { return 100 * float64(n) / float64(max(s.sent, 1)) }
 
-// rounds gives every kind its turn, again and again.
-func (b *bench) rounds(ctx context.Context, what string, kinds []kind, l load) (map[kind][]sample, error) {
+// rounds gives every kind its turn, n times.
+func (b *bench) rounds(ctx context.Context, what string, n int, kinds []kind, l load) (map[kind][]sample, error) {
 	taken := map[kind][]sample{}
-	for round := range b.opt.rounds {
+	for round := range n {
 		for _, k := range kinds {
-			b.say("%s: round %d of %d: %s", what, round+1, b.opt.rounds, k.title())
+			b.say("%s: round %d of %d: %s", what, round+1, n, k.title())
 			c, err := b.contender(ctx, k)
 			if err != nil {
 				return nil, err
 			}
 			if round == 0 { // caches, pools and heaps get their usual size
 				warm := l
-				warm.lasting = b.opt.slot / 3
+				warm.lasting, warm.charged = l.lasting/3, false
 				if _, err := b.turn(ctx, c, warm); err != nil {
 					return nil, err
 				}
@@ -225,7 +226,11 @@ func (b *bench) turn(ctx context.Context, c *contender, l load) (s sample, err e
 		return s, err
 	}
 	s.outcome = ld.run(ctx)
-	if err := c.settle(ctx); err != nil {
+	settle := c.settle
+	if l.charged {
+		settle = c.settleAll
+	}
+	if err := settle(ctx); err != nil {
 		return s, err
 	}
 	if s.cpu, err = c.cpu(); err != nil {

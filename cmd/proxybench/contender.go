@@ -150,10 +150,14 @@ func (c *contender) explain(err error) error {
 // Settling: the contender's CPU time grows by less than settledWork in
 // settleStep, or settleLimit is over.
 const (
-	settleStep  = 40 * time.Millisecond
-	settledWork = 400 * time.Microsecond
+	settleStep  = 25 * time.Millisecond
+	settledWork = 300 * time.Microsecond
 	settleLimit = 3 * time.Second
 )
+
+// storeWait is how long a sidecar may wait before it writes the results of
+// comparisons to its store, and a little more.
+const storeWait = 1100 * time.Millisecond
 
 // settle waits until the contender has done what the load has left behind:
 // copies under way, comparisons in the queue, closing of connections.
@@ -181,6 +185,21 @@ func (c *contender) settle(ctx context.Context) error {
 		last = now
 	}
 	return nil
+}
+
+// settleAll is settle, and waits for what is written late, so that it is
+// charged to the load that caused it.
+func (c *contender) settleAll(ctx context.Context) error {
+	if c.kind == cutoverFull {
+		late := time.NewTimer(storeWait)
+		defer late.Stop()
+		select {
+		case <-late.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return c.settle(ctx)
 }
 
 // requestCount asks an upstream how many requests have come to it.

@@ -17,6 +17,7 @@ type load struct {
 	concurrency int
 	lasting     time.Duration // 0: until most are sent
 	most        int64         // 0: as long as lasting
+	charged     bool          // its CPU time is what matters, the late part too
 }
 
 // patience is how long an answer may take after a load's end.
@@ -64,9 +65,9 @@ func prepare(ctx context.Context, l load) (*loader, error) {
 		})
 	}
 	wait.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
 		ld.close()
-		return nil, errors.Join(ctx.Err(), err)
+		return nil, err
 	}
 	return ld, nil
 }

@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // BlackHoleRow compares what callers of a sidecar see while the relay takes
 // all copies and answers none with what they see while nothing is mirrored.
@@ -21,6 +25,14 @@ type BlackHoleRow struct {
 	Silent      Traffic `json:"silent"`
 }
 
+// silentTurns are the parts into which a turn is split: the difference that is
+// looked for is small beside what else goes on, so the two change places
+// often.
+const silentTurns = 4
+
+// silentTurn is the shortest part that is worth its beginning and end.
+const silentTurn = 200 * time.Millisecond
+
 // measureBlackHole measures served calls while the mirror hangs.
 func (b *bench) measureBlackHole(ctx context.Context) error {
 	requests, err := makeRequests(modelJSON, "bench.local", 64)
@@ -32,10 +44,14 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 			return err
 		}
 	}
+	turns, lasting := b.opt.rounds*silentTurns, b.opt.slot/silentTurns
+	if lasting < silentTurn {
+		turns, lasting = b.opt.rounds, b.opt.slot
+	}
 	for _, concurrency := range latencyConcurrencies() {
-		taken, err := b.rounds(ctx, "silent relay", []kind{cutoverOff, cutoverSilent}, load{
-			requests: requests, concurrency: concurrency, lasting: b.opt.slot,
-		})
+		taken, err := b.rounds(ctx, fmt.Sprintf("silent relay, %d at a time", concurrency),
+			turns, []kind{cutoverOff, cutoverSilent},
+			load{requests: requests, concurrency: concurrency, lasting: lasting})
 		if err != nil {
 			return err
 		}

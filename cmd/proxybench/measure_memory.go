@@ -87,7 +87,11 @@ func (b *bench) openStreams(ctx context.Context, c *contender, steps []int) ([]M
 
 // watchMemory looks for a while, in which chunks come, and returns the most.
 func (b *bench) watchMemory(ctx context.Context, c *contender) (most int64, err error) {
-	rest := time.NewTimer(2*holdEvery + holdEvery/2)
+	watch := 2*holdEvery + holdEvery/2
+	if b.opt.quick {
+		watch = holdEvery + holdEvery/4
+	}
+	rest := time.NewTimer(watch)
 	defer rest.Stop()
 	tick := time.NewTicker(holdEvery / 10)
 	defer tick.Stop()

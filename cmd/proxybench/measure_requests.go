@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 )
 
@@ -74,8 +75,8 @@ func (b *bench) measureRequests(ctx context.Context) error {
 		return err
 	}
 	kinds := append([]kind{direct}, b.proxies()...)
-	taken, err := b.rounds(ctx, "requests", kinds, load{
-		requests: requests, concurrency: b.opt.concurrency, lasting: b.opt.slot,
+	taken, err := b.rounds(ctx, "requests", b.opt.rounds, kinds, load{
+		requests: requests, concurrency: b.opt.concurrency, lasting: b.opt.slot, charged: true,
 	})
 	if err != nil {
 		return err
@@ -114,8 +115,8 @@ func (b *bench) measureStreams(ctx context.Context) error {
 		return err
 	}
 	kinds := b.proxies()
-	taken, err := b.rounds(ctx, "streams", kinds, load{
-		requests: requests, concurrency: b.opt.streamConcurrency, lasting: b.opt.slot,
+	taken, err := b.rounds(ctx, "streams", b.opt.rounds, kinds, load{
+		requests: requests, concurrency: b.opt.streamConcurrency, lasting: b.opt.slot, charged: true,
 	})
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (b *bench) measureLatency(ctx context.Context) error {
 	}
 	kinds := slices.Concat([]kind{direct}, b.proxies())
 	for _, concurrency := range latencyConcurrencies() {
-		taken, err := b.rounds(ctx, "latency", kinds, load{
+		taken, err := b.rounds(ctx, fmt.Sprintf("latency, %d at a time", concurrency), b.opt.rounds, kinds, load{
 			requests: requests, concurrency: concurrency, lasting: b.opt.slot * 2 / 3,
 		})
 		if err != nil {

@@ -62,7 +62,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	fs.BoolVar(&o.verbose, "v", false, "show progress also when standard error is not a terminal")
 	fs.BoolVar(&o.keep, "keep", false, "keep the directory with the logs of what was started")
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds; in each every contender has one turn")
-	fs.DurationVar(&o.slot, "slot", 1500*time.Millisecond, "length of a turn (with -quick 300ms)")
+	fs.DurationVar(&o.slot, "slot", 1500*time.Millisecond, "length of a turn (with -quick 200ms)")
 	fs.DurationVar(&o.limit, "limit", 0, "end of the run, whatever has not been measured (default 4m; 1m with -quick; 20m when the amount of work was given by flags)")
 	fs.IntVar(&o.concurrency, "concurrency", 16, "connections that load requests")
 	fs.IntVar(&o.streamConcurrency, "stream-concurrency", 12, "connections that load streams")
@@ -99,7 +99,7 @@ func (o *options) scale(given map[string]bool) {
 		}
 	}
 	if o.quick {
-		set("slot", func() { o.slot = 300 * time.Millisecond })
+		set("slot", func() { o.slot = 200 * time.Millisecond })
 		set("streams", func() { o.streams = 200 })
 		set("cuts", func() { o.cuts = 300 })
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,8 @@ import (
 // family is all the processes that this one has started. They write their
 // logs into files in one directory.
 type family struct {
-	dir string
+	dir   string
+	grace time.Duration // between SIGTERM and SIGKILL; 0: stopLimit
 
 	mu       sync.Mutex
 	children []*process
@@ -34,6 +36,7 @@ type process struct {
 	err  error         // how it ended; read after done
 
 	listen, admin string // host:port, as far as it said so
+	grace         time.Duration
 	stopping      sync.Once
 }
 
@@ -63,7 +66,7 @@ func (f *family) start(ctx context.Context, c command, ready func(*process) bool
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
 	defer out.Close()
-	p := &process{name: c.name, log: logPath, done: make(chan struct{})}
+	p := &process{name: c.name, log: logPath, done: make(chan struct{}), grace: cmp.Or(f.grace, stopLimit)}
 	p.cmd = exec.Command(c.path, c.args...)
 	p.cmd.Env = append(childEnvironment(), c.env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
@@ -173,7 +176,7 @@ func (p *process) stop() { p.stopping.Do(p.end) }
 
 func (p *process) end() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	limit := time.NewTimer(stopLimit)
+	limit := time.NewTimer(p.grace)
 	defer limit.Stop()
 	select {
 	case <-p.done:

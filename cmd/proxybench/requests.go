@@ -37,7 +37,7 @@ func makeRequests(model, host string, n int) ([]request, error) {
 
 // requestBody is about 700 bytes of JSON.
 func requestBody(model string, caller int) []byte {
-	asked := strings.Join(text("question", caller*7+3, 56), " ")
+	asked := strings.Join(text("question", caller*7+3, 79), " ")
 	stream := ""
 	if model != modelJSON {
 		stream = `"stream":true,"stream_options":{"include_usage":true},`
