@@ -2,6 +2,7 @@ package flags
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -12,7 +13,19 @@ import (
 // stateless half of Provider, and what the set's own client uses.
 type evaluator struct{ set *Set }
 
-type snapshotKey struct{}
+// decisionKey is the key under which the evaluator decides the six flags in
+// one evaluation: going through the SDK once for each costs five times as much.
+const decisionKey = "cutover.decision"
+
+// pinned travels in the context of the evaluations that make up one Decision:
+// the snapshot, so that its parts never come from two, and the attributes, which
+// the SDK would otherwise copy several times.
+type pinned struct {
+	snap       *snapshot
+	attributes Attributes
+}
+
+type pinnedKey struct{}
 
 // Metadata names the provider.
 func (e evaluator) Metadata() openfeature.Metadata { return openfeature.Metadata{Name: "cutover"} }
@@ -20,33 +33,24 @@ func (e evaluator) Metadata() openfeature.Metadata { return openfeature.Metadata
 // Hooks returns none: hooks are left to the SDK.
 func (e evaluator) Hooks() []openfeature.Hook { return nil }
 
-// snapshot is the one that the caller pinned to the context, so that the parts
-// of one Decision never come from two, else the newest.
-func (e evaluator) snapshot(ctx context.Context) *snapshot {
-	if snap, ok := ctx.Value(snapshotKey{}).(*snapshot); ok {
-		return snap
-	}
-	return e.set.current.Load()
-}
-
 // BooleanEvaluation resolves a boolean flag.
 func (e evaluator) BooleanEvaluation(ctx context.Context, key string, def bool, fc openfeature.FlattenedContext) openfeature.BoolResolutionDetail {
-	return resolve(e.snapshot(ctx), key, def, fc, func(v any) (bool, bool) { b, ok := v.(bool); return b, ok })
+	return resolve(ctx, e, key, def, fc, func(v any) (bool, bool) { b, ok := v.(bool); return b, ok })
 }
 
 // StringEvaluation resolves a string flag.
 func (e evaluator) StringEvaluation(ctx context.Context, key string, def string, fc openfeature.FlattenedContext) openfeature.StringResolutionDetail {
-	return resolve(e.snapshot(ctx), key, def, fc, func(v any) (string, bool) { s, ok := v.(string); return s, ok })
+	return resolve(ctx, e, key, def, fc, func(v any) (string, bool) { s, ok := v.(string); return s, ok })
 }
 
 // FloatEvaluation resolves a number.
 func (e evaluator) FloatEvaluation(ctx context.Context, key string, def float64, fc openfeature.FlattenedContext) openfeature.FloatResolutionDetail {
-	return resolve(e.snapshot(ctx), key, def, fc, func(v any) (float64, bool) { f, ok := v.(float64); return f, ok })
+	return resolve(ctx, e, key, def, fc, func(v any) (float64, bool) { f, ok := v.(float64); return f, ok })
 }
 
 // IntEvaluation resolves a number without a fraction.
 func (e evaluator) IntEvaluation(ctx context.Context, key string, def int64, fc openfeature.FlattenedContext) openfeature.IntResolutionDetail {
-	return resolve(e.snapshot(ctx), key, def, fc, func(v any) (int64, bool) {
+	return resolve(ctx, e, key, def, fc, func(v any) (int64, bool) {
 		f, ok := v.(float64)
 		return int64(f), ok && f == math.Trunc(f) && math.Abs(f) < 1<<53
 	})
@@ -54,11 +58,18 @@ func (e evaluator) IntEvaluation(ctx context.Context, key string, def int64, fc 
 
 // ObjectEvaluation resolves a flag of any type, a scalar included.
 func (e evaluator) ObjectEvaluation(ctx context.Context, key string, def any, fc openfeature.FlattenedContext) openfeature.InterfaceResolutionDetail {
-	return resolve(e.snapshot(ctx), key, def, fc, func(v any) (any, bool) { return v, true })
+	if out, ok := def.(*effective); ok && key == decisionKey {
+		return decideTogether(ctx, out)
+	}
+	return resolve(ctx, e, key, def, fc, func(v any) (any, bool) { return v, true })
 }
 
 // resolve evaluates one flag and converts its value.
-func resolve[T any](snap *snapshot, key string, def T, fc openfeature.FlattenedContext, convert func(any) (T, bool)) openfeature.GenericResolutionDetail[T] {
+func resolve[T any](ctx context.Context, e evaluator, key string, def T, fc openfeature.FlattenedContext, convert func(any) (T, bool)) openfeature.GenericResolutionDetail[T] {
+	snap := e.set.current.Load()
+	if p, ok := ctx.Value(pinnedKey{}).(*pinned); ok {
+		snap = p.snap
+	}
 	fail := func(err openfeature.ResolutionError) openfeature.GenericResolutionDetail[T] {
 		return openfeature.GenericResolutionDetail[T]{Value: def, ProviderResolutionDetail: openfeature.ProviderResolutionDetail{
 			ResolutionError: err, Reason: openfeature.ErrorReason,
@@ -68,7 +79,11 @@ func resolve[T any](snap *snapshot, key string, def T, fc openfeature.FlattenedC
 	if f == nil {
 		return fail(openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("there is no flag %q", brief(key))))
 	}
-	out := f.evaluate(fc)
+	run := evaluation{data: fc}
+	out := f.evaluate(&run)
+	if errors.Is(out.err, errNoTargetingKey) {
+		return fail(openfeature.NewTargetingKeyMissingResolutionError(out.err.Error()))
+	}
 	if out.err != nil {
 		return fail(openfeature.NewParseErrorResolutionError(out.err.Error()))
 	}
@@ -96,13 +111,13 @@ type outcome struct {
 	err     error
 }
 
-// evaluate applies the flag's rule, if it has one, to the request's context.
-func (f *flag) evaluate(fc openfeature.FlattenedContext) outcome {
+// evaluate applies the flag's rule, if it has one.
+func (f *flag) evaluate(e *evaluation) outcome {
 	switch {
 	case f.disabled:
 		return outcome{reason: ReasonDisabled}
 	case f.rule != nil:
-		return f.evaluateRule(fc)
+		return f.evaluateRule(e)
 	case f.origin == FromDefault || f.value == nil:
 		return outcome{value: f.value, reason: ReasonDefault}
 	}
@@ -110,8 +125,8 @@ func (f *flag) evaluate(fc openfeature.FlattenedContext) outcome {
 }
 
 // evaluateRule lets the rule name a variant; null means the default variant.
-func (f *flag) evaluateRule(fc openfeature.FlattenedContext) outcome {
-	name, err := f.rule.variant(f.key, fc)
+func (f *flag) evaluateRule(e *evaluation) outcome {
+	name, err := f.rule.variant(f.key, e)
 	if err != nil {
 		return outcome{err: fmt.Errorf("flag %q: targeting: %w", brief(f.key), err)}
 	}
@@ -130,17 +145,47 @@ func (f *flag) evaluateRule(fc openfeature.FlattenedContext) outcome {
 // would have without its rule, and its reason is ERROR: a broken rule or hook
 // must not undo a kill switch.
 func (s *Set) decideBySDK(snap *snapshot, a Attributes) Decision {
-	ctx := context.WithValue(context.Background(), snapshotKey{}, snap)
-	ec := openfeature.NewEvaluationContext(a.TargetingKey, a.fields())
+	ctx := context.WithValue(context.Background(), pinnedKey{}, &pinned{snap, a})
 	e := snap.plain
+	if !s.hooked {
+		// The provider fills e in; the client's own answer adds nothing to it.
+		_, _ = s.client.ObjectValue(ctx, decisionKey, &e, openfeature.EvaluationContext{})
+		return e.decide(snap.version, a.TargetingKey)
+	}
+	// Hooks want to see each flag, and the attributes, which they may change.
+	ec := openfeature.NewEvaluationContext(a.TargetingKey, a.fields())
 	for id := range flagCount {
-		if f := snap.flags[definitions[id].Key]; f.rule != nil || s.hooked {
-			otherwise, _ := f.plain(id)
-			v, why := s.evaluateBySDK(ctx, id, otherwise, ec)
-			e.set(id, v, why)
-		}
+		otherwise, _ := snap.flags[definitions[id].Key].plain(id)
+		v, why := s.evaluateBySDK(ctx, id, otherwise, ec)
+		e.set(id, v, why)
 	}
 	return e.decide(snap.version, a.TargetingKey)
+}
+
+// decideTogether evaluates those of the six flags that have a rule, into out,
+// which holds the values of the others already.
+func decideTogether(ctx context.Context, out *effective) openfeature.InterfaceResolutionDetail {
+	p := ctx.Value(pinnedKey{}).(*pinned)
+	run := evaluation{attributes: &p.attributes}
+	for id := range flagCount {
+		f := p.snap.flags[definitions[id].Key]
+		if f.rule == nil || f.disabled {
+			continue
+		}
+		o := f.evaluate(&run)
+		switch {
+		case o.err != nil:
+			out.reasons[id] = ReasonError
+			continue
+		case o.value == nil:
+			o.value = builtin(id)
+		}
+		if p.snap.stale {
+			o.reason = ReasonStale
+		}
+		out.set(id, o.value, o.reason)
+	}
+	return openfeature.InterfaceResolutionDetail{Value: out}
 }
 
 func (s *Set) evaluateBySDK(ctx context.Context, id Flag, otherwise any, ec openfeature.EvaluationContext) (any, Reason) {
@@ -181,4 +226,21 @@ func reasonOf(r openfeature.Reason, err error) Reason {
 // fields are the attributes as rules see them, the targeting key apart.
 func (a Attributes) fields() map[string]any {
 	return map[string]any{"model": a.Model, "endpoint": a.Endpoint, "tenant": a.Tenant, "stream": a.Stream}
+}
+
+// field is one attribute as rules see it.
+func (a *Attributes) field(name string) any {
+	switch name {
+	case openfeature.TargetingKey:
+		return a.TargetingKey
+	case "model":
+		return a.Model
+	case "endpoint":
+		return a.Endpoint
+	case "tenant":
+		return a.Tenant
+	case "stream":
+		return a.Stream
+	}
+	return nil
 }

@@ -23,15 +23,14 @@ const (
 // local keeps the flags of one process: in a file, with its audit beside it in
 // the data directory, or in memory only. It is source and Store at once.
 type local struct {
-	path     string // "": in memory
-	mustBe   bool   // the operator named the file: it must exist
-	mu       sync.Mutex
-	text     []byte // of the file, as last read
-	seen     bool   // the file has existed
-	fields   map[string]string
-	audit    *auditLog
-	set      *Set
-	archived int
+	path   string // "": in memory
+	mustBe bool   // the operator named the file: it must exist
+	mu     sync.Mutex
+	text   []byte // of the file, as last read
+	seen   bool   // the file has existed
+	fields map[string]string
+	audit  *auditLog
+	set    *Set
 }
 
 func openLocal(o Options) (*local, Store, error) {
@@ -151,19 +150,23 @@ func (l *local) reading() reading {
 	return reading{fields: maps.Clone(l.fields), version: l.audit.version(), origin: l.origin()}
 }
 
-// poll looks at the file again.
-func (l *local) poll() {
+// poll looks at the file again. A fault is reported when the look before this
+// one met one as well (again): an editor may be half-way through.
+func (l *local) poll(again bool) (failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fields, err := l.load()
 	if err == nil {
 		err = l.adopt(fields, unauditedWhy)
 	}
-	if err != nil {
-		l.set.fail(&fault{codeFile, fmt.Sprintf("flags file %s: %v", l.path, err)})
-		return
+	if err == nil {
+		l.set.accept(l.reading())
+		return false
 	}
-	l.set.accept(l.reading())
+	if again {
+		l.set.fail(&fault{codeFile, fmt.Sprintf("flags file %s: %v", l.path, err)})
+	}
+	return true
 }
 
 // Fields returns what is stored.

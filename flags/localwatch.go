@@ -37,6 +37,13 @@ func (l *local) run(ctx context.Context, s *Set) error {
 	defer poll.Stop()
 	settle := time.NewTimer(0)
 	defer settle.Stop()
+	failed := false
+	look := func() {
+		before := failed
+		if failed = l.poll(before); failed && !before {
+			settle.Reset(2 * settleFor)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,9 +53,9 @@ func (l *local) run(ctx context.Context, s *Set) error {
 		case err := <-failures:
 			s.log.Debug().Err(err).Msg("watching the flags file")
 		case <-settle.C:
-			l.poll()
+			look()
 		case <-poll.C:
-			l.poll()
+			look()
 		}
 	}
 }

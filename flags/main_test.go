@@ -15,7 +15,9 @@ import (
 
 func TestMain(m *testing.M) {
 	flags.LogRedisTo(zerolog.Nop())
-	goleak.VerifyTestMain(m)
+	// After failed dials the Redis client looks once a second whether its pool is
+	// closed, and ends then.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
 // logLines collects what a set logs.
@@ -86,6 +88,15 @@ func within(t testing.TB, limit time.Duration, what string, holds func() bool) {
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replace writes a file in one step.
+func replace(t testing.TB, path, text string) {
+	t.Helper()
+	write(t, path+".new", text)
+	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
 }

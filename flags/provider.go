@@ -1,7 +1,9 @@
 package flags
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
 )
@@ -9,10 +11,12 @@ import (
 // Provider is an OpenFeature provider over a Set, with events.
 type Provider struct {
 	evaluator
-	events  chan openfeature.Event
+	owned  bool // the set lives and ends with the provider
+	events chan openfeature.Event
+
 	mu      sync.Mutex
 	stop    func()
-	pumping sync.WaitGroup
+	running sync.WaitGroup
 }
 
 var (
@@ -21,10 +25,29 @@ var (
 	_ openfeature.EventHandler    = (*Provider)(nil)
 )
 
+// settleAfter is when a set that is STALE from the start says so: the SDK calls
+// a provider READY once Init has returned, and would forget an earlier word.
+const settleAfter = 50 * time.Millisecond
+
+// NewProvider opens a Set of its own and returns a provider over it, for
+// programs that have no other use for the Set. Registering the provider starts
+// it, the SDK's shutdown ends it and its goroutines. Errors are Open's.
+func NewProvider(ctx context.Context, o Options) (*Provider, error) {
+	s, err := Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	p := s.newProvider()
+	p.owned = true
+	return p, nil
+}
+
 // Provider returns an OpenFeature provider that answers from this set and tells
 // the SDK of its changes. Each call returns one of its own, to be registered
 // with one API. Shutting it down leaves the set running.
-func (s *Set) Provider() openfeature.FeatureProvider {
+func (s *Set) Provider() openfeature.FeatureProvider { return s.newProvider() }
+
+func (s *Set) newProvider() *Provider {
 	return &Provider{evaluator: evaluator{set: s}, events: make(chan openfeature.Event, 16)}
 }
 
@@ -40,55 +63,69 @@ func (p *Provider) Init(openfeature.EvaluationContext) error {
 	if p.stop != nil {
 		return nil
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	updates, unsubscribe := p.set.Subscribe()
-	done := make(chan struct{})
-	p.stop = func() { unsubscribe(); close(done) }
-	p.pumping.Go(func() { p.forward(updates, done) })
+	p.stop = func() { unsubscribe(); cancel() }
+	p.running.Go(func() { p.forward(ctx, updates) })
+	if p.owned {
+		p.running.Go(func() { p.run(ctx) })
+	}
 	return nil
 }
 
-// Shutdown stops forwarding and waits until it has stopped.
+func (p *Provider) run(ctx context.Context) {
+	if err := p.set.Run(ctx); err != nil {
+		p.set.log.Error().Err(err).Msg("the flags are no longer kept up to date")
+	}
+}
+
+// Shutdown stops what Init began, and waits until it has ended.
 func (p *Provider) Shutdown() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stop == nil {
-		return
+	switch {
+	case p.stop != nil:
+		p.stop()
+		p.stop = nil
+		p.running.Wait()
+	case p.owned:
+		_ = p.set.Close() // never run: nothing is in flight
 	}
-	p.stop()
-	p.stop = nil
-	p.pumping.Wait()
 }
 
-func (p *Provider) forward(updates <-chan Update, done <-chan struct{}) {
+// forward turns the set's updates into OpenFeature's events.
+func (p *Provider) forward(ctx context.Context, updates <-chan Update) {
 	status := Ready
-	if st := p.set.State(); st.Status == Stale {
-		status = Stale
-		p.send(event(openfeature.ProviderStale, Update{State: st}), done)
-	}
+	settle := time.NewTimer(settleAfter)
+	defer settle.Stop()
 	for {
+		var u Update
 		select {
-		case <-done:
+		case <-ctx.Done():
 			return
-		case u := <-updates:
-			if u.State.Status != status {
-				status = u.State.Status
-				kind := openfeature.ProviderReady
-				if status == Stale {
-					kind = openfeature.ProviderStale
-				}
-				p.send(event(kind, u), done)
+		case u = <-updates:
+		case <-settle.C:
+			u.State = p.set.State()
+			u.Version = u.State.Version
+		}
+		if u.State.Status != status {
+			status = u.State.Status
+			kind := openfeature.ProviderReady
+			if status == Stale {
+				kind = openfeature.ProviderStale
 			}
-			if len(u.Keys) > 0 {
-				p.send(event(openfeature.ProviderConfigChange, u), done)
-			}
+			p.send(ctx, event(kind, u))
+		}
+		if len(u.Keys) > 0 {
+			p.send(ctx, event(openfeature.ProviderConfigChange, u))
 		}
 	}
 }
 
-func (p *Provider) send(e openfeature.Event, done <-chan struct{}) {
+func (p *Provider) send(ctx context.Context, e openfeature.Event) {
 	select {
 	case p.events <- e:
-	case <-done:
+	case <-ctx.Done():
 	}
 }
 
