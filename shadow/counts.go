@@ -24,6 +24,9 @@ var outcomes = [...]key{
 	{compare.Skipped, exchange.SkipBody}, {compare.Skipped, exchange.SkipInvalid},
 	{compare.Skipped, exchange.SkipStamp}, {compare.Skipped, exchange.SkipCaller}, {compare.Skipped, exchange.SkipOff},
 	{compare.Skipped, "model"},
+	{compare.Skipped, "excluded_endpoint"}, {compare.Skipped, "excluded_tenant"},
+	{compare.Skipped, "excluded_model"}, {compare.Skipped, "excluded_path"},
+	{compare.Dropped, "rate"}, {compare.Dropped, "budget"}, {compare.Dropped, "no_price"},
 	{compare.Dropped, "concurrency"}, {compare.Dropped, "bytes"}, {compare.Dropped, "stopping"},
 	{compare.Dropped, "answer_too_large"}, {compare.Dropped, "compare_queue"},
 	{compare.Dropped, "other"},
@@ -117,5 +120,8 @@ func (c *Counts) gauges(reg prometheus.Registerer, m *Mirror) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cutover_mirror_held_bytes", Help: "Request and answer bytes held for pairs.",
 		}, func() float64 { return float64(m.Held()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "cutover_mirror_reruns_total", Help: "Second calls to the primary, by which its own noise is measured.",
+		}, func() float64 { n, _ := m.Reruns(); return float64(n) }),
 	)
 }

@@ -32,6 +32,9 @@ type Config struct {
 	Drain          time.Duration // how long copies under way may go on after a stop; default 5 s
 	DiffsPerSecond float64       // pairs that get a drawn-out diff score as well; default 20
 	Compare        compare.Options
+	MaxRPS         float64               // copies that begin in a second; 0: any number
+	Exclude        Exclude               // what is never mirrored
+	Budget         *Budget               // of dollars; nil: no bound
 	Registerer     prometheus.Registerer // nil: no metrics
 }
 
@@ -68,6 +71,7 @@ type Mirror struct {
 	targets [2]*upstream.Upstream // by arm
 	counts  *Counts
 	diffs   *rate.Limiter
+	pace    *pace
 
 	base   context.Context // of every copy
 	cancel context.CancelFunc
@@ -77,6 +81,16 @@ type Mirror struct {
 	idle   chan struct{} // signalled when the last copy ends after a stop
 	queue  chan *ticket
 	ended  atomic.Bool // nobody takes from queue any more
+	reruns reruns
+}
+
+// reruns counts the second calls to the primary.
+type reruns struct{ begun, refused atomic.Uint64 }
+
+// Reruns is how many second calls to the primary were begun, and how many had
+// no room.
+func (m *Mirror) Reruns() (begun, refused uint64) {
+	return m.reruns.begun.Load(), m.reruns.refused.Load()
 }
 
 // New makes a Mirror. It starts nothing: pairs are compared while Run runs.
@@ -88,6 +102,7 @@ func New(c Config) (*Mirror, error) {
 	m := &Mirror{
 		cfg: c, counts: newCounts(c.Registerer),
 		diffs: rate.NewLimiter(rate.Limit(c.DiffsPerSecond), max(1, int(c.DiffsPerSecond))),
+		pace:  newPace(c.MaxRPS),
 		idle:  make(chan struct{}, 1),
 		queue: make(chan *ticket, c.Queue),
 	}
@@ -185,23 +200,23 @@ func (m *Mirror) compare(t *ticket) {
 	m.cfg.Sink(compare.Compare(p, o))
 }
 
-// begin takes a slot for one more copy; it reports false, with the reason, when
-// there is no room.
-func (m *Mirror) begin(bytes int64) (why string, ok bool) {
+// room takes what a copy needs besides money: a place among the calls, and the
+// bytes that it holds. It says why there is none.
+func (m *Mirror) room(bytes int64) (why string) {
 	if m.calls.Add(1) > int64(m.cfg.MaxConcurrency) {
 		m.end()
-		return "concurrency", false
+		return "concurrency"
 	}
 	if m.stop.Load() { // after the Add, so that Run either sees the call or stops it
 		m.end()
-		return "stopping", false
+		return "stopping"
 	}
 	if m.held.Add(bytes) > m.cfg.MaxBytes {
 		m.held.Add(-bytes)
 		m.end()
-		return "bytes", false
+		return "bytes"
 	}
-	return "", true
+	return ""
 }
 
 func (m *Mirror) end() {

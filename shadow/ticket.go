@@ -13,18 +13,29 @@ import (
 	"cutover/upstream"
 )
 
-// ticket is one mirrored request on its way to being a pair. The served call
-// and the copy each bring one exchange; whoever comes last queues the pair.
+// ticket is one mirrored request on its way to being a pair. The served call,
+// the copy and, for a share of them, a second call to the primary each bring
+// one exchange; whoever comes last queues the pair.
 type ticket struct {
 	m      *Mirror
 	q      *exchange.Request
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	served, shadow *exchange.Exchange
-	missing        atomic.Int32 // exchanges still to come
-	bytes          atomic.Int64 // held for this pair
-	drop           string       // why the copy was given up, if it was
+	served, copied, rerun *exchange.Exchange
+	missing               atomic.Int32 // exchanges still to come
+	bytes                 atomic.Int64 // held for this pair
+	drop                  string       // why the copy was given up, if it was
+}
+
+// errand is one call of a ticket: to whom, at what price, and where its
+// exchange goes.
+type errand struct {
+	target   *upstream.Upstream
+	model    string
+	reserved int64
+	into     **exchange.Exchange
+	drop     *string // why it was given up
 }
 
 // Offer starts a copy of a request whose served call begins now. It never
@@ -32,26 +43,67 @@ type ticket struct {
 // returns nil. Otherwise the caller must call the returned function exactly
 // once, with the served exchange, when that has ended.
 func (m *Mirror) Offer(q *exchange.Request) func(*exchange.Exchange) {
-	if why := q.Route.Skip; why != "" {
+	why := q.Route.Skip
+	if why == "" {
+		why = m.cfg.Exclude.reason(q)
+	}
+	if why != "" {
 		m.counts.add(compare.Skipped, why)
 		return nil
 	}
-	target := m.targets[q.Route.Serve.Other()]
-	if _, ok := target.Model(q.Facts.Model); !ok {
+	t := &ticket{m: m, q: q}
+	e := errand{target: m.targets[q.Route.Serve.Other()], into: &t.copied, drop: &t.drop}
+	var ok bool
+	if e.model, ok = e.target.Model(q.Facts.Model); !ok {
 		m.counts.add(compare.Skipped, "model")
 		return nil
 	}
 	bytes := int64(len(q.Body))
-	if why, ok := m.begin(bytes); !ok {
+	if why := m.admit(q, &e, bytes); why != "" {
 		m.counts.add(compare.Dropped, why)
 		return nil
 	}
-	t := &ticket{m: m, q: q}
 	t.bytes.Store(bytes)
 	t.missing.Store(2)
 	t.ctx, t.cancel = context.WithCancel(m.base)
-	go t.call(target) // ended by its own limits, by the caller's abort or by Run, which waits for it
+	m.again(t)
+	go t.call(e) // ended by its own limits, by the caller's abort or by Run, which waits for it
 	return t.servedBy
+}
+
+// admit asks every limit for one more call; it says which one refused.
+func (m *Mirror) admit(q *exchange.Request, e *errand, bytes int64) (why string) {
+	if !m.pace.take(time.Now()) {
+		return "rate"
+	}
+	if why = m.room(bytes); why != "" {
+		return why
+	}
+	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model); why != "" {
+		m.held.Add(-bytes)
+		m.end()
+	}
+	return why
+}
+
+// again starts the primary's second call of a request that was drawn for one,
+// under the same limits. Without room the pair goes on without it.
+func (m *Mirror) again(t *ticket) {
+	if !t.q.Route.Noise {
+		return
+	}
+	e := errand{target: m.targets[exchange.Primary], into: &t.rerun, drop: new(string)}
+	var ok bool
+	if e.model, ok = e.target.Model(t.q.Facts.Model); !ok {
+		return
+	}
+	if why := m.admit(t.q, &e, 0); why != "" {
+		m.reruns.refused.Add(1)
+		return
+	}
+	m.reruns.begun.Add(1)
+	t.missing.Add(1)
+	go t.call(e) // as the copy
 }
 
 // servedBy takes the served exchange. It runs on the served request's
@@ -64,10 +116,12 @@ func (t *ticket) servedBy(x *exchange.Exchange) {
 	t.arrived()
 }
 
+// arrived counts one exchange in. The ticket's context lives until the last.
 func (t *ticket) arrived() {
 	if t.missing.Add(-1) > 0 {
 		return
 	}
+	t.cancel()
 	select {
 	case t.m.queue <- t:
 		if t.m.ended.Load() {
@@ -82,36 +136,35 @@ func (t *ticket) arrived() {
 // buffers are for reading copies' answers.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// call sends the copy and records its answer.
-func (t *ticket) call(target *upstream.Upstream) {
+// call runs an errand and records its answer.
+func (t *ticket) call(e errand) {
 	defer t.m.end()
-	defer t.cancel()
 	started := time.Now()
-	ctx, watch := target.Timeouts().Begin(t.ctx, started)
+	ctx, watch := e.target.Timeouts().Begin(t.ctx, started)
 	defer watch.Stop()
-	rec := exchange.NewRecorder(t.q.Endpoint, target.Arm(), target.Name(), started,
+	rec := exchange.NewRecorder(t.q.Endpoint, e.target.Arm(), e.target.Name(), started,
 		exchange.RecorderOptions{KeepText: true, CaptureLimit: t.m.cfg.Capture})
-	err := t.exchange(ctx, watch, target, rec)
+	err := t.exchange(ctx, watch, e, rec)
 	class, detail := upstream.Classify(ctx, err)
 	if errors.Is(err, errGivenUp) {
-		class = exchange.ClassRefused
-		detail = t.drop
+		class, detail = exchange.ClassRefused, *e.drop
 	}
 	x := rec.End(class, detail, time.Now())
-	x.Model, _ = target.Model(t.q.Facts.Model)
-	t.shadow = x
+	x.Model = e.model
+	t.m.cfg.Budget.settle(e.reserved, x.Arm, x)
+	*e.into = x
 	t.arrived()
 }
 
-// errGivenUp ends a copy whose answer there is no room for; ticket.drop says why.
+// errGivenUp ends a call whose answer there is no room for; errand.drop says why.
 var errGivenUp = errors.New("shadow: copy given up")
 
-func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, target *upstream.Upstream, rec *exchange.Recorder) error {
-	out, err := target.Shadow(ctx, t.q)
+func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e errand, rec *exchange.Recorder) error {
+	out, err := e.target.Shadow(ctx, t.q)
 	if err != nil {
 		return err
 	}
-	resp, err := target.RoundTrip(out)
+	resp, err := e.target.RoundTrip(out)
 	if err != nil {
 		return err
 	}
@@ -119,10 +172,10 @@ func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, target *up
 	now := time.Now()
 	watch.Header(now)
 	rec.Header(resp.StatusCode, resp.Header, now)
-	return t.read(watch, rec, resp.Body)
+	return t.read(watch, rec, resp.Body, e.drop)
 }
 
-func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader) error {
+func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader, drop *string) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for total := 0; ; {
@@ -134,7 +187,7 @@ func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Rea
 			watch.Data(content, now)
 			total += n
 			if why := t.hold(n, total); why != "" {
-				t.drop = why
+				*drop = why
 				return errGivenUp
 			}
 		}
@@ -165,11 +218,11 @@ func (t *ticket) hold(n, total int) string {
 
 // pair makes the pair of a ticket that has both exchanges, with its outcome.
 func (t *ticket) pair() compare.Pair {
-	p := compare.Pair{Request: t.q, Served: t.q.Route.Serve}
+	p := compare.Pair{Request: t.q, Served: t.q.Route.Serve, Rerun: t.rerun}
 	if p.Served == exchange.Primary {
-		p.Primary, p.Relay = t.served, t.shadow
+		p.Primary, p.Relay = t.served, t.copied
 	} else {
-		p.Primary, p.Relay = t.shadow, t.served
+		p.Primary, p.Relay = t.copied, t.served
 	}
 	answered := func(x *exchange.Exchange) bool { return x.Status != 0 }
 	switch {

@@ -1,0 +1,209 @@
+package shadow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cutover/compare"
+	"cutover/exchange"
+	"cutover/shadow"
+)
+
+func TestExclude(t *testing.T) {
+	t.Parallel()
+	ex, err := shadow.ParseExclude([]string{"embeddings", "tenant:acme", "model:o1*", "path:/v1/chat/completions"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		path, tenant, model, why string
+	}{
+		{"/v1/embeddings", "", "m", "excluded_endpoint"},
+		{"/v1/responses", "acme", "m", "excluded_tenant"},
+		{"/v1/responses", "acme2", "o1-mini", "excluded_model"},
+		{"/v1/chat/completions", "x", "m", "excluded_path"},
+		{"/v1/responses", "x", "gpt-4o", ""},
+	} {
+		r := newRig(t, text("x"), func(c *shadow.Config) { c.Exclude = ex })
+		q := request("a")
+		q.Endpoint, q.Path, q.Tenant = exchange.Lookup("POST", row.path), row.path, row.tenant
+		if row.model != "m" {
+			q.Facts.Model = row.model
+		}
+		if done := r.mirror.Offer(q); done != nil {
+			done(served(q, exchange.ClassNone))
+			if row.why != "" {
+				t.Errorf("%+v was mirrored", row)
+			}
+			continue
+		}
+		if all := r.mirror.Counts().All(); row.why == "" || all[0].Outcome != compare.Skipped || all[0].Why != row.why {
+			t.Errorf("%+v: counts = %v", row, all)
+		}
+	}
+	_, err = shadow.ParseExclude([]string{"embedings", "user:x", "tenant:", "models"})
+	if err == nil || strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("ParseExclude of four mistakes = %v, want a line for each", err)
+	}
+}
+
+func TestCopiesPerSecond(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, text("x"), func(c *shadow.Config) { c.MaxRPS = 5 })
+	begun := 0
+	for i := range 50 {
+		q := request(fmt.Sprint(i))
+		if done := r.mirror.Offer(q); done != nil {
+			begun++
+			done(served(q, exchange.ClassNone))
+		}
+	}
+	if begun < 5 || begun > 7 { // a burst of one second's worth, and what the test's own time adds
+		t.Errorf("%d of 50 copies were begun at once, want 5", begun)
+	}
+}
+
+// purse is a purse in memory that can be out of reach.
+type purse struct {
+	mu    sync.Mutex
+	spent map[string]int64
+	away  atomic.Bool
+	draws atomic.Int64
+}
+
+var errAway = errors.New("away")
+
+func (p *purse) Draw(_ context.Context, day string, want, budget int64) (int64, error) {
+	p.draws.Add(1)
+	if p.away.Load() {
+		return 0, errAway
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	got := min(want, max(budget-p.spent[day], 0))
+	p.spent[day] += got
+	return got, nil
+}
+
+func (p *purse) Return(_ context.Context, day string, amount int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spent[day] -= amount
+	return nil
+}
+
+// TestBudgetIsNeverExceeded mirrors until the money is gone: what the relay
+// charged must not be more than the budget, and what was not spent must be
+// back in the purse.
+func TestBudgetIsNeverExceeded(t *testing.T) {
+	t.Parallel()
+	p := &purse{spent: map[string]int64{}}
+	prices := compare.Prices{"gpt-4.1": {Input: 1000, Output: 1000}} // a copy charges 4 tokens: .004 dollars
+	b := shadow.NewBudget(shadow.BudgetConfig{Purse: p, PerDay: 2, Relay: prices, Primary: prices})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	var calls atomic.Int64
+	relay := text("x")
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		calls.Add(1)
+		relay(w, req)
+	}), func(c *shadow.Config) { c.Budget = b })
+	charged := func() float64 { return float64(calls.Load()) * .004 }
+	r.until("the budget is spent", func() bool {
+		q := request("a")
+		q.Facts.MaxTokens = 10 // reserved: 46 tokens
+		if done := r.mirror.Offer(q); done != nil {
+			done(served(q, exchange.ClassNone))
+		}
+		return charged() > 1.9
+	})
+	r.stop()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if got := charged(); got > 2 {
+		t.Errorf("%.3f dollars were spent, the budget is 2", got)
+	}
+	day := time.Now().UTC().Format(time.DateOnly)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if got, want := float64(p.spent[day])/1e6, charged(); got < want-.0001 || got > want+.0001 {
+		t.Errorf("the purse holds %.4f dollars as spent, %.4f were charged", got, want)
+	}
+}
+
+func TestWithoutMoneyNoCopies(t *testing.T) {
+	t.Parallel()
+	p := &purse{spent: map[string]int64{}}
+	p.away.Store(true)
+	var told atomic.Int64
+	b := shadow.NewBudget(shadow.BudgetConfig{
+		Purse: p, PerDay: 1, Relay: compare.Prices{"gpt-4.1": {Input: 1, Output: 1}},
+		Failed: func(error) { told.Add(1) },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	r := newRig(t, text("x"), func(c *shadow.Config) { c.Budget = b })
+	if r.mirror.Offer(request("a")) != nil {
+		t.Error("a copy was begun without money")
+	}
+	q := request("b")
+	q.Facts.Model = "gpt-4o-mini" // maps to a model without a price
+	if r.mirror.Offer(q) != nil {
+		t.Error("a copy of unknown cost was begun")
+	}
+	if all := fmt.Sprint(r.mirror.Counts().All()); all != "[{dropped budget 1} {dropped no_price 1}]" {
+		t.Errorf("counts = %s", all)
+	}
+	r.until("the failure is told", func() bool { return told.Load() > 0 })
+	p.away.Store(false) // the purse is back, and so are the copies
+	r.until("a copy is begun", func() bool {
+		q := request("c")
+		done := r.mirror.Offer(q)
+		if done != nil {
+			done(served(q, exchange.ClassNone))
+		}
+		return done != nil
+	})
+}
+
+func TestNoiseCallsThePrimaryAgain(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		n.Add(1)
+		word := "relay"
+		if req.Header.Get("Authorization") == "Bearer sk-caller" { // the primary's second call
+			word = "two three"
+		}
+		text("one "+word)(w, req)
+	}), nil)
+	q := request("a", "Authorization", "Bearer sk-caller")
+	q.Route.Noise = true
+	r.mirror.Offer(q)(served(q, exchange.ClassNone))
+	res := r.result(1)
+	if n.Load() != 2 || res.Outcome != compare.Both || res.Noise == nil {
+		t.Fatalf("%d calls, result %+v; want two calls and a triple", n.Load(), res)
+	}
+	if res.Noise.Self != 0 || res.Noise.Relay <= 0 || res.Noise.Again <= 0 {
+		t.Errorf("triple = %+v, want the primary equal to itself and the relay different", *res.Noise)
+	}
+	if begun, refused := r.mirror.Reruns(); begun != 1 || refused != 0 {
+		t.Errorf("Reruns() = %d, %d; want 1, 0", begun, refused)
+	}
+	r.stop()
+	if held, calls := r.mirror.Held(), r.mirror.InFlight(); held != 0 || calls != 0 {
+		t.Errorf("%d bytes and %d calls are still held", held, calls)
+	}
+}
