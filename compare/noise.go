@@ -20,17 +20,15 @@ type Triple struct {
 func (t Triple) Excess() float64 { return (t.Relay+t.Again)/2 - t.Self }
 
 // tripleOf measures a triple; nil when one of the answers can't be compared or
-// none has text.
+// has no text: one that calls a tool instead has checks of its own, and would
+// drown the distances between texts.
 func tripleOf(p Pair) *Triple {
 	for _, x := range []*exchange.Exchange{p.Primary, p.Relay, p.Rerun} {
-		if x == nil || !x.OK() || !textKept(&x.Completion) {
+		if x == nil || !x.OK() || x.Completion.Text == "" {
 			return nil
 		}
 	}
 	a, r, again := p.Primary.Completion.Text, p.Relay.Completion.Text, p.Rerun.Completion.Text
-	if a == "" && r == "" && again == "" {
-		return nil
-	}
 	return &Triple{Self: 1 - Similarity(a, again), Relay: 1 - Similarity(a, r), Again: 1 - Similarity(again, r)}
 }
 

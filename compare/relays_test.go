@@ -1,0 +1,196 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"cutover/exchange"
+)
+
+// simulatedModel answers like a language model that samples: another answer
+// each time, from the same words for the same request.
+type simulatedModel struct {
+	dialect  int     // which words it prefers; another number is another model
+	truncate int     // tokens at which it stops, saying so; 0: never
+	breakArg float64 // share of tool calls with broken arguments
+	billing  float64 // factor on the counted tokens
+	noDone   bool    // its streams lack the last event
+	slower   float64 // factor on its times
+}
+
+var sameModelTwice = simulatedModel{billing: 1, slower: 1}
+
+// answer simulates one call for the request with the number.
+func (m simulatedModel) answer(arm exchange.Arm, request int, rng *rand.Rand) *exchange.Exchange {
+	if rng.Float64() < .004 {
+		return failed(arm, exchange.ClassServer, 500)
+	}
+	x := answer(arm, "")
+	first := 60 * math.Exp(.4*rng.NormFloat64()) * m.slower
+	x.TTFT = time.Duration(first * float64(time.Millisecond))
+	tokens := 0
+	if request%3 == 0 && rng.Float64() < .85 {
+		args := fmt.Sprintf(`{"city":"town %d","days":%d}`, request%50, 1+rng.IntN(3))
+		if rng.Float64() < m.breakArg {
+			args = args[:len(args)-5]
+		}
+		x.Completion.ToolCalls = []exchange.ToolCall{{ID: "call", Name: "weather", Arguments: args}}
+		x.Completion.FinishReason, tokens = "tool_calls", 20
+	} else {
+		text := m.text(request, rng)
+		words := strings.Fields(text)
+		if m.truncate > 0 && len(words) > m.truncate {
+			text, x.Completion.FinishReason = strings.Join(words[:m.truncate], " "), "length"
+		}
+		x.Completion.Text, x.Completion.TextBytes = text, len(text)
+		tokens = int(float64(len(text)) / 4.3 * (1 + .04*rng.NormFloat64()))
+	}
+	x.Usage = exchange.Usage{Known: true, InputTokens: int(float64(150+request%97) * m.billing), OutputTokens: int(float64(tokens) * m.billing)}
+	x.Total = x.TTFT + time.Duration(float64(tokens)*12*(1+.1*rng.NormFloat64())*m.slower)*time.Millisecond
+	if m.noDone {
+		x.Class, x.Faults = exchange.ClassUnfinished, []string{"no-done"}
+	}
+	return x
+}
+
+// text makes sentences of words that the request and the model's taste suggest.
+func (m simulatedModel) text(request int, rng *rand.Rand) string {
+	var b strings.Builder
+	for range 6 + rng.IntN(14) {
+		b.WriteString("Then")
+		for range 8 + rng.IntN(8) {
+			word := (request*31 + rng.IntN(80)) % len(vocabulary)
+			if m.dialect != 0 && rng.IntN(3) == 0 {
+				word = (m.dialect*17 + rng.IntN(60)) % len(vocabulary)
+			}
+			b.WriteByte(' ')
+			b.WriteString(vocabulary[word])
+		}
+		b.WriteString(". ")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// migrate compares pairs of a primary and a relay and reports on them.
+func migrate(relay simulatedModel, pairs int, seed uint64) Report {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	var s Summary
+	for i := range pairs {
+		p := chatPair("", "")
+		p.Request.ID, p.Request.At = fmt.Sprintf("01J%06d", i), testStart.Add(time.Duration(i)*time.Second)
+		p.Request.Facts.Tools = i%3 == 0
+		p.Request.Body = []byte(`{"tools":[{"type":"function","function":{"name":"weather","parameters":` + weatherSchema + `}}]}`)
+		p.Primary, p.Relay = sameModelTwice.answer(exchange.Primary, i, rng), relay.answer(exchange.Relay, i, rng)
+		if i%2 == 1 {
+			p.Rerun = sameModelTwice.answer(exchange.Primary, i, rng)
+		}
+		s.Add(Compare(p, Options{}))
+	}
+	return NewReport(&s, ReportOptions{})
+}
+
+// The same model must raise nothing, however the dice fall.
+func TestTheSameModelRaisesNothing(t *testing.T) {
+	for seed := range uint64(20) {
+		pairs := 300
+		if seed == 0 {
+			pairs = 2000
+		}
+		r := migrate(sameModelTwice, pairs, seed)
+		for _, f := range r.Findings {
+			if f.Raised {
+				t.Errorf("seed %d: raised %+v", seed, f)
+			}
+		}
+		if r.Verdict.Judgement == Stop || r.Verdict.Judgement == Review || r.Noise.Differs == Yes {
+			t.Errorf("seed %d: %+v, noise %+v", seed, r.Verdict, r.Noise)
+		}
+		if seed == 0 && r.Verdict.Judgement != Go {
+			t.Errorf("2,000 equal pairs don't suffice: %+v, %+v", r.Verdict, r.Questions)
+		}
+	}
+}
+
+// Each way of being worse must be told apart by the report.
+func TestRelaysAreToldApart(t *testing.T) {
+	with := func(change func(*simulatedModel)) simulatedModel {
+		m := sameModelTwice
+		change(&m)
+		return m
+	}
+	for _, c := range []struct {
+		name   string
+		relay  simulatedModel
+		want   Judgement
+		said   string // in the verdict
+		raised string // the codes that are raised, and no other
+	}{
+		{"another model", with(func(m *simulatedModel) { m.dialect = 3 }), Review, "answers differently", ""},
+		{"truncates at 100 words", with(func(m *simulatedModel) { m.truncate = 100 }), Stop, "text.truncated", "text.truncated"},
+		{"breaks arguments in 5 %", with(func(m *simulatedModel) { m.breakArg = .05 }), Stop, "tools.json", "tools.json"},
+		{"bills 20 % more", with(func(m *simulatedModel) { m.billing = 1.2 }), Stop, "input tokens", "usage.input"},
+		{"no [DONE]", with(func(m *simulatedModel) { m.noDone = true }), Stop, "conformance.no-done", "conformance.no-done outcome.unfinished"},
+		{"half as fast", with(func(m *simulatedModel) { m.slower = 2 }), Stop, "slower to the first token", ""},
+	} {
+		r := migrate(c.relay, 2000, 7)
+		if text := r.Verdict.Sentence + strings.Join(r.Verdict.Reasons, " "); r.Verdict.Judgement != c.want || !strings.Contains(text, c.said) {
+			t.Errorf("%s: got %s: %s", c.name, r.Verdict.Judgement, text)
+		}
+		var raised []string
+		for _, f := range r.Findings {
+			if f.Raised && f.Severity >= Minor {
+				raised = append(raised, f.Code)
+			}
+		}
+		if got := strings.Join(raised, " "); !sameWords(got, c.raised) {
+			t.Errorf("%s: raised %q, want %q", c.name, got, c.raised)
+		}
+	}
+}
+
+func sameWords(a, b string) bool {
+	count := map[string]int{}
+	for _, w := range strings.Fields(a) {
+		count[w]++
+	}
+	for _, w := range strings.Fields(b) {
+		count[w]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func TestAReportOnNothingSaysSo(t *testing.T) {
+	r := NewReport(&Summary{}, ReportOptions{})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil || r.Verdict.Judgement != NoData || !strings.HasPrefix(b.String(), "No data") {
+		t.Errorf("%v %q", err, b.String())
+	}
+	few := migrate(sameModelTwice, 20, 1)
+	if few.Verdict.Judgement != Wait || few.Questions[0].PairsNeeded == nil {
+		t.Errorf("20 pairs: %+v %+v", few.Verdict, few.Questions)
+	}
+}
+
+func TestSavingPerMonth(t *testing.T) {
+	var s Summary
+	for i := range 101 {
+		p := chatPair("a", "a")
+		p.Request.At = testStart.Add(time.Duration(i) * time.Minute)
+		s.Add(Compare(p, Options{PrimaryPrices: Prices{"default": {Input: 10, Output: 20}}, RelayPrices: Prices{"default": {Input: 1, Output: 2}}}))
+	}
+	v := NewReport(&s, ReportOptions{}).Saving
+	calls := 30.44 * 24 * 60.
+	each := (100*10 + 51*20) / 1e6
+	if v == nil || math.Abs(v.CallsPerMonth-calls) > 1e-6*calls || math.Abs(v.PerMonth-.9*each*calls) > 1e-6*each*calls {
+		t.Errorf("got %+v, want %v calls and $%v", v, calls, .9*each*calls)
+	}
+}
