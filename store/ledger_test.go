@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,13 @@ func (w *writes) put(rs ...compare.Result) error {
 	return w.err
 }
 
+// all are the sizes of the writes so far.
+func (w *writes) all() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.batches)
+}
+
 // run runs the ledger for the time of f.
 func run(t *testing.T, l *Ledger, f func()) {
 	t.Helper()
@@ -51,13 +59,13 @@ func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 				l.Add(result(i))
 			}
 			synctest.Wait()
-			if len(w.batches) != 2 {
-				t.Errorf("before the second is over: %v", w.batches)
+			if len(w.all()) != 2 {
+				t.Errorf("before the second is over: %v", w.all())
 			}
 			time.Sleep(time.Second) // the bubble's clock
 			synctest.Wait()
-			if len(w.batches) != 3 || w.batches[2] != 3 {
-				t.Errorf("after a second: %v", w.batches)
+			if len(w.all()) != 3 || w.all()[2] != 3 {
+				t.Errorf("after a second: %v", w.all())
 			}
 		})
 		if l.Written() != 23 || l.Dropped() != 0 {
