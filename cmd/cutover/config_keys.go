@@ -39,7 +39,7 @@ func configKeyTable() []configKey {
 		{key: "upstreams.primary.base_url", flag: "primary", env: "CUTOVER_PRIMARY", doc: "the provider that callers use today; a request for `/v1/X` goes to `base_url` + `/X`"},
 		{key: "upstreams.relay.base_url", flag: "relay", env: "CUTOVER_RELAY", doc: "the provider to move to; needed unless `flags.relay-enabled` is false"},
 		{key: "upstreams.primary.auth", def: "passthrough", doc: "credentials: `passthrough` (the caller's own key), `none`, or with a secret one of `key` (in the header in which the caller's own key came), `bearer`, `x_api_key`, `api_key`, `header: {name, value}`, `query: {name, value}`"},
-		{key: "upstreams.relay.auth", def: "none", doc: "as above, without `passthrough`: the caller's key goes to the primary only. When not set and `RELAY_API_KEY` is in the environment: `{key: {env: RELAY_API_KEY}}`"},
+		{key: "upstreams.relay.auth", def: "none", doc: "credentials, as for the primary but without `passthrough`: the caller's key goes to the primary only. When not set and `RELAY_API_KEY` is in the environment: `{key: {env: RELAY_API_KEY}}`"},
 		{key: "upstreams.*.protocol", def: "auto", doc: "`auto` (what TLS negotiates, else HTTP/1.1), `http1`, `h2` (https only) or `h2c` (http only)"},
 		{key: "upstreams.*.ca", doc: "PEM file of root certificates to trust in place of the system's"},
 		{key: "upstreams.*.models.map", doc: "model asked for -> model of this upstream"},
