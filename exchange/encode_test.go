@@ -32,9 +32,9 @@ func newEncoder(t testing.TB, coding string, w io.Writer) flushWriter {
 		}
 		return z
 	case "br":
-		return brotli.NewWriter(w)
+		return brotli.NewWriterLevel(w, 1)
 	case "zstd":
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<15), zstd.WithEncoderLevel(zstd.SpeedFastest))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ type Recorder struct {
 	arrived time.Duration // when the last bytes came
 	last    time.Duration // when content came last
 	peeked  int           // pieces of code that Content has seen
+	looked  int           // bytes that it has decoded for that
 	content bool
 	over    bool // more came than is kept: nothing can be said of the end
 	ended   bool
@@ -219,6 +220,10 @@ func (r *Recorder) event(ev sseEvent, since time.Duration) {
 	r.last = since
 }
 
+// peekLimit is how many bytes may be decoded while content is waited for: each
+// look decodes all that came anew. After that the waiting is given up.
+const peekLimit = 2 << 20
+
 // peek decodes what came of an encoded stream to see whether there is content
 // in it, with a recorder of its own.
 func (r *Recorder) peek() {
@@ -226,20 +231,18 @@ func (r *Recorder) peek() {
 		return
 	}
 	r.peeked = len(r.code.pieces)
-	if len(r.code.raw) > peekLimit {
-		r.content = true
-		return
-	}
 	probe := Recorder{x: &Exchange{Streamed: r.x.Streamed}, form: r.form}
 	probe.say = answer{x: probe.x, dialect: r.say.dialect}
-	_ = r.code.replay(probe.feed) // it breaks off where the bytes do
+	_ = r.code.replay(func(p []byte, since time.Duration) { // it breaks off where the bytes do
+		r.looked += len(p)
+		probe.feed(p, since)
+	})
 	probe.release()
 	r.content, r.say.failed = probe.content, probe.say.failed
+	if r.looked > peekLimit {
+		r.content = true
+	}
 }
-
-// peekLimit is how many encoded bytes may come without content before the
-// waiting for it is given up: each look decodes them all anew.
-const peekLimit = 64 << 10
 
 // End closes the answer. class and detail say how the transport ended:
 // ClassNone for a clean end, after which the recorder judges the answer itself
