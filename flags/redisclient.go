@@ -3,6 +3,7 @@ package flags
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 // connection; writers never: a write whose answer was lost may have happened.
 func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Context, *redis.Conn) error) redis.UniversalClient {
 	u := &redis.UniversalOptions{
-		Addrs: t.addrs, MasterName: t.master, DB: t.db,
+		// Copied: cluster clients append to theirs.
+		Addrs: slices.Clone(t.addrs), MasterName: t.master, DB: t.db,
 		Username: t.username, Password: t.password,
 		SentinelUsername: t.sentinelUsername, SentinelPassword: t.sentinelPassword,
 		TLSConfig: t.tls, Protocol: 3, DisableIdentity: true, ClientName: "cutover-flags",
