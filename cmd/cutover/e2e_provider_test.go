@@ -1,0 +1,98 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"cutover/mock"
+)
+
+// provider is a mock on a real socket, with a tap that sees its answers as it
+// gives them.
+type provider struct {
+	*mock.Server
+	url string // without /v1
+
+	mu   sync.Mutex
+	said []*said // in the order of the requests' arrival
+}
+
+// said is one answer of a provider.
+type said struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func startProvider(t testing.TB, cfg mock.Config) *provider {
+	t.Helper()
+	if cfg.JournalSize == 0 {
+		cfg.JournalSize = 1024
+	}
+	cfg.JournalBody = 1 << 20
+	s, err := mock.New(cfg)
+	if err != nil {
+		t.Fatalf("mock.New: %v", err)
+	}
+	p := &provider{Server: s}
+	h := httptest.NewServer(p)
+	p.url = h.URL
+	t.Cleanup(func() {
+		_ = s.Close()
+		h.CloseClientConnections()
+		h.Close()
+	})
+	return p
+}
+
+// ServeHTTP lets the mock answer, and notes what it said.
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := &said{}
+	p.mu.Lock()
+	p.said = append(p.said, s)
+	p.mu.Unlock()
+	p.Server.ServeHTTP(&tap{ResponseWriter: w, p: p, said: s}, r)
+}
+
+func (p *provider) host() string { return strings.TrimPrefix(p.url, "http://") }
+
+// answers are copies of what has been said so far.
+func (p *provider) answers() []said {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]said, len(p.said))
+	for i, s := range p.said {
+		out[i] = *s
+	}
+	return out
+}
+
+// tap notes an answer on its way out.
+type tap struct {
+	http.ResponseWriter
+	p    *provider
+	said *said
+}
+
+func (t *tap) WriteHeader(status int) {
+	t.p.mu.Lock()
+	t.said.status, t.said.header = status, t.Header().Clone()
+	t.p.mu.Unlock()
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *tap) Write(b []byte) (int, error) {
+	n, err := t.ResponseWriter.Write(b)
+	t.p.mu.Lock()
+	t.said.body = append(t.said.body, b[:n]...)
+	t.p.mu.Unlock()
+	return n, err
+}
+
+func (t *tap) Flush() { _ = http.NewResponseController(t.ResponseWriter).Flush() }
+
+// Unwrap lets the mock take the connection over.
+func (t *tap) Unwrap() http.ResponseWriter { return t.ResponseWriter }
