@@ -42,7 +42,7 @@ func (r *Row) Against() string {
 		if r.Interval != nil {
 			s += fmt.Sprintf(" (%s to %s)", points(r.Interval.Low), points(r.Interval.High))
 		}
-		return s
+		return s + " pp"
 	}
 	s := change(*r.Difference)
 	switch {

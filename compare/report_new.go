@@ -39,10 +39,10 @@ func NewReport(s *Summary, o ReportOptions) Report {
 	o = o.withDefaults()
 	t := &s.All
 	r := Report{
-		Made: o.Now, Scope: o.Scope, First: s.First, Last: s.Last,
-		Requests: s.Requests(), Outcomes: s.Outcomes, Reasons: s.Reasons,
+		Made: o.Now, Scope: o.Scope, First: t.First, Last: t.Last,
+		Requests: t.Requests(), Outcomes: t.Outcomes, Reasons: t.Reasons,
 		Pairs: t.Pairs, Checked: t.Checked, Alpha: o.Alpha,
-		Rows: rows(t, o.Alpha), Saving: saving(s), Contents: contents(t),
+		Rows: rows(t, o.Alpha), Saving: saving(t), Contents: contents(t),
 		Noise: noise(&t.Noise, o), Findings: found(t, o.Alpha), Groups: groups(s), Curves: curves(t),
 	}
 	r.Questions = questions(t, &r, o)
@@ -74,11 +74,11 @@ func noise(t *NoiseTally, o ReportOptions) Noise {
 	case n.Triples == 0:
 		n.Sentence = "Not measured: no request was sent to the primary twice. Set the flag noise-percentage above 0."
 	case n.Differs == Yes:
-		n.Sentence = fmt.Sprintf("Yes: the primary's answers are %.3f apart from each other, the relay's are %.3f farther (%d triples).", n.Self, n.Excess, n.Triples)
+		n.Sentence = fmt.Sprintf("The primary's answers are %.3f apart from each other, the relay's are %.3f farther (%d triples).", n.Self, n.Excess, n.Triples)
 	case n.Differs == No:
-		n.Sentence = fmt.Sprintf("No: the primary's answers are %.3f apart from each other, and the relay's are at most %.3f farther (%d triples).", n.Self, o.NoiseMargin, n.Triples)
+		n.Sentence = fmt.Sprintf("The primary's answers are %.3f apart from each other, and the relay's are at most %.3f farther (%d triples).", n.Self, o.NoiseMargin, n.Triples)
 	default:
-		n.Sentence = fmt.Sprintf("Not yet known: the primary's answers are %.3f apart from each other, the relay's seem %.3f farther (%d triples).", n.Self, n.Excess, n.Triples)
+		n.Sentence = fmt.Sprintf("The primary's answers are %.3f apart from each other, the relay's seem %.3f farther (%d triples).", n.Self, n.Excess, n.Triples)
 		if all, ok := t.Excess.PairsToShowBelow(o.NoiseMargin, o.Alpha); ok {
 			n.PairsNeeded = ref(rough(max(1, all-float64(n.Triples))))
 			n.Sentence += fmt.Sprintf(" About %s more will tell.", count(*n.PairsNeeded))
@@ -171,18 +171,18 @@ const month = time.Duration(30.44 * 24 * float64(time.Hour))
 
 // saving extrapolates both sides' costs; nil without prices on both sides or
 // with too short a time to tell the traffic from.
-func saving(s *Summary) *Saving {
-	p, r := &s.All.Primary, &s.All.Relay
-	span := s.Last.Sub(s.First)
-	if p.Priced == 0 || r.Priced == 0 || span < time.Minute || s.Requests() < 2 {
+func saving(t *Tally) *Saving {
+	p, r := &t.Primary, &t.Relay
+	span := t.Last.Sub(t.First)
+	if p.Priced == 0 || r.Priced == 0 || span < time.Minute || t.Requests() < 2 {
 		return nil
 	}
-	calls := float64(s.Requests()-1) * float64(month) / float64(span)
+	calls := float64(t.Requests()-1) * float64(month) / float64(span)
 	v := &Saving{
 		CallsPerMonth:   calls,
 		PrimaryPerMonth: p.Cost.Float() / float64(p.Priced) * calls,
 		RelayPerMonth:   r.Cost.Float() / float64(r.Priced) * calls,
-		Basis:           fmt.Sprintf("At the rate of the %d requests seen in %s and the costs of %d and %d answers.", s.Requests(), span.Round(time.Second), p.Priced, r.Priced),
+		Basis:           fmt.Sprintf("At the rate of the %d requests seen in %s and the costs of %d and %d answers.", t.Requests(), span.Round(time.Second), p.Priced, r.Priced),
 	}
 	v.PerMonth = v.PrimaryPerMonth - v.RelayPerMonth
 	return v

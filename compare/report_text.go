@@ -36,7 +36,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "\n%s\n", r.Saving.Sentence())
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.contentsLine())
-	fmt.Fprintf(&b, "Does the relay differ by more than the primary from itself? %s\n", r.Noise.Sentence)
+	fmt.Fprintf(&b, "Does the relay differ more than the primary differs from itself? %s. %s\n", capitalise(string(r.Noise.Differs)), r.Noise.Sentence)
 	r.writeFindings(&b)
 	r.writeQuestions(&b)
 	_, err := io.WriteString(w, b.String())

@@ -147,7 +147,7 @@ func verdict(t *Tally, r *Report, o ReportOptions) Verdict {
 	}
 	stop := stopReasons(t, r, o)
 	if len(stop) > 0 {
-		return Verdict{Stop, "Stop: " + decapitalise(stop[0]), stop}
+		return Verdict{Stop, "Stop: " + decapitalise(stop[0]), stop[1:]}
 	}
 	var unknown []string
 	for _, q := range r.Questions {
@@ -194,6 +194,13 @@ func stopReasons(t *Tally, r *Report, o ReportOptions) []string {
 		}
 	}
 	return out
+}
+
+func capitalise(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func decapitalise(s string) string {

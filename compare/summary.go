@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"time"
 )
 
 // Summary is what many Results come to. It merges: Add and Merge may come in
@@ -13,12 +12,8 @@ import (
 // codes does the order decide which are counted as "other".) The zero value is
 // empty and ready. A Summary is used by one goroutine at a time.
 type Summary struct {
-	First    time.Time          `json:"first,omitzero"` // earliest and latest request
-	Last     time.Time          `json:"last,omitzero"`
-	Outcomes map[Outcome]uint64 `json:"outcomes,omitempty"`
-	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
-	All      Tally              `json:"all"`
-	Groups   map[Group]*Tally   `json:"groups,omitempty"` // the pairs of All, apart
+	All    Tally            `json:"all"`
+	Groups map[Group]*Tally `json:"groups,omitempty"` // the same, apart
 }
 
 // Group is what pairs are counted apart by.
@@ -76,22 +71,6 @@ func roundHalfUp(x float64) int64 {
 
 // Add counts a Result.
 func (s *Summary) Add(r Result) {
-	if !r.At.IsZero() {
-		s.span(r.At, r.At)
-	}
-	if s.Outcomes == nil {
-		s.Outcomes = map[Outcome]uint64{}
-	}
-	s.Outcomes[r.Outcome]++
-	if r.Why != "" {
-		if s.Reasons == nil {
-			s.Reasons = map[string]uint64{}
-		}
-		s.Reasons[r.Why]++
-	}
-	if !r.Primary.Called && !r.Relay.Called {
-		return
-	}
 	s.All.add(&r)
 	s.group(Group{Endpoint: r.Endpoint, Model: r.Model, Stream: r.Stream}).add(&r)
 }
@@ -118,33 +97,26 @@ func (s *Summary) group(g Group) *Tally {
 // Merge adds what another Summary counted. o stays as it was, and shares
 // nothing with s afterwards.
 func (s *Summary) Merge(o Summary) {
-	if !o.First.IsZero() {
-		s.span(o.First, o.Last)
-	}
-	s.Outcomes = mergeCounts(s.Outcomes, o.Outcomes)
-	s.Reasons = mergeCounts(s.Reasons, o.Reasons)
 	s.All.merge(&o.All)
 	for g, t := range o.Groups {
 		s.group(g).merge(t)
 	}
 }
 
-// Requests is how many requests were offered, whatever became of them.
-func (s *Summary) Requests() uint64 {
-	var n uint64
-	for _, c := range s.Outcomes {
-		n += c
+// Within returns what of the summary is in the scope: of one model, one
+// endpoint, or both. The scope's time is the matter of whoever keeps summaries.
+func (s *Summary) Within(scope Scope) Summary {
+	if scope.Model == "" && scope.Endpoint == "" {
+		return *s
 	}
-	return n
-}
-
-func (s *Summary) span(first, last time.Time) {
-	if s.First.IsZero() || first.Before(s.First) {
-		s.First = first
+	var out Summary
+	for g, t := range s.Groups {
+		if (scope.Model == "" || g.Model == scope.Model) && (scope.Endpoint == "" || g.Endpoint == scope.Endpoint) {
+			out.All.merge(t)
+			out.group(g).merge(t)
+		}
 	}
-	if last.After(s.Last) {
-		s.Last = last
-	}
+	return out
 }
 
 func mergeCounts[K comparable](into, from map[K]uint64) map[K]uint64 {

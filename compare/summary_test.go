@@ -172,8 +172,11 @@ func TestSummaryCounts(t *testing.T) {
 	pair(func(p *Pair) { p.Relay = failed(exchange.Relay, exchange.ClassAborted, 200); p.Outcome = Aborted })
 	pair(func(p *Pair) { p.Primary, p.Relay, p.Outcome, p.Why = nil, nil, Dropped, "concurrency" })
 	pair(func(p *Pair) { p.Request.Facts.Model = "o3"; p.Relay.Completion.Text = "three four" })
-	if s.Requests() != 5 || s.Outcomes[Both] != 3 || s.Reasons["concurrency"] != 1 || s.All.Pairs != 4 || len(s.Groups) != 2 {
+	if s.All.Requests() != 5 || s.All.Outcomes[Both] != 3 || s.All.Reasons["concurrency"] != 1 || s.All.Pairs != 4 || len(s.Groups) != 2 {
 		t.Errorf("%+v", s)
+	}
+	if part := s.Within(Scope{Model: "o3", Endpoint: "chat/completions"}); part.All.Pairs != 1 || part.All.Requests() != 1 || len(part.Groups) != 1 {
+		t.Errorf("one model: %+v", part)
 	}
 	if s.All.Relay.Errors != 1 || s.All.Errors != (Discordance{Zero: 2, Plus: 1}) {
 		t.Errorf("errors: %+v, paired %+v", s.All.Relay.Errors, s.All.Errors)

@@ -1,9 +1,18 @@
 package compare
 
-import "cutover/exchange"
+import (
+	"time"
 
-// Tally counts the pairs of a kind.
+	"cutover/exchange"
+)
+
+// Tally counts the requests of a kind, and the pairs of answers to them.
 type Tally struct {
+	First    time.Time          `json:"first,omitzero"` // earliest and latest request
+	Last     time.Time          `json:"last,omitzero"`
+	Outcomes map[Outcome]uint64 `json:"outcomes,omitempty"`
+	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
+
 	Pairs      uint64      `json:"pairs"`       // both providers were called
 	Checked    uint64      `json:"checked"`     // contents compared
 	TextEqual  uint64      `json:"text_equal"`  // of those
@@ -77,7 +86,46 @@ type ArmTally struct {
 	Rate         Sketch                    `json:"rate"` // tokens per second of streams
 }
 
+// Requests is how many requests were offered, whatever became of them.
+func (t *Tally) Requests() uint64 {
+	var n uint64
+	for _, c := range t.Outcomes {
+		n += c
+	}
+	return n
+}
+
+func (t *Tally) span(first, last time.Time) {
+	if first.IsZero() {
+		return
+	}
+	if t.First.IsZero() || first.Before(t.First) {
+		t.First = first
+	}
+	if last.After(t.Last) {
+		t.Last = last
+	}
+}
+
 func (t *Tally) add(r *Result) {
+	t.span(r.At, r.At)
+	if t.Outcomes == nil {
+		t.Outcomes = map[Outcome]uint64{}
+	}
+	t.Outcomes[r.Outcome]++
+	if r.Why != "" {
+		if t.Reasons == nil {
+			t.Reasons = map[string]uint64{}
+		}
+		t.Reasons[r.Why]++
+	}
+	if r.Primary.Called || r.Relay.Called {
+		t.addCalls(r)
+	}
+}
+
+// addCalls counts a request for which at least one provider was called.
+func (t *Tally) addCalls(r *Result) {
 	t.Primary.add(&r.Primary)
 	t.Relay.add(&r.Relay)
 	for i := range r.Findings {
@@ -164,6 +212,9 @@ func (t *Tally) code(code *Code) CodeTally {
 }
 
 func (t *Tally) merge(o *Tally) {
+	t.span(o.First, o.Last)
+	t.Outcomes = mergeCounts(t.Outcomes, o.Outcomes)
+	t.Reasons = mergeCounts(t.Reasons, o.Reasons)
 	t.Pairs += o.Pairs
 	t.Checked += o.Checked
 	t.TextEqual += o.TextEqual

@@ -13,16 +13,20 @@ type LedgerOptions struct {
 	Room  int           // results that may wait; 4,096
 	Batch int           // results per write at most; 256
 	Every time.Duration // longest wait before a write; 1 s
-	// Failed is told of a failed write and how many results it lost; may be
-	// nil. It is called from Run.
+	// Failed is told of a failed write and how many results it lost (none, when
+	// it was of summaries); may be nil. It is called from Run.
 	Failed func(lost int, err error)
 }
 
-// Ledger writes results in batches, since a write costs a sync of the disk.
+// Ledger writes results in batches, since a write costs a sync of the disk, and
+// sums all of them up by time.
 // Add never blocks: when there is no room the result is dropped and counted.
 type Ledger struct {
-	put     func(...compare.Result) error
-	o       LedgerOptions
+	put  func(...compare.Result) error
+	sums func(map[time.Time]*compare.Summary, time.Time) error
+	o    LedgerOptions
+	// pending is what is summed up since the last write; Run's own.
+	pending map[time.Time]*compare.Summary
 	queue   chan compare.Result
 	flush   chan chan struct{}
 	ended   chan struct{}
@@ -32,9 +36,9 @@ type Ledger struct {
 }
 
 // NewLedger makes a ledger for a store. Nothing is written before Run is called.
-func NewLedger(s *Store, o LedgerOptions) *Ledger { return newLedger(s.Put, o) }
+func NewLedger(s *Store, o LedgerOptions) *Ledger { return newLedger(s.Put, s.AddSummaries, o) }
 
-func newLedger(put func(...compare.Result) error, o LedgerOptions) *Ledger {
+func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compare.Summary, time.Time) error, o LedgerOptions) *Ledger {
 	if o.Room <= 0 {
 		o.Room = 4096
 	}
@@ -48,10 +52,11 @@ func newLedger(put func(...compare.Result) error, o LedgerOptions) *Ledger {
 		o.Failed = func(int, error) {}
 	}
 	return &Ledger{
-		put: put, o: o,
-		queue: make(chan compare.Result, o.Room),
-		flush: make(chan chan struct{}),
-		ended: make(chan struct{}),
+		put: put, sums: sums, o: o,
+		pending: map[time.Time]*compare.Summary{},
+		queue:   make(chan compare.Result, o.Room),
+		flush:   make(chan chan struct{}),
+		ended:   make(chan struct{}),
 	}
 }
 
@@ -93,6 +98,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 			}
 		case <-ticker.C:
 			batch = l.write(batch)
+			l.writeSums()
 		case done := <-l.flush:
 			batch = l.drain(batch)
 			close(done)
@@ -113,9 +119,37 @@ func (l *Ledger) drain(batch []compare.Result) []compare.Result {
 				batch = l.write(batch)
 			}
 		default:
-			return l.write(batch)
+			batch = l.write(batch)
+			l.writeSums()
+			return batch
 		}
 	}
+}
+
+// sumUp counts results in the summaries of their time.
+func (l *Ledger) sumUp(batch []compare.Result) {
+	for i := range batch {
+		at := batch[i].At.Truncate(fineBucket)
+		s := l.pending[at]
+		if s == nil {
+			s = &compare.Summary{}
+			l.pending[at] = s
+		}
+		s.Add(batch[i])
+	}
+}
+
+// writeSums stores the summaries. When that fails they are kept for the next
+// time: they don't grow with what is counted.
+func (l *Ledger) writeSums() {
+	if len(l.pending) == 0 {
+		return
+	}
+	if err := l.sums(l.pending, time.Now()); err != nil {
+		l.o.Failed(0, err)
+		return
+	}
+	clear(l.pending)
 }
 
 // write stores the batch and returns it empty, with its room cleared so that it
@@ -124,6 +158,7 @@ func (l *Ledger) write(batch []compare.Result) []compare.Result {
 	if len(batch) == 0 {
 		return batch
 	}
+	l.sumUp(batch)
 	if err := l.put(batch...); err != nil {
 		l.lost.Add(uint64(len(batch)))
 		l.o.Failed(len(batch), err)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"cutover/compare"
 )
 
@@ -37,6 +39,9 @@ func (w *writes) all() []int {
 	return slices.Clone(w.batches)
 }
 
+// noSums takes summaries nowhere.
+func noSums(map[time.Time]*compare.Summary, time.Time) error { return nil }
+
 // run runs the ledger for the time of f.
 func run(t *testing.T, l *Ledger, f func()) {
 	t.Helper()
@@ -53,7 +58,7 @@ func run(t *testing.T, l *Ledger, f func()) {
 func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &writes{}
-		l := newLedger(w.put, LedgerOptions{Batch: 10})
+		l := newLedger(w.put, noSums, LedgerOptions{Batch: 10})
 		run(t, l, func() {
 			for i := range 23 {
 				l.Add(result(i))
@@ -76,7 +81,7 @@ func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 
 func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 	w := &writes{}
-	l := newLedger(w.put, LedgerOptions{Every: time.Hour})
+	l := newLedger(w.put, noSums, LedgerOptions{Every: time.Hour})
 	run(t, l, func() {
 		for i := range 1000 {
 			l.Add(result(i))
@@ -93,7 +98,7 @@ func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 
 func TestLedgerDropsAndCountsWhenTheDiskIsSlow(t *testing.T) {
 	w := &writes{gate: make(chan struct{})}
-	l := newLedger(w.put, LedgerOptions{Room: 8, Batch: 4})
+	l := newLedger(w.put, noSums, LedgerOptions{Room: 8, Batch: 4})
 	run(t, l, func() {
 		for i := range 100 {
 			l.Add(result(i)) // must not wait for the disk
@@ -109,7 +114,7 @@ func TestLedgerCountsWhatFailedWritesLose(t *testing.T) {
 	full := errors.New("disk full")
 	w := &writes{err: full}
 	var told int
-	l := newLedger(w.put, LedgerOptions{Failed: func(lost int, err error) {
+	l := newLedger(w.put, noSums, LedgerOptions{Failed: func(lost int, err error) {
 		if !errors.Is(err, full) {
 			t.Errorf("told %v", err)
 		}
@@ -142,10 +147,94 @@ func TestFlushMakesResultsReadable(t *testing.T) {
 	if err := l.Flush(t.Context()); err != nil {
 		t.Errorf("after the end: %v", err)
 	}
-	idle := newLedger(s.Put, LedgerOptions{})
+	idle := newLedger(s.Put, noSums, LedgerOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := idle.Flush(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("a ledger that does not run: %v", err)
+	}
+}
+
+func TestSummariesOutliveTheResults(t *testing.T) {
+	s := open(t, t.TempDir(), Options{Keep: 10})
+	l := NewLedger(s, LedgerOptions{Every: time.Hour})
+	begin := time.Now().Add(-time.Hour).Truncate(5 * time.Minute)
+	run(t, l, func() {
+		for i := range 500 {
+			r := result(i)
+			r.At = begin.Add(time.Duration(i) * time.Second)
+			l.Add(r)
+		}
+	})
+	sum, err := s.Summary(t.Context(), Filter{})
+	if err != nil || sum.All.Pairs != 500 || sum.All.Relay.Total.N() != 500 {
+		t.Fatalf("%d pairs, %v", sum.All.Pairs, err)
+	}
+	if part, _ := s.Summary(t.Context(), Filter{Since: begin.Add(5 * time.Minute)}); part.All.Pairs != 200 {
+		t.Errorf("since five minutes later: %d pairs", part.All.Pairs)
+	}
+	if none, _ := s.Summary(t.Context(), Filter{Model: "none"}); none.All.Pairs != 0 {
+		t.Errorf("another model: %d pairs", none.All.Pairs)
+	}
+}
+
+// Summaries that could not be written must not be lost.
+func TestSummariesAreKeptUntilTheyAreWritten(t *testing.T) {
+	broken := true
+	var got compare.Summary
+	l := newLedger((&writes{}).put, func(parts map[time.Time]*compare.Summary, _ time.Time) error {
+		if broken {
+			broken = false
+			return errors.New("disk full")
+		}
+		for _, p := range parts {
+			got.Merge(*p)
+		}
+		return nil
+	}, LedgerOptions{Every: time.Hour})
+	run(t, l, func() {
+		l.Add(result(1))
+		if err := l.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		l.Add(result(2))
+	})
+	if got.All.Pairs != 2 {
+		t.Errorf("%d of 2 pairs", got.All.Pairs)
+	}
+}
+
+func TestOldSummariesBecomeHoursAndThenGo(t *testing.T) {
+	s := open(t, t.TempDir(), Options{KeepSummaries: 96 * time.Hour})
+	add := func(age time.Duration) {
+		t.Helper()
+		var one compare.Summary
+		r := result(1)
+		r.At = testStart.Add(-age)
+		one.Add(r)
+		if err := s.AddSummaries(map[time.Time]*compare.Summary{r.At: &one}, testStart); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, minutes := range []int{0, 5, 10, 50 * 60, 50*60 + 5, 50*60 + 10, 100 * 60} {
+		add(time.Duration(minutes) * time.Minute)
+	}
+	if sum, _ := s.Summary(t.Context(), Filter{}); sum.All.Pairs != 6 {
+		t.Errorf("%d pairs, want all 6 within four days", sum.All.Pairs)
+	}
+	var keys int
+	_ = s.view(func(tx *bbolt.Tx) error {
+		keys = tx.Bucket(bucketSummaries).Stats().KeyN
+		return nil
+	})
+	if keys != 5 {
+		t.Errorf("%d buckets, want three of five minutes and two of an hour", keys)
+	}
+	late := testStart.Add(72 * time.Hour)
+	if err := s.AddSummaries(nil, late); err != nil {
+		t.Fatal(err)
+	}
+	if sum, _ := s.Summary(t.Context(), Filter{}); sum.All.Pairs != 3 {
+		t.Errorf("%d pairs three days later", sum.All.Pairs)
 	}
 }

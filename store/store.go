@@ -32,15 +32,19 @@ var (
 
 // Options of a Store.
 type Options struct {
-	Keep     int  // results to keep; the oldest go first; 0 means 1,000
-	ReadOnly bool // for reports: nothing is created or changed
+	Keep int // results to keep; the oldest go first; 0 means 1,000
+	// KeepSummaries is how long summaries are kept; 0 means 90 days.
+	KeepSummaries time.Duration
+	ReadOnly      bool // for reports: nothing is created or changed
 }
 
 // Store is an open database. All methods may be called from any goroutine.
 type Store struct {
 	db   *bbolt.DB
 	keep int
-	bad  atomic.Uint64
+	// keepSummaries is Options.KeepSummaries.
+	keepSummaries time.Duration
+	bad           atomic.Uint64
 }
 
 var bucketResults = []byte("results")
@@ -64,7 +68,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, openError(dir, path, err)
 	}
-	s := &Store{db: db, keep: o.Keep}
+	s := &Store{db: db, keep: o.Keep, keepSummaries: o.KeepSummaries}
+	if s.keepSummaries <= 0 {
+		s.keepSummaries = 90 * 24 * time.Hour
+	}
 	if s.keep <= 0 {
 		s.keep = 1000
 	}

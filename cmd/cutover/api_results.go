@@ -19,13 +19,15 @@ import (
 type resultsAPI struct {
 	// Results reads stored results, oldest first: (*store.Store).Results.
 	Results func(context.Context, store.Filter) ([]compare.Result, error)
+	// Summary reads what all pairs come to, also those whose results are gone:
+	// (*store.Store).Summary. When nil, reports are of the stored results.
+	Summary func(context.Context, store.Filter) (compare.Summary, error)
 	// Flush writes what still waits, so that a report is up to date:
 	// (*store.Ledger).Flush. May be nil.
 	Flush func(context.Context) error
 }
 
-// flushPatience is how long a report waits for results on their way to the
-// disk; a slow disk makes it a second old, no more.
+// flushPatience is how long a report waits for results on their way to the disk.
 const flushPatience = 2 * time.Second
 
 // registerResults adds the routes to the admin API's router.
@@ -48,12 +50,22 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	f.Limit = 0
-	results, err := api.read(req.Context(), f)
+	api.flush(req.Context())
+	report, err := api.sumUp(req.Context(), f, now)
 	if err != nil {
 		writeAPIError(w, http.StatusInternalServerError, err)
 		return
 	}
-	writeAPI(w, reportOf(results, f, now))
+	writeAPI(w, report)
+}
+
+func (api resultsAPI) sumUp(ctx context.Context, f store.Filter, now time.Time) (compare.Report, error) {
+	if api.Summary != nil {
+		s, err := api.Summary(ctx, f)
+		return summaryReport(&s, f, now), err
+	}
+	results, err := api.Results(ctx, f)
+	return reportOf(results, f, now), err
 }
 
 func (api resultsAPI) list(w http.ResponseWriter, req *http.Request) {
@@ -65,7 +77,8 @@ func (api resultsAPI) list(w http.ResponseWriter, req *http.Request) {
 	if f.Limit == 0 {
 		f.Limit = 100
 	}
-	results, err := api.read(req.Context(), f)
+	api.flush(req.Context())
+	results, err := api.Results(req.Context(), f)
 	if err != nil {
 		writeAPIError(w, http.StatusInternalServerError, err)
 		return
@@ -81,24 +94,29 @@ type resultList struct {
 	Results []compare.Result `json:"results"`
 }
 
-func (api resultsAPI) read(ctx context.Context, f store.Filter) ([]compare.Result, error) {
-	if api.Flush != nil {
-		flushing, cancel := context.WithTimeout(ctx, flushPatience)
-		defer cancel()
-		if err := api.Flush(flushing); err != nil && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+// flush makes what is read up to date; a disk that is slow makes it a second
+// old, which is no reason to fail.
+func (api resultsAPI) flush(ctx context.Context) {
+	if api.Flush == nil {
+		return
 	}
-	return api.Results(ctx, f)
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	_ = api.Flush(ctx)
 }
 
-// reportOf sums results up.
+// reportOf reports on results.
 func reportOf(results []compare.Result, f store.Filter, now time.Time) compare.Report {
 	var s compare.Summary
 	for _, r := range results {
 		s.Add(r)
 	}
-	return compare.NewReport(&s, compare.ReportOptions{Scope: compare.Scope{Since: f.Since, Model: f.Model, Endpoint: f.Endpoint}, Now: now})
+	return summaryReport(&s, f, now)
+}
+
+// summaryReport reports on what results came to.
+func summaryReport(s *compare.Summary, f store.Filter, now time.Time) compare.Report {
+	return compare.NewReport(s, compare.ReportOptions{Scope: compare.Scope{Since: f.Since, Model: f.Model, Endpoint: f.Endpoint}, Now: now})
 }
 
 // filterOf reads a filter from a query; the error names the parameter.

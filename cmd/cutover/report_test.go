@@ -38,7 +38,9 @@ func storedResults(t *testing.T, n int) string {
 		if i%10 == 9 {
 			r.Relay.Status, r.Relay.Class, r.Checked = 500, exchange.ClassServer, false
 		}
-		if err := s.Put(r); err != nil {
+		var sum compare.Summary
+		sum.Add(r)
+		if err := errors.Join(s.Put(r), s.AddSummaries(map[time.Time]*compare.Summary{r.At: &sum}, time.Now())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +58,7 @@ func admin(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	r := mux.NewRouter()
-	registerResults(r, resultsAPI{Results: s.Results})
+	registerResults(r, resultsAPI{Results: s.Results, Summary: s.Summary})
 	server := httptest.NewServer(r)
 	t.Cleanup(func() {
 		server.Close()
@@ -96,7 +98,7 @@ func TestReportReadsTheDirectoryAndTheRunningSidecarAlike(t *testing.T) {
 	if offline != online {
 		t.Errorf("offline:\n%s\nonline:\n%s", offline, online)
 	}
-	for _, want := range []string{"20 pairs", "both 20", "10.0 %", "0.750", "first token p95", "whole answer p50"} {
+	for _, want := range []string{"20 pairs compared", "both 20", "10.0 %", "0.750", "first token p95", "whole answer p50"} {
 		if !strings.Contains(online, want) {
 			t.Errorf("no %q in:\n%s", want, online)
 		}

@@ -41,8 +41,13 @@ func (s resultsSource) Report(ctx context.Context, f store.Filter, now time.Time
 		err = s.get(ctx, "/api/v1/report", queryOf(f), &report)
 		return report, err
 	}
-	results, err := s.Results(ctx, f)
-	return reportOf(results, f, now), err
+	db, err := store.Open(s.Data, store.Options{ReadOnly: true})
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	summary, err := db.Summary(ctx, f)
+	return summaryReport(&summary, f, now), err
 }
 
 // Results reads results that match, newest last.
