@@ -28,11 +28,7 @@ func (c *call) own(status int, v any) {
 }
 
 func showConfig(c *call) {
-	cfg := c.s.Config()
-	for i := range cfg.Keys {
-		cfg.Keys[i] = "(set)"
-	}
-	c.own(http.StatusOK, cfg)
+	c.own(http.StatusOK, c.s.Config().Redacted())
 }
 
 // putConfig replaces the whole configuration, in YAML or JSON.

@@ -71,11 +71,14 @@ func (b *batch) read() {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
+		b.lines = append(b.lines, line)
+		if !gjson.ValidBytes(line) {
+			wrong(i+1, "invalid_json_line", "This line is not parseable as valid JSON.")
+			continue
+		}
 		root := gjson.ParseBytes(line)
 		id := root.Get("custom_id").Str
 		switch {
-		case !gjson.ValidBytes(line):
-			wrong(i+1, "invalid_json_line", "This line is not parseable as valid JSON.")
 		case id == "" || root.Get("url").Str == "" || !root.Get("body").IsObject():
 			wrong(i+1, "missing_required_parameter", "A line needs custom_id, method, url and body.")
 		case seen[id]:
@@ -84,7 +87,6 @@ func (b *batch) read() {
 			wrong(i+1, "mismatched_endpoint", "The URL of this line does not match the batch's endpoint.")
 		}
 		seen[id] = true
-		b.lines = append(b.lines, line)
 	}
 	switch {
 	case len(b.lines) == 0:

@@ -231,6 +231,15 @@ func orElse[T comparable](v, otherwise T) T {
 	return v
 }
 
+// Redacted is a copy that can be shown: the keys in it are gone.
+func (c Config) Redacted() Config {
+	c = c.clone()
+	for i := range c.Keys {
+		c.Keys[i] = "(set)"
+	}
+	return c
+}
+
 // clone copies everything that the caller might still write to.
 func (c *Config) clone() Config {
 	d := *c
