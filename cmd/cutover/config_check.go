@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"cutover/exchange"
+	"cutover/shadow"
 )
 
 // check judges the values once all sources are read. Keys that were reported
@@ -286,13 +285,12 @@ func (ld *loading) checkWords() {
 	}
 }
 
-// checkExcludes refuses endpoints that are never mirrored anyway: a typing
-// error there would let copies go out that somebody wanted to keep in.
+// checkExcludes refuses rules that mean nothing: a typing error there would let
+// copies go out that somebody wanted to keep in.
 func (ld *loading) checkExcludes() {
-	for _, name := range ld.config.Shadow.Exclude {
-		path := "/v1/" + name
-		if !exchange.Lookup(http.MethodPost, path).Mirrorable() && !exchange.Lookup(http.MethodGet, path).Mirrorable() {
-			ld.wrong("shadow.exclude", "found %s, which is no endpoint that is mirrored: expected names such as chat/completions, responses, embeddings or messages", quote(name))
+	if _, err := shadow.ParseExclude(ld.config.Shadow.Exclude); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			ld.wrong("shadow.exclude", "%s", strings.TrimSpace(line))
 		}
 	}
 }

@@ -80,7 +80,7 @@ func configKeyTable() []configKey {
 		{key: "shadow.max_bytes", def: "256MiB", doc: "memory for bodies that wait for or take part in mirrored calls"},
 		{key: "shadow.max_rps", def: "0", doc: "mirrored calls per second; 0: no limit"},
 		{key: "shadow.budget_usd_per_day", def: "0", doc: "dollars that mirrored calls may cost per day, by `prices`; 0: no limit"},
-		{key: "shadow.exclude", doc: "endpoints (`embeddings`, `chat/completions`, ...) that are never mirrored"},
+		{key: "shadow.exclude", doc: "what is never mirrored: endpoints (`embeddings`), `tenant:NAME`, `model:NAME`, `path:PATH`; names and paths may end in `*`"},
 
 		{key: "store.redis", flag: "redis", env: "CUTOVER_REDIS", doc: "`redis://` or `rediss://` URL, shared by the fleet; one with a password as a secret: `{env: NAME}` or `{file: PATH}`"},
 		{key: "store.dir", def: "./cutover-data", flag: "data", env: "CUTOVER_DATA", doc: "directory of the embedded store and of the last good flags"},

@@ -36,7 +36,8 @@ func rooms() map[string]room {
 			[]string{"exchange", "upstream", "flags", "mock", "compare", "store", "router", "shadow", "ramp", "dashboards"},
 			"the only place that wires rooms together",
 		},
-		"cmd/proxybench": {nil, "it measures the program from outside, as a process"},
+		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
+		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},
 	}
 }
 
@@ -44,7 +45,7 @@ func rooms() map[string]room {
 func only() map[string]room {
 	return map[string]room{
 		"go.etcd.io/bbolt":                       {[]string{"store"}, "the embedded store's format is the store's secret"},
-		"github.com/redis/go-redis/v9":           {[]string{"flags", "store", "ramp", "shadow"}, "the data plane must not wait for Redis"},
+		"github.com/redis/go-redis/v9":           {[]string{"flags", "store", "ramp", "shadow", "upstream", "cmd/cutover", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
 		"github.com/open-feature/go-sdk":         {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
 		"github.com/spf13/cobra":                 {[]string{"cmd/cutover"}, "the command line is the thin outside"},
 		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "mock"}, "configuration reaches the rooms as values"},

@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"cutover/compare"
@@ -35,6 +36,8 @@ type sidecar struct {
 	flags          *flags.Set
 	store          *store.Store
 	ledger         *store.Ledger
+	redis          redis.UniversalClient // nil without one
+	budget         *shadow.Budget        // nil without a limit in dollars
 	mirror         *shadow.Mirror
 	router         *router.Router
 
@@ -70,6 +73,11 @@ func newSidecar(ctx context.Context, cfg Config, log zerolog.Logger) (s *sidecar
 	}
 	if s.store, err = store.Open(cfg.Store.Dir, store.Options{}); err != nil {
 		return nil, err
+	}
+	if s.cfg.Store.Redis.IsSet() {
+		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
+			return nil, fmt.Errorf("store.redis: %w", err)
+		}
 	}
 	if s.flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
 		return nil, err
@@ -144,7 +152,32 @@ func (s *sidecar) flagOptions() flags.Options {
 		Initial: s.cfg.Flags.values(), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir,
 		Logger: s.log, Registerer: s.registry,
 	}
+	if s.cfg.Store.Redis.IsSet() {
+		o.Redis = s.redisOptions()
+	}
 	return o
+}
+
+func (s *sidecar) redisOptions() *flags.RedisOptions {
+	return &flags.RedisOptions{URL: s.cfg.Store.Redis.Reveal(), Namespace: s.cfg.Store.Namespace}
+}
+
+// newBudget bounds what copies cost in a day: the fleet's day where there is a
+// Redis, this process's day otherwise.
+func (s *sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
+	if s.cfg.Shadow.BudgetUSDPerDay <= 0 {
+		return nil
+	}
+	var purse shadow.Purse = s.store.Purse()
+	if s.redis != nil {
+		purse = store.NewRedisPurse(s.redis, s.cfg.Store.Namespace)
+	}
+	return shadow.NewBudget(shadow.BudgetConfig{
+		Purse: purse, PerDay: s.cfg.Shadow.BudgetUSDPerDay, Primary: primary, Relay: relay,
+		Failed: func(err error) {
+			s.log.Warn().Err(err).Msg("the mirror's budget can't be drawn on: copies wait until it can")
+		},
+	})
 }
 
 // wire connects the rooms: the router's hooks are filled here and nowhere else.
@@ -152,13 +185,17 @@ func (s *sidecar) wire() (err error) {
 	s.ledger = store.NewLedger(s.store, store.LedgerOptions{Failed: func(lost int, err error) {
 		s.log.Error().Err(err).Int("lost", lost).Msg("results could not be stored")
 	}})
+	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
+	if err != nil {
+		return fmt.Errorf("shadow.exclude: %w", err)
+	}
+	primaryPrices, relayPrices := prices(s.cfg.Upstreams.Primary.Prices), prices(s.cfg.Upstreams.Relay.Prices)
+	s.budget = s.newBudget(primaryPrices, relayPrices)
 	s.mirror, err = shadow.New(shadow.Config{
 		Primary: s.primary.shadow, Relay: s.relay.shadow, Sink: s.sink,
 		MaxConcurrency: s.cfg.Shadow.MaxConcurrency, MaxBytes: int64(s.cfg.Shadow.MaxBytes),
-		Compare: compare.Options{
-			PrimaryPrices: prices(s.cfg.Upstreams.Primary.Prices),
-			RelayPrices:   prices(s.cfg.Upstreams.Relay.Prices),
-		},
+		MaxRPS: s.cfg.Shadow.MaxRPS, Exclude: exclude, Budget: s.budget,
+		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices},
 		Registerer: s.registry,
 	})
 	if err != nil {
@@ -235,6 +272,7 @@ func (s *sidecar) Run(ctx context.Context) error {
 	g.Add(func() error { defer endMirror(); return s.serveProxy(proxyCtx) }, follow)
 	g.Add(func() error { defer endLedger(); return s.mirror.Run(mirrorCtx) }, follow)
 	g.Add(func() error { defer endRest(); return s.ledger.Run(ledgerCtx) }, follow)
+	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
 	g.Add(func() error { return s.flags.Run(restCtx) }, follow)
 	g.Add(func() error { return s.serveAdmin(restCtx) }, follow)
 	return g.Run()
@@ -326,6 +364,9 @@ func (s *sidecar) release() {
 		if p.shadow != nil {
 			p.shadow.Close()
 		}
+	}
+	if s.redis != nil {
+		_ = s.redis.Close()
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
