@@ -77,7 +77,7 @@ type reading struct {
 
 // Update is one change of the snapshot.
 type Update struct {
-	Keys    []string // flags whose value or rule changed, sorted; empty: only the state did
+	Keys    []string // flags whose value or rule changed, sorted; empty: only the version or the state did
 	Version uint64
 	State   State
 }
@@ -180,7 +180,7 @@ func (s *Set) accept(r reading) {
 		s.logChange(key, old.flags[key], next[key], r.version)
 	}
 	s.metrics.read(problem, changed)
-	if len(changed) > 0 {
+	if len(changed) > 0 || old.version != r.version {
 		s.notify(Update{Keys: changed, Version: r.version, State: s.state})
 	}
 }

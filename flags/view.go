@@ -1,0 +1,90 @@
+package flags
+
+import (
+	"maps"
+	"slices"
+)
+
+// View is one flag as this process sees it.
+type View struct {
+	Key    string `json:"key"`
+	Type   string `json:"type"`           // of the six: "boolean", "percentage", "enum"; else "boolean", "number", "string", "object"
+	Value  string `json:"value"`          // in force: a scalar, or a definition
+	Rule   bool   `json:"rule,omitempty"` // a rule decides, request by request
+	Source Origin `json:"source"`
+}
+
+// Views returns every flag: the six in their order, then others by key.
+func (s *Set) Views() []View {
+	snap := s.current.Load()
+	out := make([]View, 0, len(snap.flags))
+	for _, d := range definitions {
+		out = append(out, snap.flags[d.Key].view())
+	}
+	for _, key := range slices.Sorted(maps.Keys(snap.flags)) {
+		if _, known := flagOf(key); !known {
+			out = append(out, snap.flags[key].view())
+		}
+	}
+	return out
+}
+
+func (f *flag) view() View {
+	v := View{Key: f.key, Type: f.kind.String(), Value: f.raw, Rule: f.rule != nil, Source: f.origin}
+	if id, known := flagOf(f.key); known {
+		v.Type = definitions[id].Type
+	}
+	return v
+}
+
+// Explanation says what would happen to a request, and why.
+type Explanation struct {
+	Decision Decision    `json:"decision"`
+	Serves   string      `json:"serves"` // "primary" or "relay"
+	KeyHash  string      `json:"key_hash"`
+	State    State       `json:"state"`
+	Steps    []ExplainBy `json:"steps"` // one for each of the six flags
+}
+
+// ExplainBy is one flag's part in a Decision.
+type ExplainBy struct {
+	Key     string   `json:"key"`
+	Value   any      `json:"value"`             // after the rule, if there is one
+	Variant string   `json:"variant,omitempty"` // of a definition
+	Reason  Reason   `json:"reason"`
+	Error   string   `json:"error,omitempty"` // why the rule failed
+	Source  Origin   `json:"source"`
+	Share   *float64 `json:"share,omitempty"`  // percentages: who is in
+	Bucket  *float64 `json:"bucket,omitempty"` // percentages: where this caller stands; in when below Share
+	In      *bool    `json:"in,omitempty"`
+}
+
+// Explain decides for a request as Decide does, and shows the parts. The
+// targeting key appears only as its hash.
+func (s *Set) Explain(a Attributes) Explanation {
+	snap := s.current.Load()
+	d := s.Decide(a)
+	e := Explanation{Decision: d, Serves: "primary", KeyHash: HashKey(a.TargetingKey), State: s.State()}
+	if d.ServeRelay {
+		e.Serves = "relay"
+	}
+	run := evaluation{attributes: &a}
+	for id := range flagCount {
+		f := snap.flags[definitions[id].Key]
+		o := f.evaluate(&run)
+		step := ExplainBy{Key: f.key, Value: o.value, Variant: o.variant, Reason: d.Reasons[id], Source: f.origin}
+		if o.err != nil {
+			step.Error = o.err.Error()
+			step.Value, _ = f.plain(id)
+		} else if o.value == nil {
+			step.Value = builtin(id)
+		}
+		if share, ok := step.Value.(float64); ok {
+			bucket := float64(Bucket(f.key, a.TargetingKey)) / (buckets / 100)
+			in := Included(f.key, a.TargetingKey, share)
+			step.Share, step.Bucket, step.In = &share, &bucket, &in
+		}
+		e.Steps = append(e.Steps, step)
+	}
+	return e
+}
