@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -58,17 +59,43 @@ func measure(ctx context.Context, opt options, progress io.Writer) (*report, err
 		return nil, err
 	}
 	b.report = newReport(b)
+	others := watchOthers()
 	limited, cancel := context.WithTimeout(ctx, opt.limit)
 	defer cancel()
 	began := time.Now()
 	err = b.all(limited)
 	b.report.Seconds = time.Since(began).Seconds()
-	if errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil && ctx.Err() == nil {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		b.report.note("The run was stopped at its limit of %s; what is missing has not been measured (-limit gives more time).", opt.limit)
 		err = nil
 	}
+	b.family.stop() // the CPU time of children counts when they have ended
+	b.report.others(others())
 	b.report.judge()
 	return b.report, err
+}
+
+// watchOthers returns a function that tells, in per cent of the machine, how
+// much of its CPU time others have taken since.
+func watchOthers() func() (float64, error) {
+	read := func() (others time.Duration, err error) {
+		busy, err := busyTime()
+		if err != nil {
+			return 0, err
+		}
+		own, err := ownTime()
+		return busy - own, err
+	}
+	began := time.Now()
+	before, err := read()
+	return func() (float64, error) {
+		after, aerr := read()
+		if err := errors.Join(err, aerr); err != nil {
+			return 0, err
+		}
+		all := time.Since(began).Seconds() * float64(runtime.NumCPU())
+		return max(0, 100*(after-before).Seconds()/all), nil
+	}
 }
 
 // setUp builds the sidecar and starts the upstreams.

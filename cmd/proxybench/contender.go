@@ -19,6 +19,7 @@ type kind string
 const (
 	direct        kind = "direct"
 	plain         kind = "plain-go-proxy"
+	pooled        kind = "plain-go-proxy-pooled-buffers"
 	unread        kind = "plain-go-proxy-body-unread"
 	cutoverOff    kind = "cutover-off"
 	cutoverFull   kind = "cutover-100"
@@ -33,6 +34,8 @@ func (k kind) title() string {
 	switch k {
 	case plain:
 		return "plain Go proxy"
+	case pooled:
+		return "plain Go proxy, pooled buffers"
 	case unread:
 		return "plain Go proxy, body not read first"
 	case cutoverOff:
@@ -70,8 +73,8 @@ func (b *bench) newContender(ctx context.Context, k kind) (*contender, error) {
 	case direct:
 		c.addr = b.primary.listen
 		return c, nil
-	case plain, unread, goMirror:
-		role := map[kind]string{plain: rolePlain, unread: roleUnread, goMirror: roleMirror}[k]
+	case plain, pooled, unread, goMirror:
+		role := map[kind]string{plain: rolePlain, pooled: rolePooled, unread: roleUnread, goMirror: roleMirror}[k]
 		c.proc, err = b.startRole(ctx, role, primaryVariable+"="+primary, relayVariable+"="+relay)
 	case cutoverOff, cutoverFull:
 		c.proc, err = b.startCutover(ctx, k, relay)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // RequestRow is one contender's cost of a request that is answered at once.
@@ -74,7 +73,7 @@ func (b *bench) measureRequests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kinds := append([]kind{direct}, b.proxies()...)
+	kinds := append([]kind{direct, pooled}, b.proxies()...)
 	taken, err := b.rounds(ctx, "requests", b.opt.rounds, kinds, load{
 		requests: requests, concurrency: b.opt.concurrency, lasting: b.opt.slot, charged: true,
 	})
@@ -158,7 +157,7 @@ func (b *bench) measureLatency(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kinds := slices.Concat([]kind{direct}, b.proxies())
+	kinds := append([]kind{direct}, b.proxies()...)
 	for _, concurrency := range latencyConcurrencies() {
 		taken, err := b.rounds(ctx, fmt.Sprintf("latency, %d at a time", concurrency), b.opt.rounds, kinds, load{
 			requests: requests, concurrency: concurrency, lasting: b.opt.slot * 2 / 3,

@@ -99,3 +99,40 @@ func openFiles() (uint64, error) {
 	}
 	return limit.Max, nil
 }
+
+// busyTime is the time that the machine's processors have worked since it was
+// started, for anybody, in steps of 10 ms.
+func busyTime() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("CPU time of the machine: %w", err)
+	}
+	line, _, _ := strings.Cut(string(stat), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 8 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("CPU time of the machine: /proc/stat begins with %q", line)
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7} { // user, nice, system, irq, softirq; not idle and iowait
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("CPU time of the machine: %w", err)
+		}
+		ticks += n
+	}
+	const perSecond = 100 // what Linux shows to programs, on every processor that Go runs on
+	return time.Duration(ticks) * time.Second / perSecond, nil
+}
+
+// ownTime is the CPU time of this process and of all its children that have
+// ended.
+func ownTime() (total time.Duration, err error) {
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var use unix.Rusage
+		if err := unix.Getrusage(who, &use); err != nil {
+			return 0, fmt.Errorf("own CPU time: %w", err)
+		}
+		total += time.Duration(use.Utime.Nano() + use.Stime.Nano())
+	}
+	return total, nil
+}

@@ -25,3 +25,7 @@ func resident(int) (now, peak int64, err error) { return 0, 0, errUnsupported }
 func familyOf(int) ([]int, error) { return nil, errUnsupported }
 
 func openFiles() (uint64, error) { return 0, errUnsupported }
+
+func busyTime() (time.Duration, error) { return 0, errUnsupported }
+
+func ownTime() (time.Duration, error) { return 0, errUnsupported }

@@ -29,13 +29,15 @@ type report struct {
 
 // Machine is where it was measured.
 type Machine struct {
-	CPU    string `json:"cpu"`
-	CPUs   int    `json:"cpus"`
-	OS     string `json:"os"`
-	Go     string `json:"go"`
-	Nginx  string `json:"nginx,omitempty"`
-	Load   string `json:"load_average,omitempty"` // before the run
-	Before string `json:"began"`                  // RFC 3339
+	CPU   string `json:"cpu"`
+	CPUs  int    `json:"cpus"`
+	OS    string `json:"os"`
+	Go    string `json:"go"`
+	Nginx string `json:"nginx,omitempty"`
+	Began string `json:"began"` // RFC 3339
+	// Others is the share of the machine's CPU time, in per cent, that was
+	// taken meanwhile by what is not part of the benchmark.
+	Others *float64 `json:"others_percent"`
 }
 
 // Settings are the options that change the figures.
@@ -55,7 +57,7 @@ func newReport(b *bench) *report {
 	r := &report{
 		Machine: Machine{
 			CPU: processor(), CPUs: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH,
-			Go: runtime.Version(), Load: loadAverage(), Before: time.Now().Format(time.RFC3339),
+			Go: runtime.Version(), Began: time.Now().Format(time.RFC3339),
 		},
 		Settings: Settings{
 			Rounds: b.opt.rounds, SlotSeconds: b.opt.slot.Seconds(), Concurrency: b.opt.concurrency,
@@ -75,6 +77,22 @@ func (r *report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// quiet is the share of CPU time, in per cent, up to which others do not
+// matter.
+const quiet = 3
+
+// others notes how much of the machine was not this run's.
+func (r *report) others(percent float64, err error) {
+	if err != nil {
+		r.note("How busy others kept the machine is not known: %v", err)
+		return
+	}
+	r.Machine.Others = &percent
+	if percent > quiet {
+		r.note("Others took %.1f %% of the machine's CPU time meanwhile: the figures are of a machine that was not quiet.", percent)
+	}
+}
+
 // print writes the report as text, markdown or json.
 func (r *report) print(w io.Writer, as string) error {
 	if as == "json" {
@@ -92,8 +110,11 @@ func (r *report) print(w io.Writer, as string) error {
 	if m.Nginx != "" {
 		fmt.Fprintf(out, ", %s", m.Nginx)
 	}
-	fmt.Fprintf(out, "\n%d rounds, turns of %gs, began %s (load average then: %s), took %.0f s\n\n",
-		r.Settings.Rounds, r.Settings.SlotSeconds, m.Before, m.Load, r.Seconds)
+	fmt.Fprintf(out, "\n%d rounds, turns of %g s, began %s, took %.0f s", r.Settings.Rounds, r.Settings.SlotSeconds, m.Began, r.Seconds)
+	if m.Others != nil {
+		fmt.Fprintf(out, "; others took %.1f %% of the machine's CPU time meanwhile", *m.Others)
+	}
+	fmt.Fprint(out, "\n\n")
 	for _, t := range r.tables() {
 		writeTable(out, t)
 	}
@@ -115,17 +136,6 @@ func processor() string {
 		}
 	}
 	return "unknown processor"
-}
-
-// loadAverage is the machine's of the last minute: above a few tenths before
-// the run, others work on it.
-func loadAverage() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	one, _, _ := strings.Cut(string(text), " ")
-	return one
 }
 
 func nginxVersion(path string) string {

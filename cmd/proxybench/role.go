@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"slices"
@@ -28,6 +29,7 @@ const (
 	roleRelay     = "relay"      // the same, with slightly different answers
 	roleBlackHole = "blackhole"  // accepts connections and never answers
 	rolePlain     = "plain"      // Go's reverse proxy, body read first
+	rolePooled    = "pooled"     // the same with pooled buffers
 	roleUnread    = "unread"     // Go's reverse proxy as it comes
 	roleMirror    = "baremirror" // mirrors and compares nothing
 )
@@ -47,12 +49,16 @@ func runRole(ctx context.Context, name string) error {
 	switch name {
 	case rolePrimary, roleRelay:
 		h = &upstream{arm: name}
-	case rolePlain, roleUnread:
+	case rolePlain, rolePooled, roleUnread:
 		primary, err := urlFrom(primaryVariable)
 		if err != nil {
 			return err
 		}
-		h = newPlainProxy(primary, name == rolePlain)
+		var pool httputil.BufferPool
+		if name == rolePooled {
+			pool = newCopyBuffers()
+		}
+		h = newPlainProxy(primary, name != roleUnread, pool)
 	case roleMirror:
 		primary, perr := urlFrom(primaryVariable)
 		relay, rerr := urlFrom(relayVariable)

@@ -12,13 +12,14 @@ import (
 //
 // With readFirst the request's body is read before the upstream is called, as
 // cutover does it; that costs a little and keeps short streamed answers whole.
-// Without, it is the proxy that one gets from the documentation.
-func newPlainProxy(primary *url.URL, readFirst bool) http.Handler {
+// Without, it is the proxy that one gets from the documentation. Without a
+// pool it allocates 32 KiB for each answer, as most such proxies do.
+func newPlainProxy(primary *url.URL, readFirst bool, pool httputil.BufferPool) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(primary) },
 		Transport:     newTransport(),
 		FlushInterval: -1, // each piece at once, as streams need it
-		BufferPool:    newCopyBuffers(),
+		BufferPool:    pool,
 	}
 	if !readFirst {
 		return proxy

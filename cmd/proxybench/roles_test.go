@@ -121,7 +121,7 @@ func TestProxiesPassEverythingOn(t *testing.T) {
 		relayed.ServeHTTP(w, r)
 	}))
 	mirror := newBareMirror(t.Context(), primary, relay)
-	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true), "mirror": mirror} {
+	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror} {
 		t.Run(name, func(t *testing.T) {
 			addr := serve(t, h).Host
 			wantAllGood(t, post(t, addr, modelJSON, 60), 60)
@@ -146,7 +146,7 @@ func TestBrokenUpstreamIsSeen(t *testing.T) {
 	}))
 	relay := serve(t, &upstream{arm: armRelay})
 	mirror := newBareMirror(t.Context(), primary, relay)
-	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true), "mirror": mirror} {
+	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror} {
 		o := post(t, serve(t, h).Host, streamModel(5, 0), 8)
 		if o.cut != 8 {
 			t.Errorf("%s: %d of 8 cut answers were seen: %+v", name, o.cut, o)
