@@ -44,6 +44,7 @@ func TestPrintedConfigLoadsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		first := &loaded{origins: map[string]origin{}}
 		for i := range schema.leaves {
@@ -57,7 +58,7 @@ func TestPrintedConfigLoadsAgain(t *testing.T) {
 		if err := first.print(&text); err != nil {
 			rt.Fatal(err)
 		}
-		again, wrong := loadFrom(t, text.String(), nil)
+		again, wrong := loadFileIn(t, dir, text.String(), nil)
 		if !reflect.DeepEqual(again.Config, first.Config) {
 			rt.Fatalf("printed\n%s\nloaded %+v\nwant   %+v\nproblems %q", text.String(), again.Config, first.Config, wrong)
 		}
@@ -134,8 +135,9 @@ func FuzzConfigFile(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	dir := f.TempDir() // one for all: making directories is slower than loading
 	f.Fuzz(func(t *testing.T, text string) {
-		conf, wrong := loadFrom(t, text+"\n", nil, both()...)
+		conf, wrong := loadFileIn(t, dir, text, nil, both()...)
 		for _, line := range wrong {
 			if strings.TrimSpace(line) == "" || strings.ContainsAny(line, "\r\n") {
 				t.Fatalf("file %q: the problem %q is no line", text, line)
@@ -148,7 +150,7 @@ func FuzzConfigFile(f *testing.F) {
 		if err := conf.print(&printed); err != nil {
 			t.Fatalf("file %q: print: %v", text, err)
 		}
-		again, wrong := loadFrom(t, printed.String(), nil)
+		again, wrong := loadFileIn(t, dir, printed.String(), nil)
 		if wrong != nil || !reflect.DeepEqual(again.Config, conf.Config) {
 			t.Fatalf("file %q, printed\n%s\ngives %+v, %q\nwant  %+v", text, printed.String(), again.Config, wrong, conf.Config)
 		}

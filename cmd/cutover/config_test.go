@@ -18,13 +18,24 @@ import (
 // none.
 func loadFrom(t testing.TB, file string, env environ, args ...string) (*loaded, []string) {
 	t.Helper()
-	if file != "" {
-		path := filepath.Join(t.TempDir(), "cutover.yaml")
-		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append([]string{"--config", path}, args...)
+	if file == "" {
+		return load(t, env, args...)
 	}
+	return loadFileIn(t, t.TempDir(), file, env, args...)
+}
+
+// loadFileIn is loadFrom with a directory for the file.
+func loadFileIn(t testing.TB, dir, file string, env environ, args ...string) (*loaded, []string) {
+	t.Helper()
+	path := filepath.Join(dir, "cutover.yaml")
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return load(t, env, append([]string{"--config", path}, args...)...)
+}
+
+func load(t testing.TB, env environ, args ...string) (*loaded, []string) {
+	t.Helper()
 	cmd := &cobra.Command{Use: "test"}
 	flags := addConfigFlags(cmd)
 	if err := cmd.ParseFlags(args); err != nil {

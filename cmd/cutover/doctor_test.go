@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"cutover/mock"
 )
 
 // modelsServer answers GET /v1/models with a status and a body, and tells what it
@@ -346,6 +348,27 @@ func TestDoctorLive(t *testing.T) {
 	}
 	if code, out, _ = runCommand(t, nil, "doctor", "--live", "--admin-listen", closedPort(t)); code != exitFailed || !strings.Contains(out, "connection refused") {
 		t.Errorf("exit %d, %q; want 1", code, out)
+	}
+}
+
+// TestDoctorOnARealSidecar asks a sidecar and two providers as they are.
+func TestDoctorOnARealSidecar(t *testing.T) {
+	primary, relay := startProvider(t, mock.Config{}), startProvider(t, mock.Config{})
+	running := startSidecar(t, primary, relay)
+	admin := strings.TrimPrefix(running.AdminURL(), "http://")
+	code, found := doctorSays(t, environ{"RELAY_API_KEY=" + relayKey},
+		"--primary", primary.url+"/v1", "--relay", relay.url+"/v1", "--admin-listen", admin)
+	if code != exitDone {
+		t.Errorf("exit %d: %+v", code, found)
+	}
+	if f := found["sidecar"]; f.Status != findingOK || !strings.Contains(f.Detail, ", ready; flags READY, from ") {
+		t.Errorf("sidecar: %+v", f)
+	}
+	if f := found["relay"]; f.Status != findingOK || !strings.Contains(f.Detail, " models") {
+		t.Errorf("relay: %+v", f)
+	}
+	if code, out, _ := runCommand(t, nil, "doctor", "--live", "--admin-listen", admin); code != exitDone {
+		t.Errorf("doctor --live: exit %d, %s", code, out)
 	}
 }
 
