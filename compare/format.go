@@ -92,6 +92,11 @@ func percent(x float64) string {
 	return fmt.Sprintf("%.1f %%", x*100)
 }
 
+// margin shows a share that somebody chose: with no more digits than it has.
+func margin(x float64) string {
+	return strconv.FormatFloat(math.Round(x*1e6)/1e4, 'f', -1, 64) + " %"
+}
+
 // significant shows about three digits.
 func significant(x float64) string {
 	a := math.Abs(x)

@@ -98,6 +98,8 @@ type Row struct {
 	Interval   *Interval `json:"interval"`
 	// MoreIsBetter tells which way the figure should go.
 	MoreIsBetter bool `json:"more_is_better,omitempty"`
+	// Neutral figures are neither better nor worse when they differ.
+	Neutral bool `json:"neutral,omitempty"`
 	// Unsure says why there is no interval, where that is not for want of
 	// pairs at all.
 	Unsure string `json:"unsure,omitempty"`
@@ -106,7 +108,7 @@ type Row struct {
 // Sense is -1 when the interval shows the relay to be worse, +1 when it shows
 // it to be better, and 0 when it shows neither.
 func (r *Row) Sense() int {
-	if r.Interval == nil {
+	if r.Interval == nil || r.Neutral {
 		return 0
 	}
 	even := 1.
@@ -198,3 +200,6 @@ type Curve struct {
 	Primary   []float64 `json:"primary"`
 	Relay     []float64 `json:"relay"`
 }
+
+// Percent is the share of pairs in per cent.
+func (f Found) Percent() float64 { return f.Share * 100 }

@@ -42,9 +42,9 @@ func rows(t *Tally, alpha float64) []Row {
 	out = append(out,
 		validRow("tools_valid", "tool calls that fit the schema", p.ToolBad, p.ToolAnswers, r.ToolBad, r.ToolAnswers, alpha),
 		validRow("json_valid", "valid structured output", p.JSONBad, p.JSONAsked, r.JSONBad, r.JSONAsked, alpha),
-		ratioRow("length", "length of the text, relay to primary", &t.Length, alpha),
-		ratioRow("input_tokens", "input tokens counted for the same request", &t.Input, alpha),
-		ratioRow("output_tokens", "output tokens counted for the same text", &t.Output, alpha),
+		ratioRow("length", "length of the text", &t.Length, true, alpha),
+		ratioRow("input_tokens", "input tokens, same request", &t.Input, false, alpha),
+		ratioRow("output_tokens", "output tokens, same text", &t.Output, false, alpha),
 		meanRow("cost", "cost per call", UnitDollars, p.Cost.Float(), p.Priced, r.Cost.Float(), r.Priced, p.Priced, r.Priced),
 		meanRow("cost_tokens", "cost per million tokens", UnitDollars, p.Cost.Float()*1e6, p.PricedTokens, r.Cost.Float()*1e6, r.PricedTokens, p.Priced, r.Priced),
 	)
@@ -106,8 +106,8 @@ func pairedRow(key, name string, unit Unit, primary, relay *Sketch, ratio *LogRa
 }
 
 // ratioRow has a ratio only.
-func ratioRow(key, name string, ratio *LogRatio, alpha float64) Row {
-	row := Row{Key: key, Name: name, PrimaryN: ratio.N, RelayN: ratio.N}
+func ratioRow(key, name string, ratio *LogRatio, neutral bool, alpha float64) Row {
+	row := Row{Key: key, Name: name, Neutral: neutral, PrimaryN: ratio.N, RelayN: ratio.N}
 	setRatio(&row, ratio, alpha)
 	return row
 }

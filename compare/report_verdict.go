@@ -27,7 +27,7 @@ func questions(t *Tally, r *Report, o ReportOptions) []Question {
 }
 
 func errorQuestion(t *Tally, o ReportOptions) Question {
-	q := Question{Key: "errors", Text: fmt.Sprintf("Does the relay fail at most %s more often?", percent(o.ErrorMargin)), Answer: Unknown}
+	q := Question{Key: "errors", Text: fmt.Sprintf("Does the relay fail at most %s more often?", margin(o.ErrorMargin)), Answer: Unknown}
 	d := t.Errors
 	i := d.Interval(o.Alpha)
 	q.Why = fmt.Sprintf("Of %d pairs only the relay failed in %d and only the primary in %d", d.N(), d.Plus, d.Minus)
@@ -49,7 +49,7 @@ func errorQuestion(t *Tally, o ReportOptions) Question {
 }
 
 func latencyQuestion(key, what string, l *LogRatio, o ReportOptions) Question {
-	q := Question{Key: key, Text: fmt.Sprintf("Is the relay at most %s slower to %s?", percent(o.LatencyMargin), what), Answer: Unknown}
+	q := Question{Key: key, Text: fmt.Sprintf("Is the relay at most %s slower to %s?", margin(o.LatencyMargin), what), Answer: Unknown}
 	if l.N == 0 {
 		q.Why = "No pair has both times."
 		return q
@@ -68,7 +68,7 @@ func latencyQuestion(key, what string, l *LogRatio, o ReportOptions) Question {
 	return q
 }
 
-// findingQuestion asks for faults that one relay has and the other has not.
+// findingQuestion asks for faults that the relay has and the primary has not.
 func findingQuestion(t *Tally, r *Report) Question {
 	q := Question{Key: "findings", Text: "Are the relay's answers free of faults that the primary's don't have?", Answer: Unknown}
 	raised := raisedFaults(r)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ const flushPatience = 2 * time.Second
 
 // registerResults adds the routes to the admin API's router.
 //
-//	GET /api/v1/report   -> compare.Report
+//	GET /api/v1/report   -> compare.Report; format=text, markdown or html for people
 //	GET /api/v1/results  -> {"results": [compare.Result, ...]}, newest last
 //
 // Both take since (RFC 3339 or a duration like 24h), model and endpoint;
@@ -44,6 +45,13 @@ func registerResults(r *mux.Router, api resultsAPI) {
 
 func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 	now := time.Now()
+	format := reportJSON
+	if v := req.URL.Query().Get("format"); v != "" {
+		if err := format.Set(v); err != nil {
+			writeAPIError(w, http.StatusBadRequest, fmt.Errorf("format: %w", err))
+			return
+		}
+	}
 	f, err := filterOf(req.URL.Query(), now)
 	if err != nil {
 		writeAPIError(w, http.StatusBadRequest, err)
@@ -56,7 +64,20 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 		writeAPIError(w, http.StatusInternalServerError, err)
 		return
 	}
-	writeAPI(w, report)
+	if format == reportJSON {
+		writeAPI(w, report)
+		return
+	}
+	var page bytes.Buffer
+	if err := format.write(&page, &report); err != nil {
+		writeAPIError(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", format.contentType())
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// A reader that went away is its own affair.
+	_, _ = page.WriteTo(w)
 }
 
 func (api resultsAPI) sumUp(ctx context.Context, f store.Filter, now time.Time) (compare.Report, error) {

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"cutover/compare"
 	"cutover/store"
 )
 
@@ -18,20 +20,18 @@ var errNoPairs = errors.New("no pairs yet")
 func newReportCommand(getenv func(string) string) *cobra.Command {
 	var source resultsSource
 	var scope resultsScope
-	var output string
+	output := reportText
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "What the comparisons found, both providers side by side",
 		Long: "Sums up what the comparisons found. Asks a running sidecar by its admin address,\n" +
 			"or reads the data directory of one that is not running.",
 		Example: "  cutover report\n" +
+			"  cutover report --output html > report.html\n" +
 			"  cutover report --since 24h --model gpt-4o\n" +
 			"  cutover report --data ./cutover-data --output json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usagef("--output %s: use text or json", quote(output))
-			}
 			now := time.Now()
 			f, err := scope.filter(now)
 			if err != nil {
@@ -42,21 +42,74 @@ func newReportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetIndent("", "  ")
-				return e.Encode(report)
-			}
-			if report.Requests == 0 {
+			if report.Requests == 0 && output != reportJSON {
 				return scope.nothing()
 			}
-			return report.WriteText(cmd.OutOrStdout())
+			return output.write(cmd.OutOrStdout(), &report)
 		},
 	}
 	addSourceFlags(cmd, &source)
 	scope.addFlags(cmd)
-	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	cmd.Flags().Var(&output, "output", "`format`: text, json, markdown or html (one file that needs nothing else)")
+	// The only error is that the flag does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "markdown", "html"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// reportFormat is the value of the report's --output.
+type reportFormat string
+
+// The formats.
+const (
+	reportText     reportFormat = "text"
+	reportJSON     reportFormat = "json"
+	reportMarkdown reportFormat = "markdown"
+	reportHTML     reportFormat = "html"
+)
+
+// String is the word.
+func (f *reportFormat) String() string { return string(*f) }
+
+// Type names the kind of value for --help.
+func (f *reportFormat) Type() string { return "format" }
+
+// Set takes one of the formats.
+func (f *reportFormat) Set(s string) error {
+	switch v := reportFormat(s); v {
+	case reportText, reportJSON, reportMarkdown, reportHTML:
+		*f = v
+		return nil
+	}
+	return fmt.Errorf("found %s, expected text, json, markdown or html", quote(s))
+}
+
+// contentType is the format's media type.
+func (f *reportFormat) contentType() string {
+	switch *f {
+	case reportJSON:
+		return "application/json"
+	case reportMarkdown:
+		return "text/markdown; charset=utf-8"
+	case reportHTML:
+		return "text/html; charset=utf-8"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// write writes a report in the format.
+func (f *reportFormat) write(w io.Writer, r *compare.Report) error {
+	switch *f {
+	case reportJSON:
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(r)
+	case reportMarkdown:
+		return r.WriteMarkdown(w)
+	case reportHTML:
+		return r.WriteHTML(w)
+	}
+	return r.WriteText(w)
 }
 
 // addSourceFlags adds --admin and --data.

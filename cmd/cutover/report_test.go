@@ -119,6 +119,15 @@ func TestReportAsJSON(t *testing.T) {
 	}
 }
 
+func TestReportForAChangeRequest(t *testing.T) {
+	dir := storedResults(t, 20)
+	for format, want := range map[string]string{"html": "<!doctype html>", "markdown": "# Cutover report"} {
+		if out, err := runReport(t, "--data", dir, "--output", format); err != nil || !strings.HasPrefix(out, want) {
+			t.Errorf("%s: %.80q, %v", format, out, err)
+		}
+	}
+}
+
 func TestReportSaysWhatIsWrong(t *testing.T) {
 	locked := storedResults(t, 1)
 	running := admin(t, locked)
@@ -152,7 +161,7 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		{"no pairs", []string{"--data", storedResults(t, 0)}, "shadow-percentage"},
 		{"no pairs in scope", []string{"--admin", running, "--model", "none"}, "that match"},
 		{"wrong since", []string{"--since", "yesterday"}, "24h"},
-		{"wrong output", []string{"--output", "xml"}, "text or json"},
+		{"wrong output", []string{"--output", "xml"}, "expected text"},
 		{"both sources", []string{"--admin", running, "--data", locked}, "admin data"},
 	} {
 		_, err := runReport(t, c.args...)
@@ -197,7 +206,12 @@ func TestResultsAPI(t *testing.T) {
 			t.Errorf("%s: %d, %d results, want %d (%v)", path, status, len(list.Results), want, err)
 		}
 	}
-	for _, path := range []string{"/api/v1/results?limit=0", "/api/v1/results?severity=bad", "/api/v1/report?since=never"} {
+	for format, want := range map[string]string{"text": "Wait", "markdown": "# Cutover report", "html": "<!doctype html>", "json": "{"} {
+		if status, body := get("/api/v1/report?format=" + format); status != 200 || !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %d %.100s", format, status, body)
+		}
+	}
+	for _, path := range []string{"/api/v1/report?format=pdf", "/api/v1/results?limit=0", "/api/v1/results?severity=bad", "/api/v1/report?since=never"} {
 		if status, body := get(path); status != 400 || !strings.Contains(body, `"error"`) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
