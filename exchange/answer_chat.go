@@ -33,7 +33,7 @@ func (a *answer) choices(s *scanner) {
 	}
 	// A stream's chunk may be without a choice: the one with the usage is.
 	a.shaped = a.shaped || n > 0 || list && !a.streamed
-	a.hollow = n == 0 && !a.streamed
+	a.hollow = n == 0
 }
 
 // choice reads one choice. Its index decides where its words go, and may come

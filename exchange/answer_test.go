@@ -68,6 +68,41 @@ func TestCompatibleChats(t *testing.T) {
 	}
 }
 
+func TestCompatibleResponses(t *testing.T) {
+	const added = `{"type":"response.output_item.added","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f","arguments":""}}`
+	const done = `{"type":"response.output_item.done","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f","arguments":"{}"}}`
+	const last = `{"type":"response.completed","response":{"status":"completed","output":[{"type":"function_call","call_id":"a","name":"f","arguments":"{}"}]}}`
+	call := []ToolCall{{ID: "a", Name: "f", Arguments: "{}"}}
+	for _, c := range []struct {
+		what  string
+		data  []string
+		text  string
+		calls []ToolCall
+		class Class
+	}{
+		{"a call in pieces, numbered with holes", []string{added, `{"type":"response.function_call_arguments.delta","output_index":5,"delta":"{}"}`, done, last}, "", call, ClassNone},
+		{"a call whose arguments come at its end", []string{added, done, last}, "", call, ClassNone},
+		{"a call whose arguments come in one", []string{added, `{"type":"response.function_call_arguments.done","output_index":5,"arguments":"{}"}`, last}, "", call, ClassNone},
+		{"a call that is only done", []string{done, last}, "", call, ClassNone},
+		{"a call only in the last event", []string{last}, "", call, ClassNone},
+		{"a custom call", []string{`{"type":"response.output_item.added","output_index":0,"item":{"type":"custom_tool_call","call_id":"a","name":"f","input":""}}`,
+			`{"type":"response.custom_tool_call_input.delta","output_index":0,"delta":"{}"}`, `{"type":"response.completed","response":{"output":[]}}`}, "", call, ClassNone},
+		{"a message that is only done", []string{`{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[{"type":"output_text","text":"yes"}]}}`,
+			`{"type":"response.completed","response":{"output":[{"type":"message","content":[{"type":"output_text","text":"yes"}]}]}}`}, "yes", nil, ClassNone},
+		{"[DONE] after the last word", []string{last, "[DONE]"}, "", call, ClassNone},
+		{"[DONE] is not the last word", []string{added, done, "[DONE]"}, "", call, ClassUnfinished},
+		{"failed without an error", []string{`{"type":"response.failed","response":{"status":"failed","error":null}}`}, "", nil, ClassErrorEvent},
+		{"a wrapped error", []string{`{"type":"error","error":{"type":"t","code":"c","message":"m"}}`}, "", nil, ClassErrorEvent},
+		{"other types than due", []string{`{"type":"response.created","response":7}`, `{"type":"response.output_text.delta","delta":{"a":1},"output_index":"x"}`,
+			`{"type":"response.output_item.added","item":[1]}`, `{"type":7}`, `[]`, `7`, last}, "", call, ClassNone},
+	} {
+		x := playTo("/v1/responses", 200, "text/event-stream", events("/v1/responses", c.data...), ClassNone)
+		if got := x.Completion; got.Text != c.text || !reflect.DeepEqual(got.ToolCalls, c.calls) || x.Class != c.class {
+			t.Errorf("%s: text %q, calls %+v, class %q, faults %q; want %q, %+v, %q", c.what, got.Text, got.ToolCalls, x.Class, x.Faults, c.text, c.calls, c.class)
+		}
+	}
+}
+
 // What counts as the first token, and what does not.
 func TestContent(t *testing.T) {
 	const chats, responses, messages = "/v1/chat/completions", "/v1/responses", "/v1/messages"
@@ -177,7 +212,7 @@ func TestGaps(t *testing.T) {
 }
 
 func TestKeptTextIsBounded(t *testing.T) {
-	piece := strings.Repeat("ü", 50<<10)
+	piece := "x" + strings.Repeat("ü", 50<<10)
 	chunk := `data: {"choices":[{"index":0,"delta":{"content":"` + piece + `"}}]}` + "\n\n"
 	x := play(200, "text/event-stream", strings.Repeat(chunk, 12)+lastWord, ClassNone)
 	c := x.Completion

@@ -43,12 +43,16 @@ func TestReadFacts(t *testing.T) {
 func TestReadFactsOfWhatIsNoObject(t *testing.T) {
 	for _, body := range []string{
 		``, ` `, `null`, `[]`, `"x"`, `{`, `{"model":"m"`, `{"model":"m"}x`, `{"model":"m"}{}`, `{"model":"m",}`, "{\"model\":\"m\n\"}", "\xef\xbb\xbf{}",
-		`{"model":"m","messages":[{"role":"user","content":"cut`, `{"previous_response_id":"r"]`, strings.Repeat(`{"messages":`, 100_000),
+		`{"model":"m","messages":[{"role":"user","content":"cut`, `{"previous_response_id":"r"]`,
+		`{"messages":[{"role":"user","content":"\u00e9\"`, `{"input":"\u00e9\"`, `{"system":"\u00e9\"`, `{"messages":[{"role":"x","content":"\u00e9\"`, strings.Repeat(`{"messages":`, 100_000),
 		"--boundary\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n",
 	} {
 		for _, path := range []string{"/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/files"} {
 			if got := ReadFacts(Lookup("POST", path), []byte(body)); got != (Facts{}) {
 				t.Errorf("%.60q: %+v, want nothing", body, got)
+			}
+			if _, _, from := Inspect(Lookup("POST", path), nil, []byte(body), "id"); from != "request" {
+				t.Errorf("%.60q: key from %q", body, from)
 			}
 		}
 	}

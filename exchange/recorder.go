@@ -101,6 +101,18 @@ func (r *Recorder) Content() (content, errorEvent bool) {
 	return r.content, r.say.failed
 }
 
+// Events is the number of server-sent events seen so far; of an encoded answer
+// they are seen at its end only.
+func (r *Recorder) Events() int { return r.x.Events }
+
+// Spoken is the number of events with content seen so far.
+func (r *Recorder) Spoken() int {
+	if !r.content {
+		return 0
+	}
+	return r.x.Gaps.N + 1
+}
+
 // Write records body bytes as they came from the wire (still content-encoded).
 func (r *Recorder) Write(p []byte, at time.Time) {
 	if len(p) == 0 || r.ended {

@@ -5,6 +5,7 @@ package exchange
 type Route struct {
 	Serve     Arm    // who answers the caller
 	Reference Arm    // whom fallback goes to, and whom comparisons are against
+	Relay     bool   // the relay may be called, and could serve this
 	Fallback  bool   // a failing relay is hidden by the reference
 	Noise     bool   // the reference is called twice
 	Skip      string // why the request is not mirrored; "" means that it is
