@@ -134,7 +134,11 @@ func (r *redisSource) run(ctx context.Context, s *Set) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case cause := <-r.hints.woken:
+		case <-r.hints.woken:
+			cause := r.hints.take(r.version)
+			if cause == "" {
+				continue
+			}
 			r.reload(ctx, s, cause)
 		case <-poll.C:
 			r.reload(ctx, s, causePoll)
@@ -180,8 +184,12 @@ func (r *redisSource) takeOver(s *Set, got reading) {
 	counted := got.version > r.version // a writer that counts also records
 	r.noteVersion(&got)
 	same := maps.Equal(got.fields, r.fields)
-	if (!same && !counted || got.version < r.version) && r.adoptAt != nil {
+	switch {
+	case r.adoptAt == nil: // before run
+	case !same && !counted, got.version < r.version:
 		r.adoptAt.Reset(rand.N(pollEvery))
+	case same && counted:
+		r.adoptAt.Stop() // another sidecar has recorded it
 	}
 	unchanged := same && got.version == r.version
 	r.fields, r.version = got.fields, got.version

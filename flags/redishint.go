@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,25 +36,64 @@ const (
 type hints struct {
 	target redisTarget
 	reader redis.UniversalClient
-	woken  chan string // capacity 1: hints coalesce
+	woken  chan struct{} // capacity 1: hints coalesce
 
 	mu      sync.Mutex
 	current *redis.PubSub // of the running session
+	pending hint          // what woken stands for
 
 	log             zerolog.Logger
 	trackingRefused atomic.Bool // said so once
 }
 
 func newHints(t redisTarget, reader redis.UniversalClient, log zerolog.Logger) *hints {
-	return &hints{target: t, reader: reader, woken: make(chan string, 1), log: log}
+	return &hints{target: t, reader: reader, woken: make(chan struct{}, 1), log: log}
+}
+
+// hint is why to read: because of cause, or, when that is empty, because a
+// writer spoke of a version.
+type hint struct {
+	cause   string
+	version uint64
 }
 
 // wake asks for a reading; if one has been asked for already, that one will do.
 func (h *hints) wake(cause string) {
+	h.mu.Lock()
+	if h.pending.cause == "" {
+		h.pending.cause = cause
+	}
+	h.mu.Unlock()
+	h.signal()
+}
+
+// announce asks for a reading unless that version will have been read by then:
+// a flip by a writer is heard of twice, by client tracking and by message.
+func (h *hints) announce(version uint64) {
+	h.mu.Lock()
+	h.pending.version = version // the newest message, also after the count began anew
+	h.mu.Unlock()
+	h.signal()
+}
+
+func (h *hints) signal() {
 	select {
-	case h.woken <- cause:
+	case h.woken <- struct{}{}:
 	default:
 	}
+}
+
+// take returns what to read for, given the version that is known; "" for no
+// reason any more.
+func (h *hints) take(known uint64) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.pending
+	h.pending = hint{}
+	if p.cause == "" && p.version != 0 && p.version != known {
+		return causeMessage
+	}
+	return p.cause
 }
 
 // replace ends the present subscription, so that a new one begins.
@@ -158,11 +198,15 @@ func (h *hints) listen(ctx context.Context, sub *redis.PubSub) error {
 			return err
 		}
 		asked = time.Time{}
-		switch msg.(type) {
+		switch msg := msg.(type) {
 		case *redis.Subscription:
 			h.wake(causeSubscribe)
 		case *redis.Message:
-			h.wake(causeMessage)
+			if version, err := strconv.ParseUint(msg.Payload, 10, 64); err == nil {
+				h.announce(version)
+			} else {
+				h.wake(causeMessage)
+			}
 		}
 	}
 }
