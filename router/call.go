@@ -1,10 +1,10 @@
 package router
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"cutover/exchange"
@@ -26,10 +26,12 @@ type call struct {
 	q  *exchange.Request
 
 	rc       *http.ResponseController
-	stream   *upstream.Stream // of a body that is not held
-	stall    *stallReader     // behind stream
-	deadline time.Time        // when the caller's write deadline was last set
-	fallback exchange.Class   // why the first choice did not serve
+	stream   *upstream.Stream         // of a body that is not held
+	stall    *stallReader             // behind stream
+	deadline time.Time                // when the caller's write deadline was last set
+	served   func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
+	event    boundary                 // of the events that have passed
+	fallback exchange.Class           // why the first choice did not serve
 }
 
 func (c *call) control() *http.ResponseController {
@@ -49,28 +51,26 @@ func (c *call) close() {
 // serve offers the request to the mirror, calls whoever is to serve it, and
 // falls back where that is allowed and nothing has reached the caller yet.
 func (c *call) serve() {
-	var served func(*exchange.Exchange)
 	if c.rt.cfg.Mirror != nil {
-		served = c.rt.cfg.Mirror(c.q)
+		c.served = c.rt.cfg.Mirror(c.q)
 	}
 	arm := c.q.Route.Serve
-	a := c.attempt(arm, served != nil)
-	if a.failed() && c.mayFallBack(arm) {
+	next, may := c.substitute(arm)
+	a := c.begin(c.r.Context(), arm)
+	if may && !a.hold(c.rt.cfg.MinTokensPerSecond) {
 		// The pair is of the provider that was to serve, with its failure.
-		x := a.abandon()
-		if served != nil {
-			served(x)
-			served = nil
+		c.hand(a.x)
+		if c.r.Context().Err() == nil {
+			c.fallback = a.x.Class
+			a = c.begin(c.r.Context(), next)
 		}
-		c.fallback = x.Class
-		a = c.attempt(c.q.Route.Reference, false)
 	}
 	if a.resp == nil {
-		c.giveUp(a, served)
+		c.giveUp(a)
 		return
 	}
 	broken := c.forward(a)
-	c.finish(a.x, served)
+	c.finish(a.x)
 	if broken {
 		// The caller must see a broken connection: a clean end would pass for
 		// a whole answer in every SDK.
@@ -78,25 +78,43 @@ func (c *call) serve() {
 	}
 }
 
-// mayFallBack reports whether the reference may serve in place of arm.
-func (c *call) mayFallBack(arm exchange.Arm) bool {
-	return c.q.Route.Fallback && arm == exchange.Relay && c.q.Route.Reference != arm &&
-		c.q.Held && c.r.Context().Err() == nil
+// substitute says who answers in place of arm if that fails. What the
+// reference serves is replaced only where the configuration says so.
+func (c *call) substitute(arm exchange.Arm) (exchange.Arm, bool) {
+	route := &c.q.Route
+	switch {
+	case !route.Fallback || !c.q.Held:
+		return arm, false
+	case route.Reference != arm:
+		return route.Reference, route.Reference == exchange.Primary || route.Relay
+	case c.rt.cfg.ReplaceReference:
+		other := arm.Other()
+		return other, other == exchange.Primary || route.Relay
+	}
+	return arm, false
+}
+
+// hand gives the pair its exchange.
+func (c *call) hand(x *exchange.Exchange) {
+	if c.served != nil {
+		c.served(x)
+		c.served = nil
+	}
 }
 
 // giveUp answers in the sidecar's own name: no upstream did.
-func (c *call) giveUp(a *attempt, served func(*exchange.Exchange)) {
+func (c *call) giveUp(a *attempt) {
 	x := a.x
 	if c.stall != nil {
 		if err := c.stall.failure(); err != nil { // the caller broke off, not the upstream
 			x.Class, x.Detail = exchange.ClassAborted, "body"
-			c.finish(x, served)
+			c.finish(x)
 			c.leaveUnread()
 			c.refuseBody(err)
 			return
 		}
 	}
-	c.finish(x, served)
+	c.finish(x)
 	if x.Class == exchange.ClassAborted {
 		panic(http.ErrAbortHandler)
 	}
@@ -104,10 +122,8 @@ func (c *call) giveUp(a *attempt, served func(*exchange.Exchange)) {
 }
 
 // finish hands the exchange on, once the caller has all of it.
-func (c *call) finish(x *exchange.Exchange, served func(*exchange.Exchange)) {
-	if served != nil {
-		served(x)
-	}
+func (c *call) finish(x *exchange.Exchange) {
+	c.hand(x)
 	if c.rt.cfg.Served != nil {
 		c.rt.cfg.Served(c.q, x)
 	}
@@ -163,7 +179,7 @@ func (c *call) announce(h http.Header, by string) {
 	}
 	h[servedByHeader] = []string{by}
 	if c.fallback != exchange.ClassNone {
-		h[fallbackHeader] = []string{string(c.fallback)}
+		h[fallbackHeader] = []string{strings.ReplaceAll(string(c.fallback), "_", "-")}
 	}
 }
 
@@ -184,84 +200,4 @@ func (c *call) lapse() {
 	if c.r.ProtoMajor >= 2 {
 		_ = c.control().SetWriteDeadline(time.Time{})
 	}
-}
-
-// attempt is one call to one upstream. Until it is committed, nothing of it
-// has reached the caller.
-type attempt struct {
-	up    *upstream.Upstream
-	model string // asked of the upstream, after mapping
-	ctx   context.Context
-	watch *upstream.Watch
-	rec   *exchange.Recorder
-	resp  *http.Response     // nil: no header came, and x says why
-	x     *exchange.Exchange // nil until the exchange has ended
-}
-
-// attempt calls an upstream up to its answer's header.
-func (c *call) attempt(arm exchange.Arm, keep bool) *attempt {
-	up := c.rt.upstream(arm)
-	now := time.Now()
-	a := &attempt{up: up}
-	a.model, _ = up.Model(c.q.Facts.Model)
-	a.ctx, a.watch = up.Timeouts().Begin(c.r.Context(), now)
-	o := exchange.RecorderOptions{KeepText: keep}
-	if keep {
-		o.CaptureLimit = captured
-	}
-	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
-	hints := &earlyHints{w: c.w}
-	out, err := up.Serve(hints.trace(a.ctx), c.q, c.r, c.stream)
-	if err == nil {
-		a.resp, err = up.RoundTrip(out)
-	}
-	hints.end()
-	if err != nil {
-		a.resp = nil
-		a.end(err)
-		return a
-	}
-	now = time.Now()
-	a.watch.Header(now)
-	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
-	return a
-}
-
-// captured is how much of a served answer is kept for its pair.
-const captured = 256 << 10
-
-// failed reports whether another provider might do better: no answer at all,
-// or a status that speaks of the provider rather than of the request.
-func (a *attempt) failed() bool {
-	if a.resp == nil {
-		return a.x.Class != exchange.ClassAborted
-	}
-	switch s := a.resp.StatusCode; s {
-	case 401, 403, 404, 408, 409, 429:
-		return true
-	default:
-		return s >= 500
-	}
-}
-
-// end closes the exchange with the transport's last word.
-func (a *attempt) end(err error) {
-	class, detail := upstream.Classify(a.ctx, err)
-	a.close(class, detail)
-}
-
-func (a *attempt) close(class exchange.Class, detail string) {
-	a.watch.Stop()
-	a.x = a.rec.End(class, detail, time.Now())
-	a.x.Model = a.model
-}
-
-// abandon drops an attempt of which nothing has been sent.
-func (a *attempt) abandon() *exchange.Exchange {
-	if a.resp != nil {
-		a.resp.Body.Close()
-		a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
-		a.resp = nil
-	}
-	return a.x
 }

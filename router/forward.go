@@ -43,6 +43,9 @@ func (c *call) forward(a *attempt) (broken bool) {
 	c.w.WriteHeader(resp.StatusCode)
 
 	err := c.copy(a)
+	if err != nil && !errors.Is(err, errCallerWrite) {
+		c.lastWord(a, err)
+	}
 	if err == nil {
 		copyTrailers(h, resp.Trailer, announced)
 		if len(resp.Trailer) > 0 && announced == 0 {
@@ -59,10 +62,17 @@ func (c *call) forward(a *attempt) (broken bool) {
 }
 
 // copy passes the body on, each piece as it comes: written, flushed, and only
-// then looked at.
+// then looked at. What was held back goes first, as it came.
 func (c *call) copy(a *attempt) error {
 	body, length := a.resp.Body, a.resp.ContentLength
-	if length < 0 || a.rec.Streamed() {
+	if len(a.held) > 0 || a.whole {
+		if err := c.write(a.held, time.Now(), !a.whole); err != nil {
+			return errCallerWrite
+		}
+		if a.held = nil; a.whole {
+			return nil
+		}
+	} else if length < 0 || a.rec.Streamed() {
 		if err := c.control().Flush(); err != nil {
 			return errCallerWrite
 		}
@@ -95,6 +105,17 @@ func (c *call) copy(a *attempt) error {
 	}
 }
 
+// lastWord tells the caller of a stream that the sidecar gives up on, in its
+// dialect, why the connection is about to break. What the reference says, or
+// fails to say, is passed on as it is.
+func (c *call) lastWord(a *attempt, err error) {
+	if a.arm == c.q.Route.Reference || !a.rec.Streamed() || !c.event.here() || c.r.Context().Err() != nil {
+		return
+	}
+	class, _ := upstream.Classify(a.ctx, err)
+	_ = c.write(errorEvent(c.q, problemInStream(class, a.up.Name())), time.Now(), true)
+}
+
 // write passes one piece on. The last one need not be flushed: the server does
 // that when the handler returns.
 func (c *call) write(p []byte, now time.Time, flush bool) error {
@@ -103,6 +124,7 @@ func (c *call) write(p []byte, now time.Time, flush bool) error {
 	if _, err := c.w.Write(p); err != nil {
 		return err
 	}
+	c.event.pass(p)
 	if flush {
 		return c.control().Flush()
 	}

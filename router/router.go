@@ -37,7 +37,13 @@ type Config struct {
 	ServedBy     bool          // answer with X-Cutover-Served-By, and -Fallback
 	RequestID    bool          // answer with X-Cutover-Request-Id
 	TenantHeader string        // header that names the tenant; "": none
-	Logger       zerolog.Logger
+
+	// ReplaceReference lets the relay answer where the reference fails.
+	ReplaceReference bool
+	// MinTokensPerSecond is what an answer that could still be replaced must
+	// keep at its beginning; 0: any speed will do.
+	MinTokensPerSecond float64
+	Logger             zerolog.Logger
 }
 
 // Router is the data plane's http.Handler. It is safe for concurrent use.
@@ -130,11 +136,11 @@ func (rt *Router) route(q *exchange.Request) {
 	d := rt.cfg.Decide(flags.Attributes{
 		TargetingKey: q.Key, Model: q.Facts.Model, Endpoint: q.Endpoint.Name, Tenant: q.Tenant, Stream: q.Facts.Stream,
 	})
-	q.Route = exchange.Route{Fallback: d.Fallback, Noise: d.Noise, Flags: d.Version, Skip: skipReason(q, d)}
+	q.Route = exchange.Route{Relay: d.RelayEnabled && rt.relayCan(q), Fallback: d.Fallback, Noise: d.Noise, Flags: d.Version, Skip: skipReason(q, d)}
 	if d.ReferenceRelay {
 		q.Route.Reference = exchange.Relay
 	}
-	if d.ServeRelay && rt.relayCan(q) {
+	if d.ServeRelay && q.Route.Relay {
 		q.Route.Serve = exchange.Relay
 	}
 }

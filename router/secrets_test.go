@@ -44,7 +44,7 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 				decide: serveByRelay,
 				relayHandler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					seen <- r
-					_, _ = io.WriteString(w, "{}")
+					_, _ = io.WriteString(w, wholeAnswer)
 				}),
 			})
 			resp, _ := b.do("POST", "/v1/chat/completions?key=sk-caller-10&x=1", chat, secretsOfTheCaller...)
@@ -69,6 +69,8 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 		})
 	}
 }
+
+const wholeAnswer = `{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`
 
 func serveByRelay(flags.Attributes) flags.Decision {
 	return flags.Decision{RelayEnabled: true, ServeRelay: true, Fallback: true}
@@ -132,8 +134,8 @@ func TestFailingRelayIsHidden(t *testing.T) {
 		by, why  string
 		status   int
 	}{
-		{"server error", true, status(500), "primary", "server_error", 200},
-		{"rate limit", true, status(429), "primary", "rate_limited", 200},
+		{"server error", true, status(500), "primary", "server-error", 200},
+		{"rate limit", true, status(429), "primary", "rate-limited", 200},
 		{"bad key", true, status(401), "primary", "auth", 200},
 		{"no answer", true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "primary", "broken", 200},
 		{"the caller's own mistake", true, status(400), "relay", "", 400},

@@ -1,0 +1,199 @@
+package router
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"cutover/exchange"
+	"cutover/upstream"
+)
+
+// attempt is one call to one upstream. Until it is committed, nothing of it
+// has reached the caller.
+type attempt struct {
+	arm   exchange.Arm
+	up    *upstream.Upstream
+	model string // asked of the upstream, after mapping
+	ctx   context.Context
+	watch *upstream.Watch
+	rec   *exchange.Recorder
+	resp  *http.Response     // nil: no header came, and x says why
+	held  []byte             // body that was read before the commit
+	whole bool               // held is all of it
+	x     *exchange.Exchange // nil until the exchange has ended
+}
+
+// captured is how much of a served answer is kept for its pair.
+const captured = 256 << 10
+
+// begin calls an upstream up to its answer's header.
+func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
+	up := c.rt.upstream(arm)
+	now := time.Now()
+	a := &attempt{arm: arm, up: up}
+	a.model, _ = up.Model(c.q.Facts.Model)
+	a.ctx, a.watch = up.Timeouts().Begin(ctx, now)
+	keep := c.served != nil && arm == c.q.Route.Serve
+	o := exchange.RecorderOptions{KeepText: keep}
+	if keep {
+		o.CaptureLimit = captured
+	}
+	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
+	hints := &earlyHints{w: c.w}
+	out, err := up.Serve(hints.trace(a.ctx), c.q, c.r, c.stream)
+	if err == nil {
+		a.resp, err = up.RoundTrip(out)
+	}
+	hints.end()
+	if err != nil {
+		a.resp = nil
+		a.end(err)
+		return a
+	}
+	now = time.Now()
+	a.watch.Header(now)
+	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
+	return a
+}
+
+// The bounds of what is held back before the first content. An answer that is
+// longer without saying anything is passed on for what it is.
+const (
+	heldEvents = 64
+	heldBytes  = 256 << 10
+)
+
+// hold reads an answer until it is known to be good: a stream until its first
+// content, anything else to its end. It reports false for one that another
+// provider should replace; then the attempt has ended and x says why. What was
+// read stays in held, byte for byte.
+func (a *attempt) hold(rate float64) bool {
+	if a.resp == nil {
+		return false
+	}
+	if replaceable(a.resp.StatusCode) {
+		a.refusal()
+		return false
+	}
+	if a.resp.StatusCode >= 300 {
+		return true // the caller's own mistake, or nothing to do with content
+	}
+	pace := probation{rate: rate}
+	buf := bulkBuffers.Get().(*[]byte)
+	defer bulkBuffers.Put(buf)
+	for {
+		n, err := a.resp.Body.Read(*buf)
+		if n > 0 {
+			now := time.Now()
+			a.held = append(a.held, (*buf)[:n]...)
+			a.rec.Write((*buf)[:n], now)
+			content, failed := a.rec.Content()
+			a.watch.Data(content, now)
+			if failed {
+				a.close(exchange.ClassErrorEvent, "")
+				return false
+			}
+			if a.rec.Streamed() && content && err == nil && pace.good(a.rec.Spoken(), now) {
+				return true
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return a.judge()
+		case err != nil:
+			a.end(err)
+			return false
+		case len(a.held) > heldBytes || a.rec.Events() > heldEvents:
+			return true
+		case pace.hopeless(a.rec.Spoken(), time.Now()):
+			a.close(exchange.ClassIdle, "too-slow")
+			return false
+		}
+	}
+}
+
+// judge ends an attempt whose whole answer was held. A stream that ended before
+// it said anything is none that a caller could use.
+func (a *attempt) judge() bool {
+	content, _ := a.rec.Content()
+	a.whole = true
+	a.close(exchange.ClassNone, "")
+	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content {
+		a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
+	}
+	return a.x.Class == exchange.ClassNone
+}
+
+// refusal reads what an error answer says of itself, as far as that is at hand,
+// and ends the attempt.
+func (a *attempt) refusal() {
+	const enough = 16 << 10
+	body := io.LimitReader(a.resp.Body, enough)
+	buf := eventBuffers.Get().(*[]byte)
+	defer eventBuffers.Put(buf)
+	for a.resp.ContentLength >= 0 && a.resp.ContentLength <= enough {
+		n, err := body.Read(*buf)
+		a.rec.Write((*buf)[:n], time.Now())
+		if err != nil {
+			break
+		}
+	}
+	a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
+}
+
+// replaceable reports whether a status speaks of the provider rather than of
+// the request: 400 and 422 any provider would repeat.
+func replaceable(status int) bool {
+	switch status {
+	case 401, 403, 404, 408, 409, 429:
+		return true
+	}
+	return status >= 500
+}
+
+// end closes the exchange with the transport's last word.
+func (a *attempt) end(err error) {
+	class, detail := upstream.Classify(a.ctx, err)
+	a.close(class, detail)
+}
+
+func (a *attempt) close(class exchange.Class, detail string) {
+	if a.x != nil {
+		return
+	}
+	if a.resp != nil {
+		_ = a.resp.Body.Close()
+	}
+	a.watch.Stop()
+	a.x = a.rec.End(class, detail, time.Now())
+	a.x.Model = a.model
+}
+
+// probation is the floor of tokens a second that an answer must keep before it
+// is passed on. The zero value asks for nothing.
+type probation struct {
+	rate  float64   // content events a second; 0: any
+	since time.Time // when content came first
+}
+
+// probationEvents is how many content events are waited for to judge a rate.
+const probationEvents = 8
+
+// good reports whether enough content came, fast enough.
+func (p *probation) good(spoken int, now time.Time) bool {
+	if p.rate <= 0 {
+		return true
+	}
+	if p.since.IsZero() {
+		p.since = now
+	}
+	return spoken >= probationEvents && float64(spoken-1) >= p.rate*now.Sub(p.since).Seconds()
+}
+
+// hopeless reports whether the floor has been missed for good.
+func (p *probation) hopeless(spoken int, now time.Time) bool {
+	return p.rate > 0 && !p.since.IsZero() &&
+		p.rate*now.Sub(p.since).Seconds() > float64(max(spoken, probationEvents))
+}

@@ -1,0 +1,69 @@
+package router
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"cutover/exchange"
+)
+
+// errorEvent is a problem as the last event of a stream that can't go on, in
+// the caller's dialect: official SDKs raise it as an error.
+func errorEvent(q *exchange.Request, p problem) []byte {
+	switch q.Endpoint.Dialect {
+	case exchange.AnthropicMessages:
+		return event("error", map[string]any{
+			"type": "error", "error": map[string]any{"type": p.kind, "message": p.message},
+		})
+	case exchange.OpenAIResponses:
+		return event("error", map[string]any{
+			"type": "error", "code": p.code, "message": p.message, "param": nil, "sequence_number": 0,
+		})
+	}
+	return event("", map[string]any{
+		"error": map[string]any{"message": p.message, "type": p.kind, "param": nil, "code": p.code},
+	})
+}
+
+func event(name string, v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil // maps of strings always encode
+	}
+	var out []byte
+	if name != "" {
+		out = append(out, "event: "+name+"\n"...)
+	}
+	return append(append(append(out, "data: "...), data...), "\n\n"...)
+}
+
+// problemInStream says what a stream's end means to a caller who has had a part
+// of the answer.
+func problemInStream(class exchange.Class, upstream string) problem {
+	p := problem{http.StatusBadGateway, "api_error", string(class),
+		"cutover: the upstream " + upstream + " broke off in the middle of its answer"}
+	switch class {
+	case exchange.ClassIdle, exchange.ClassTimeout, exchange.ClassFirstToken:
+		p.message = "cutover: the upstream " + upstream + " fell silent in the middle of its answer"
+	}
+	return p
+}
+
+// boundary watches the bytes that pass for the end of an event: the only place
+// where another one may begin.
+type boundary struct{ newlines int }
+
+func (b *boundary) pass(p []byte) {
+	for i := max(0, len(p)-4); i < len(p); i++ {
+		switch p[i] {
+		case '\n':
+			b.newlines++
+		case '\r':
+		default:
+			b.newlines = 0
+		}
+	}
+}
+
+// here reports whether the last event is complete.
+func (b *boundary) here() bool { return b.newlines >= 2 }
