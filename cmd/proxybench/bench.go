@@ -128,6 +128,8 @@ func (b *bench) build(ctx context.Context) (string, error) {
 	b.say("building cutover")
 	path := filepath.Join(b.family.dir, "cutover")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "cutover/cmd/cutover")
+	cmd.SysProcAttr = childAttributes()
+	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return nil }
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build cutover (run this inside its source tree): %w\n%s", err, strings.TrimSpace(string(out)))
 	}
@@ -201,9 +203,6 @@ type counts struct {
 func (s sample) cpuPerRequest() float64 { return micros(s.cpu) / float64(max(s.sent, 1)) }
 
 func (s sample) perSecond() float64 { return float64(s.sent) / s.elapsed.Seconds() }
-
-// share is n of the requests sent, in per cent.
-func (s sample) share(n int64) float64 { return 100 * float64(n) / float64(max(s.sent, 1)) }
 
 // rounds gives every kind its turn, n times.
 func (b *bench) rounds(ctx context.Context, what string, n int, kinds []kind, l load) (map[kind][]sample, error) {
@@ -290,7 +289,7 @@ func (b *bench) counts(ctx context.Context, c *contender) (n counts, err error) 
 			return n, err
 		}
 	}
-	if c.kind == cutoverFull || c.kind == cutoverSilent {
+	if c.kind == cutoverFull {
 		n.outcomes, err = c.mirrorOutcomes(ctx)
 	}
 	return n, err

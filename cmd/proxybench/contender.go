@@ -79,9 +79,11 @@ func (b *bench) newContender(ctx context.Context, k kind) (*contender, error) {
 	case cutoverOff, cutoverFull:
 		c.proc, err = b.startCutover(ctx, k, relay)
 	case cutoverSilent:
-		c.proc, err = b.startCutover(ctx, k, "http://"+b.blackHole.listen,
-			// Copies that hang end and begin all the time while it is measured.
-			"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=500ms")
+		var env []string
+		if b.opt.relayLimit > 0 {
+			env = append(env, "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER="+b.opt.relayLimit.String())
+		}
+		c.proc, err = b.startCutover(ctx, k, "http://"+b.blackHole.listen, env...)
 	case nginxPlain, nginxMirror:
 		c.proc, err = b.startNginx(ctx, k)
 	}
@@ -223,24 +225,42 @@ func (c *contender) mirrorOutcomes(ctx context.Context) (map[string]int64, error
 	}
 	outcomes := map[string]int64{}
 	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
-		labels, ok := strings.CutPrefix(lines.Text(), "cutover_mirror_outcomes_total{")
-		if !ok {
+		metric, value, _ := strings.Cut(lines.Text(), " ")
+		if i := strings.LastIndexByte(lines.Text(), '}'); i > 0 { // labels may hold blanks
+			metric, value = lines.Text()[:i], strings.TrimSpace(lines.Text()[i+1:])
+		}
+		name := outcomeName(metric)
+		if name == "" {
 			continue
 		}
-		labels, value, _ := strings.Cut(labels, "} ")
 		n, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			return nil, fmt.Errorf("metrics of %s: %w", c.title(), err)
-		}
-		name := label(labels, "outcome")
-		if why := label(labels, "why"); why != "" {
-			name += ": " + why
 		}
 		if n > 0 {
 			outcomes[name] += int64(n)
 		}
 	}
 	return outcomes, nil
+}
+
+// underWay names the copies that have not ended; it is no count, but how many
+// there are now.
+const underWay = "under way"
+
+// outcomeName is what a metric counts, or "" when it is about something else.
+func outcomeName(metric string) string {
+	if metric == "cutover_mirror_in_flight" {
+		return underWay
+	}
+	labels, ok := strings.CutPrefix(metric, "cutover_mirror_outcomes_total{")
+	if !ok {
+		return ""
+	}
+	if why := label(labels, "why"); why != "" {
+		return label(labels, "outcome") + ": " + why
+	}
+	return label(labels, "outcome")
 }
 
 // label is one label's value; values of these metrics need no escaping.

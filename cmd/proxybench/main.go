@@ -33,6 +33,9 @@ type usageError struct{ error }
 // errMissed is a goal that was missed while -strict was given.
 var errMissed = errors.New("a goal was missed")
 
+// errStopped is a run that a signal has ended.
+var errStopped = errors.New("stopped by a signal; everything that was started has ended")
+
 // run is the program without its process.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	opt, err := parseOptions(args, progress)
@@ -40,6 +43,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	report, err := measure(ctx, opt, progress)
+	if ctx.Err() != nil {
+		err = errStopped // whatever failed, failed because of that
+	}
 	if report != nil {
 		if perr := report.print(out, opt.output); perr != nil {
 			return errors.Join(err, perr)

@@ -23,6 +23,8 @@ type BlackHoleRow struct {
 	LastMiB     float64 `json:"last_mib"`  // and after the last one
 	Off         Traffic `json:"off"`
 	Silent      Traffic `json:"silent"`
+	// Copies is how all copies of the rounds ended, those of warming up too.
+	Copies map[string]int64 `json:"copies"`
 }
 
 // silentTurns are the parts into which a turn is split: the difference that is
@@ -49,11 +51,24 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 		turns, lasting = b.opt.rounds, b.opt.slot
 	}
 	for _, concurrency := range latencyConcurrencies() {
+		before, err := b.standing[cutoverSilent].mirrorOutcomes(ctx)
+		if err != nil {
+			return err
+		}
 		taken, err := b.rounds(ctx, fmt.Sprintf("silent relay, %d at a time", concurrency),
 			turns, []kind{cutoverOff, cutoverSilent},
 			load{requests: requests, concurrency: concurrency, lasting: lasting})
 		if err != nil {
 			return err
+		}
+		copies, err := b.standing[cutoverSilent].mirrorOutcomes(ctx)
+		if err != nil {
+			return err
+		}
+		for name, n := range before {
+			if name != underWay {
+				copies[name] -= n
+			}
 		}
 		off, silent := taken[cutoverOff], taken[cutoverSilent]
 		first, last := silent[0], silent[len(silent)-1]
@@ -71,6 +86,7 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 			LastMiB:     float64(last.resident) / mib,
 			Off:         traffic(cutoverOff, off),
 			Silent:      traffic(cutoverSilent, silent),
+			Copies:      copies,
 		})
 	}
 	return nil

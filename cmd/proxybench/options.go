@@ -39,6 +39,7 @@ type options struct {
 	gap               time.Duration // between two chunks
 	streams           int           // open at once
 	cuts              int           // short streams at each concurrency
+	relayLimit        time.Duration // after which the sidecar gives a silent relay up; 0: its default
 	only              []string
 	output            string // text, markdown or json
 	cutover           string // a binary; empty: build one
@@ -70,6 +71,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	fs.DurationVar(&o.gap, "gap", time.Millisecond, "time between two chunks")
 	fs.IntVar(&o.streams, "streams", growthStreams, "streams open at once while memory is measured; the goal is about 5000 (with -quick 200)")
 	fs.IntVar(&o.cuts, "cuts", 2000, "short streamed answers at each of three concurrencies (with -quick 300)")
+	fs.DurationVar(&o.relayLimit, "relay-limit", 0, "when the sidecar gives up a copy to the silent relay, to make them come and go more often (default: cutover's own)")
 	fs.StringVar(&o.output, "output", "text", "text, markdown or json")
 	fs.StringVar(&o.cutover, "cutover", "", "measure this binary instead of building one")
 	fs.Usage = func() {
@@ -133,8 +135,8 @@ func (o *options) check(only string) error {
 	if o.chunks < 4 {
 		return usageError{fmt.Errorf("-chunks %d: a stream has 4 at least (role, content, finish reason, usage)", o.chunks)}
 	}
-	if o.slot < 10*time.Millisecond || o.limit <= 0 || o.gap < 0 {
-		return usageError{fmt.Errorf("-slot is 10ms at least, -limit more than 0, -gap not negative")}
+	if o.slot < 10*time.Millisecond || o.limit <= 0 || o.gap < 0 || o.relayLimit < 0 {
+		return usageError{fmt.Errorf("-slot is 10ms at least, -limit more than 0, -gap and -relay-limit not negative")}
 	}
 	if !slices.Contains([]string{"text", "markdown", "json"}, o.output) {
 		return usageError{fmt.Errorf("-output %q: expected text, markdown or json", o.output)}

@@ -131,7 +131,7 @@ func (r *report) silentTable() table {
 			fmt.Sprintf("%.0f", row.OffP99), fmt.Sprintf("%.0f", row.P99), fmt.Sprintf("%+.0f", row.MoreP99),
 			fmt.Sprintf("%.1f", row.OffPeakMiB), fmt.Sprintf("%.1f", row.FirstMiB), fmt.Sprintf("%.1f", row.LastMiB), fmt.Sprintf("%.1f", row.PeakMiB),
 		})
-		t.notes = append(t.notes, fmt.Sprintf("%d at a time, how %d copies ended: %s", row.Concurrency, row.Silent.Sent, counted(row.Silent.Outcomes)))
+		t.notes = append(t.notes, fmt.Sprintf("%d at a time, how the copies ended: %s", row.Concurrency, counted(row.Copies)))
 		t.remark(cutoverOff, row.Off)
 		t.remark(cutoverSilent, row.Silent)
 	}
@@ -139,7 +139,7 @@ func (r *report) silentTable() table {
 }
 
 func (r *report) goalTable() table {
-	t := table{title: "Goals", head: []string{"", "at most", "measured", "unit", "", "why"}}
+	t := table{title: "Goals", head: []string{"", "at most", "measured", "unit", "state", "why"}}
 	for _, g := range r.Goals {
 		measured := ""
 		if g.Measured != nil {
