@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +70,21 @@ func (p *provider) answers() []said {
 	}
 	return out
 }
+
+// answer is the one with a request id, as far as it has been given.
+func (p *provider) answer(id string) said {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range slices.Backward(p.said) {
+		if requestIDOf(s.header) == id {
+			return *s
+		}
+	}
+	return said{}
+}
+
+// requestIDOf is the provider's own id of an answer, in either dialect.
+func requestIDOf(h http.Header) string { return h.Get("X-Request-Id") + h.Get("Request-Id") }
 
 // tap notes an answer on its way out.
 type tap struct {

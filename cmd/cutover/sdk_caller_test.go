@@ -60,9 +60,11 @@ func (c *caller) sees(format string, args ...any) {
 // transcript is what the SDKs returned, less what differs between any two calls.
 func (c *caller) transcript() []string {
 	n := newNormal()
+	// A provider names itself in some answers, an SDK the address that it called.
+	address := strings.NewReplacer(c.url, "http://HERE", c.provider.url, "http://HERE")
 	var out []string
 	for _, line := range c.seen {
-		out = append(out, n.text(strings.ReplaceAll(line, c.url, "http://HERE")))
+		out = append(out, n.text(address.Replace(line)))
 	}
 	return out
 }

@@ -23,7 +23,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(openaiScenarios(), anthropicScenarios(), failureScenarios())
+	return slices.Concat(openaiScenarios(), anthropicScenarios(), objectScenarios(), failureScenarios())
 }
 
 // TestSDK plays each scenario three times: against the provider itself,
