@@ -182,7 +182,7 @@ func saving(t *Tally) *Saving {
 		CallsPerMonth:   calls,
 		PrimaryPerMonth: p.Cost.Float() / float64(p.Priced) * calls,
 		RelayPerMonth:   r.Cost.Float() / float64(r.Priced) * calls,
-		Basis:           fmt.Sprintf("At the rate of the %d requests seen in %s and the costs of %d and %d answers.", t.Requests(), span.Round(time.Second), p.Priced, r.Priced),
+		Basis:           fmt.Sprintf("At the rate of the %d mirrored requests seen in %s and the costs of %d and %d answers; what was not mirrored comes on top.", t.Requests(), span.Round(time.Second), p.Priced, r.Priced),
 	}
 	v.PerMonth = v.PrimaryPerMonth - v.RelayPerMonth
 	return v
