@@ -74,7 +74,7 @@ func (a *answer) choice(s *scanner, position int) {
 	}
 	c := &a.x.Completion
 	if first && len(finish.raw) > 0 {
-		c.FinishReason = finish.short()
+		c.FinishReason = finish.code()
 	}
 	c.Choices = max(c.Choices, min(index, maxChoices)+1)
 }

@@ -1,15 +1,14 @@
 package exchange
 
 // readError consumes the value of an "error" key inside a success. null and
-// false are no error.
+// what is empty are no error.
 func (a *answer) readError(s *scanner) {
-	switch s.peek() {
-	case 'n', 'f':
-		s.skip()
+	value := s.span()
+	if probe := (scanner{b: value}); !probe.set() {
 		return
 	}
 	a.failed = true
-	a.errorValue(s)
+	a.errorValue(&scanner{b: value})
 }
 
 // errorValue consumes an error: an object with type and code, or words.
@@ -75,23 +74,26 @@ const identifierLimit = 64
 // identifier, and "other" if it does not: free text can hold what a user wrote,
 // and this goes to logs and metrics. null and "" are "".
 func identifier(value []byte) string {
-	if len(value) == 0 {
+	switch {
+	case len(value) == 0 || value[0] == 'n':
 		return ""
-	}
-	if value[0] == '"' {
+	case value[0] == '"':
 		value = value[1 : len(value)-1]
-	} else if value[0] == 'n' {
-		return ""
 	}
-	if len(value) > identifierLimit {
+	return jsonString{raw: value}.code()
+}
+
+// code is identifier for what is known to be a string.
+func (v jsonString) code() string {
+	if len(v.raw) > identifierLimit {
 		return "other"
 	}
-	for _, c := range value {
+	for _, c := range v.raw {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
 		default:
 			return "other"
 		}
 	}
-	return string(value)
+	return string(v.raw)
 }

@@ -35,7 +35,7 @@ func (a *answer) messagesEvent(kind string, data []byte) {
 		a.block(index, &b, kind == "content_block_start")
 	case "message_delta":
 		if len(b.stop.raw) > 0 {
-			a.x.Completion.FinishReason = b.stop.short()
+			a.x.Completion.FinishReason = b.stop.code()
 		}
 	case "message_stop":
 		a.done = true
@@ -75,7 +75,7 @@ func (a *answer) message(s *scanner) {
 			}
 		case "stop_reason":
 			if v := s.str(); len(v.raw) > 0 {
-				c.FinishReason = v.short()
+				c.FinishReason = v.code()
 			}
 		case "usage":
 			a.messageUsage(s)

@@ -124,9 +124,9 @@ func (a *answer) response(s *scanner, whole bool) {
 		return
 	}
 	if len(reason.raw) > 0 {
-		c.FinishReason = reason.short()
+		c.FinishReason = reason.code()
 	} else if len(status.raw) > 0 {
-		c.FinishReason = status.short()
+		c.FinishReason = status.code()
 	}
 	// The last event repeats everything that was streamed before.
 	if output != nil && !a.spoke {

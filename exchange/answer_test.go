@@ -57,6 +57,7 @@ func TestCompatibleChats(t *testing.T) {
 		{"calls of another choice", []string{`{"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}],"refusal":"no"}}]}`}, "", nil, 2},
 		{"a huge index", []string{`{"choices":[{"index":99999999999,"delta":{"content":"x"}}]}`}, "", nil, maxChoices + 1},
 		{"a split pair of surrogates", []string{`{"choices":[{"delta":{"content":"\ud83d"}}]}`, `{"choices":[{"delta":{"content":"\ude00"}}]}`}, "\ufffd\ufffd", nil, 1},
+		{"a reason of many words", []string{`{"choices":[{"index":0,"delta":{"content":"yes"},"finish_reason":"because you wrote: secret"}]}`}, "yes", nil, 1},
 		{"other types than due", []string{`{"choices":[{"delta":{"content":5,"tool_calls":{"a":1},"refusal":[]}}],"usage":[],"id":7,"model":{}}`,
 			`{"choices":[{"delta":"x","index":"0","finish_reason":{}}]}`, `{"choices":[7]}`, `{"choices":{"a":1}}`}, "", nil, 1},
 	} {
@@ -64,6 +65,9 @@ func TestCompatibleChats(t *testing.T) {
 		if got := x.Completion; got.Text != c.text || !reflect.DeepEqual(got.ToolCalls, c.calls) || got.Choices != c.n || x.Class != ClassNone {
 			t.Errorf("%s: text %q, calls %+v, %d choices, class %q, faults %q; want %q, %+v, %d",
 				c.what, got.Text, got.ToolCalls, got.Choices, x.Class, x.Faults, c.text, c.calls, c.n)
+		}
+		if reason := x.Completion.FinishReason; reason != "" && reason != "other" {
+			t.Errorf("%s: finish reason %q", c.what, reason)
 		}
 	}
 }

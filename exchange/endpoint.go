@@ -70,11 +70,16 @@ var other = &Endpoint{Name: "other"}
 // node is one segment of the table's paths. The tree is built once and only
 // read afterwards.
 type node struct {
-	static  map[string]*node
+	static  []edge     // few, and the most used first: faster than a map
 	id      *node      // what follows an id
 	methods []byMethod // rows that end here
 	idle    *Endpoint  // same name, Opaque: for methods without a row
 	beneath *Endpoint  // for unlisted paths below
+}
+
+type edge struct {
+	segment string
+	to      *node
 }
 
 type byMethod struct {
@@ -83,8 +88,10 @@ type byMethod struct {
 }
 
 func (n *node) child(segment string) *node {
-	if c := n.static[segment]; c != nil {
-		return c
+	for i := range n.static {
+		if n.static[i].segment == segment {
+			return n.static[i].to
+		}
 	}
 	if segment == "" {
 		return nil
@@ -137,11 +144,12 @@ func (n *node) grow(segment string) *node {
 		}
 		return n.id
 	}
-	if n.static == nil {
-		n.static = make(map[string]*node)
+	for _, e := range n.static {
+		if e.segment == segment {
+			return e.to
+		}
 	}
-	if n.static[segment] == nil {
-		n.static[segment] = &node{}
-	}
-	return n.static[segment]
+	child := &node{}
+	n.static = append(n.static, edge{segment, child})
+	return child
 }

@@ -112,6 +112,7 @@ func TestJudge(t *testing.T) {
 		{"a named error event", 200, events, "event: error\ndata: {\"message\":\"m\",\"type\":\"t\",\"code\":1}\n\n", ClassNone, ClassErrorEvent, nil, ""},
 		{"an error event of words", 200, events, "event: error\ndata: oh no\n\n", ClassNone, ClassErrorEvent, nil, ""},
 		{"no error", 200, events, strings.Replace(oneChunk, `{"id"`, `{"error":null,"id"`, 1) + lastWord, ClassNone, ClassNone, nil, "Hi"},
+		{"an empty error", 200, object, `{"error":{},` + oneChat[1:], ClassNone, ClassNone, nil, "Hi"},
 		{"an error body", 200, object, `{"error":"oh no"}`, ClassNone, ClassErrorEvent, nil, ""},
 	} {
 		x := play(c.status, c.contentType, c.body, c.end)

@@ -67,7 +67,7 @@ func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 	x.Status = status
 	x.TTFB = r.since(at)
 	x.ContentType = first(h, "Content-Type")
-	x.Encoding = first(h, "Content-Encoding")
+	x.Encoding = strings.Join(h["Content-Encoding"], ", ")
 	x.RequestID = requestID(h)
 	x.Streamed = isEventStream(x.ContentType)
 	switch {
@@ -158,14 +158,26 @@ func (r *Recorder) feed(p []byte, since time.Duration) {
 			r.event(ev, since)
 		}
 	case formJSON, formError:
-		if r.body == nil {
-			r.body = newBuffer()
-		}
-		if room := r.bodyLimit() - len(r.body.b); len(p) > room {
-			p, r.over = p[:room], true
-		}
-		r.body.b = append(r.body.b, p...)
+		r.keep(p)
 	}
+}
+
+// keep stores a body that is read at its end; one that is too large is not
+// read at all.
+func (r *Recorder) keep(p []byte) {
+	if r.over {
+		return
+	}
+	if r.body == nil {
+		r.body = newBuffer()
+	}
+	if len(r.body.b)+len(p) > r.bodyLimit() {
+		r.say.fault("too-large")
+		r.over = true
+		r.body = r.body.free()
+		return
+	}
+	r.body.b = append(r.body.b, p...)
 }
 
 func (r *Recorder) bodyLimit() int {
@@ -312,8 +324,7 @@ func (r *Recorder) decode(clean bool) {
 func (r *Recorder) readBody(clean bool) {
 	body := r.body.b
 	switch {
-	case r.over:
-		r.say.fault("too-large")
+	case r.over: // of an encoded body, not all came out
 	case r.form == formError:
 		r.say.errorBody(body)
 	case clean || isWhole(body):

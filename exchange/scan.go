@@ -38,6 +38,13 @@ func (s *scanner) fail() {
 
 // peek skips blanks and returns the byte that begins the next token; 0 at the end.
 func (s *scanner) peek() byte {
+	if s.i < len(s.b) && s.b[s.i] > ' ' {
+		return s.b[s.i]
+	}
+	return s.peekBlank()
+}
+
+func (s *scanner) peekBlank() byte {
 	for s.i < len(s.b) {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
