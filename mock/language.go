@@ -198,7 +198,11 @@ func (w *writer) fill(b *strings.Builder, slot string, d dice) {
 	case "topic":
 		b.WriteString(w.topics[0])
 	case "topic2":
-		b.WriteString(pick(&d, w.topics))
+		if len(w.topics) == 1 { // "bridges is more than bridges" says little
+			b.WriteString(pick(&d, w.field).many)
+			break
+		}
+		b.WriteString(pick(&d, w.topics[1:]))
 	case "thing":
 		b.WriteString(pick(&d, w.field).one)
 	case "things":

@@ -17,6 +17,7 @@ type instance struct {
 	*writer
 	root  gjson.Result
 	fuel  int // values that may still be written: ends schemas that refer to themselves
+	joins int // allOf that were joined
 	broke *breakage
 }
 
@@ -34,15 +35,23 @@ const (
 	breakType                     // a property has another type
 )
 
+// Beyond the fuel and half the depth nothing optional is written. A schema that
+// still demands more, by requiring itself, gets null at the hard limits.
 const (
 	schemaFuel  = 600
 	schemaDepth = 24
+	hardFuel    = -4000
+	hardDepth   = 64
+	maxJoins    = 1000
 )
 
 // value appends an instance of the schema. name is the property that it
 // belongs to, for a plausible text.
 func (in *instance) value(b []byte, schema gjson.Result, name string, seed dice, depth int) []byte {
 	in.fuel--
+	if in.fuel < hardFuel || depth > hardDepth {
+		return append(b, "null"...)
+	}
 	schema = in.resolve(schema, depth)
 	d := throw(uint64(seed), hashText(name))
 	if in.deviates(noiseInSlots / 3) {
@@ -86,9 +95,10 @@ func (in *instance) resolve(schema gjson.Result, depth int) gjson.Result {
 		schema = in.lookup(ref)
 	}
 	all := schema.Get("allOf").Array()
-	if len(all) == 0 || depth > schemaDepth {
+	if len(all) == 0 || depth > hardDepth || in.joins > maxJoins {
 		return schema
 	}
+	in.joins++
 	return merge(schema, all, func(s gjson.Result) gjson.Result { return in.resolve(s, depth+1) })
 }
 
