@@ -53,39 +53,40 @@ type upstreamPair struct{ serve, shadow *upstream.Upstream }
 
 // newSidecar builds and binds. What it returns holds ports and files: it must
 // be Run.
-func newSidecar(ctx context.Context, cfg Config, log zerolog.Logger) (s *sidecar, err error) {
-	s = &sidecar{cfg: cfg, log: log, started: time.Now(), registry: prometheus.NewRegistry()}
+func newSidecar(ctx context.Context, cfg Config, log zerolog.Logger) (*sidecar, error) {
+	s := &sidecar{cfg: cfg, log: log, started: time.Now(), registry: prometheus.NewRegistry()}
 	s.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	defer func() {
-		if err != nil {
-			s.release()
-		}
-	}()
-	if s.primary, err = newUpstreamPair(&cfg, exchange.Primary); err != nil {
-		return nil, err
-	}
-	if s.relay, err = newUpstreamPair(&cfg, exchange.Relay); err != nil {
-		return nil, err
-	}
-	if err = s.listen(); err != nil {
-		return nil, err
-	}
-	if s.store, err = store.Open(cfg.Store.Dir, store.Options{}); err != nil {
-		return nil, err
-	}
-	if s.cfg.Store.Redis.IsSet() {
-		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
-			return nil, fmt.Errorf("store.redis: %w", err)
-		}
-	}
-	if s.flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
-		return nil, err
-	}
-	if err = s.wire(); err != nil {
+	if err := s.build(ctx); err != nil {
+		s.release()
 		return nil, err
 	}
 	return s, nil
+}
+
+// build fills the sidecar in; after an error it holds what was made so far.
+func (s *sidecar) build(ctx context.Context) (err error) {
+	if s.primary, err = newUpstreamPair(&s.cfg, exchange.Primary); err != nil {
+		return err
+	}
+	if s.relay, err = newUpstreamPair(&s.cfg, exchange.Relay); err != nil {
+		return err
+	}
+	if err = s.listen(); err != nil {
+		return err
+	}
+	if s.store, err = store.Open(s.cfg.Store.Dir, store.Options{}); err != nil {
+		return err
+	}
+	if s.cfg.Store.Redis.IsSet() {
+		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
+			return fmt.Errorf("store.redis: %w", err)
+		}
+	}
+	if s.flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
+		return err
+	}
+	return s.wire()
 }
 
 func newUpstreamPair(cfg *Config, arm exchange.Arm) (p upstreamPair, err error) {
