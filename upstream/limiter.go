@@ -331,7 +331,7 @@ func (t *Lease) adjust(actual int64) {
 	case more == 0:
 		return
 	case t.from == nil:
-		t.l.fleet.owed.Add(more)
+		t.l.fleet.owe(more)
 	case t.from.tpm == nil:
 		return
 	case more > 0:

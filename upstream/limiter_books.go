@@ -157,6 +157,8 @@ func (f *fleet) settle(l *Limiter, sent int64, d demand, a []any, v []int64) {
 	f.members.Store(size)
 	f.deniedTo, f.notUntil = d.seq, 0
 	if wait > 0 { // the more sidecars wait, the less often each asks
+		// Others give back what they did not use: room may come sooner than told.
+		wait = min(wait, askAgain*time.Duration(1+size/100))
 		spread := wait * time.Duration(min(size, 64)) / 4
 		f.notUntil = now + int64(wait+rand.N(min(spread, 250*time.Millisecond)+time.Microsecond))
 	}
@@ -179,7 +181,8 @@ func (f *fleet) askFor(l *Limiter, now int64, d demand, owed, missing int64) []a
 	left := f.tpm.left(alive)
 	headTokens := max(0, head-left)
 	needTokens := max(0, waiting-left)
-	spareTokens := max(0, f.usage[1].ahead(f.tpm.used.Load(), now, f.perCall())-left+needTokens)
+	call := f.perCall()
+	spareTokens := max(0, f.usage[1].ahead(f.tpm.used.Load(), now, call)-left+needTokens)
 	f.low[0].Store((f.usage[0].spare + 1) / 2)
 	f.low[1].Store((f.usage[1].spare + 1) / 2)
 	slots, wantSlots, spareSlots := 0, int64(0), int64(0)
@@ -198,7 +201,7 @@ func (f *fleet) askFor(l *Limiter, now int64, d demand, owed, missing int64) []a
 		f.o.Member, 0, memberGone.Microseconds(),
 		f.rpmInterval, f.rpmBurst, min(need, 1), need, spare,
 		f.tpmInterval, f.tpmBurst, headTokens, needTokens, spareTokens, owed,
-		f.limits.Concurrency, slots, wantSlots, spareSlots,
+		f.limits.Concurrency, slots, wantSlots, spareSlots, min(call, max(1, spareTokens)),
 	}
 }
 

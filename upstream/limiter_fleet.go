@@ -46,7 +46,8 @@ const (
 	minSpacing   = 10 * time.Millisecond
 	tightSpacing = 100 * time.Millisecond
 	slotsRetry   = 20 * time.Millisecond // another sidecar's slots come free without a word
-	awayAfter    = 2                     // failures in a row
+	askAgain     = 250 * time.Millisecond
+	awayAfter    = 2 // failures in a row
 )
 
 //go:embed limiter_fleet.lua
@@ -144,6 +145,14 @@ func (f *fleet) want() {
 func (f *fleet) miss(cost int64) {
 	f.missing.Store(cost + 1)
 	f.want()
+}
+
+// owe notes tokens used beyond an estimate, or less than it; much of it is
+// reported soon, others may wait for it.
+func (f *fleet) owe(tokens int64) {
+	if n := f.owed.Add(tokens); n > f.tpmBurst/10 || n < -f.tpmBurst/10 {
+		f.want()
+	}
 }
 
 // freed tells that a slot is free that others may wait for.

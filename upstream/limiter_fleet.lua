@@ -6,6 +6,7 @@
 --       requests: 4 interval (us; 0: no limit), 5 burst, 6 least, 7 need, 8 spare
 --       tokens:   9 interval, 10 burst, 11 least, 12 need, 13 spare, 14 owed
 --       calls:    15 limit (0: none), 16 held, 17 need, 18 spare
+--       19 tokens of about one call
 -- Returns requests granted, us until "least" of them fit, tokens granted, us
 -- until, slots held from now on, sidecars, slots that one could have to spare.
 local time = redis.call('TIME')
@@ -35,7 +36,8 @@ local size = redis.call('ZCARD', members)
 
 -- grant takes up to need from a bucket, nothing if that is less than least, and
 -- more than need only from what is far from used up: a share of half of it.
-local function grant(field, interval, burst, least, need, spare, owed)
+-- What would not do for one call is left to others.
+local function grant(field, interval, burst, least, need, spare, owed, call)
   if interval == 0 then return 0, 0 end
   local full = math.max(now, tonumber(redis.call('HGET', state, field) or '0'))
   full = math.max(now, full + owed * interval)
@@ -51,14 +53,15 @@ local function grant(field, interval, burst, least, need, spare, owed)
       after = full - now
     end
   elseif n == need then
-    n = n + math.min(spare, math.floor((free - need) / (2 * size)))
+    local more = math.min(spare, math.floor((free - need) / (2 * size)))
+    if more >= call then n = n + more end
   end
   full = full + n * interval
   redis.call('HSET', state, field, string.format('%.2f', full))
   return n, math.ceil(math.max(0, after))
 end
-local requests, requestsAfter = grant('rpm', arg(4), arg(5), arg(6), arg(7), arg(8), 0)
-local tokens, tokensAfter = grant('tpm', arg(9), arg(10), arg(11), arg(12), arg(13), arg(14))
+local requests, requestsAfter = grant('rpm', arg(4), arg(5), arg(6), arg(7), arg(8), 0, 1)
+local tokens, tokensAfter = grant('tpm', arg(9), arg(10), arg(11), arg(12), arg(13), arg(14), arg(19))
 
 local held, fair = 0, 0
 local limit = arg(15)

@@ -148,6 +148,7 @@ func TestFleetFarFromTheLimit(t *testing.T) {
 
 // An idle sidecar does not keep what others need, and gets some when it asks.
 func TestFleetSharesFollowTheNeed(t *testing.T) {
+	t.Parallel()
 	fleet := startFleet(t, startRedis(t), 10, Limits{Concurrency: 4})
 	for round := range 3 {
 		var leases []Lease
@@ -264,6 +265,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 
 // A Redis that hangs holds up nobody who has permits, and is away within a second.
 func TestFleetWithAHangingRedis(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	fleet := startFleet(t, r, 2, Limits{RPM: 60_000})
 	r.signal(syscall.SIGSTOP)
@@ -287,6 +289,7 @@ func TestFleetWithAHangingRedis(t *testing.T) {
 // Without Redis from the start a sidecar does not know the fleet: it keeps to
 // the whole limit.
 func TestFleetThatNeverMetRedis(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	r.kill()
 	l, err := NewLimiter(LimiterOptions{Name: "relay", Limits: Limits{RPM: 6000, Concurrency: 3}, Fleet: &Fleet{Redis: r.client()}})
@@ -316,6 +319,7 @@ func TestFleetThatNeverMetRedis(t *testing.T) {
 // A sidecar that dies keeps its slots from the others for memberGone only; one
 // that stops gives them back at once.
 func TestFleetMembersThatLeave(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	limits := Limits{Concurrency: 2}
 	rest := startFleet(t, r, 1, limits)
@@ -358,6 +362,7 @@ func TestFleetMembersThatLeave(t *testing.T) {
 // A call larger than the burst passes when the bucket is full, and those after
 // it pay.
 func TestFleetCallLargerThanTheBurst(t *testing.T) {
+	t.Parallel()
 	fleet := startFleet(t, startRedis(t), 2, Limits{TPM: 60_000})
 	lease, err := fleet[0].Take(t.Context(), "m", 30_000, 3*time.Second)
 	if err != nil {
