@@ -30,7 +30,7 @@ type Config struct {
 	Workers        int           // comparisons at a time; default half the processors
 	Queue          int           // pairs waiting for a comparison; default 1024
 	Drain          time.Duration // how long copies under way may go on after a stop; default 5 s
-	DiffsPerSecond float64       // pairs that get a drawn-out diff score as well; default 20
+	DiffsPerSecond float64       // pairs that get a score by diff as well, which costs milliseconds; default 1
 	Compare        compare.Options
 	MaxRPS         float64               // copies that begin in a second; 0: any number
 	Exclude        Exclude               // what is never mirrored
@@ -61,7 +61,7 @@ func (c *Config) setDefaults() {
 		c.Drain = 5 * time.Second
 	}
 	if c.DiffsPerSecond <= 0 {
-		c.DiffsPerSecond = 20
+		c.DiffsPerSecond = 1
 	}
 }
 
