@@ -30,12 +30,14 @@ type CodeTally struct {
 	Relay   uint64 `json:"relay"`          // pairs where it is the relay's
 	Primary uint64 `json:"primary"`        // pairs where it is the primary's
 	Pair    uint64 `json:"pair,omitempty"` // pairs where it is about both
-	// Example is the id of the latest pair with it, the relay's before others.
-	Example      string `json:"example"`
-	RelayExample bool   `json:"relay_example,omitempty"`
+	// Example is the id of a pair with it: one of which a sample was kept before
+	// others, the relay's before the primary's, the latest before older ones.
+	Example string `json:"example"`
+	// Worth is how good the example is, for merging.
+	Worth int `json:"worth,omitempty"`
 }
 
-func (t *CodeTally) add(f *Finding, id string) {
+func (t *CodeTally) add(f *Finding, r *Result) {
 	switch f.Arm {
 	case armRelay:
 		t.Relay++
@@ -44,13 +46,20 @@ func (t *CodeTally) add(f *Finding, id string) {
 	default:
 		t.Pair++
 	}
-	t.example(id, f.Arm != armPrimary)
+	worth := 0
+	if f.Arm != armPrimary {
+		worth++
+	}
+	if r.Sampled {
+		worth += 2
+	}
+	t.example(r.ID, worth)
 }
 
 // example keeps the greater of two examples, so that order does not matter.
-func (t *CodeTally) example(id string, relay bool) {
-	if relay && !t.RelayExample || relay == t.RelayExample && id > t.Example {
-		t.Example, t.RelayExample = id, relay
+func (t *CodeTally) example(id string, worth int) {
+	if worth > t.Worth || worth == t.Worth && id > t.Example {
+		t.Example, t.Worth = id, worth
 	}
 }
 
@@ -58,7 +67,7 @@ func (t *CodeTally) merge(o CodeTally) {
 	t.Relay += o.Relay
 	t.Primary += o.Primary
 	t.Pair += o.Pair
-	t.example(o.Example, o.RelayExample)
+	t.example(o.Example, o.Worth)
 }
 
 // N is how many pairs have it.

@@ -48,6 +48,9 @@ type Result struct {
 	Burst bool `json:"burst,omitempty"`
 
 	Findings []Finding `json:"findings,omitempty"`
+
+	// Sampled says that a sample of the pair was kept, which people can look at.
+	Sampled bool `json:"sampled,omitempty"`
 }
 
 // ArmResult is one provider's side of a Result. Durations count from the start

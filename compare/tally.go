@@ -132,7 +132,7 @@ func (t *Tally) addCalls(r *Result) {
 		f := &r.Findings[i]
 		code := Code{Code: f.Code, Path: f.Path}
 		c := t.code(&code)
-		c.add(f, r.ID)
+		c.add(f, r)
 		t.Codes[code] = c
 	}
 	if !r.Primary.Called || !r.Relay.Called {

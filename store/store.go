@@ -35,7 +35,11 @@ type Options struct {
 	Keep int // results to keep; the oldest go first; 0 means 1,000
 	// KeepSummaries is how long summaries are kept; 0 means 90 days.
 	KeepSummaries time.Duration
-	ReadOnly      bool // for reports: nothing is created or changed
+	Retention     Retention // of samples
+	// Key encrypts samples at rest (AES-256-GCM); empty: they are not. It is
+	// at least MinKey bytes.
+	Key      []byte
+	ReadOnly bool // for reports: nothing is created or changed
 }
 
 // Store is an open database. All methods may be called from any goroutine.
@@ -44,6 +48,8 @@ type Store struct {
 	keep int
 	// keepSummaries is Options.KeepSummaries.
 	keepSummaries time.Duration
+	retention     Retention
+	cipher        sampleCipher
 	bad           atomic.Uint64
 }
 
@@ -57,6 +63,10 @@ const lockPatience = 200 * time.Millisecond
 // the directory and what to do.
 func Open(dir string, o Options) (*Store, error) {
 	path := filepath.Join(dir, FileName)
+	secret, err := newSampleCipher(o.Key)
+	if err != nil {
+		return nil, err
+	}
 	if o.ReadOnly {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("data directory %s: %w: no sidecar has stored results there (see `cutover serve --data`)", dir, ErrMissing)
@@ -68,7 +78,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, openError(dir, path, err)
 	}
-	s := &Store{db: db, keep: o.Keep, keepSummaries: o.KeepSummaries}
+	s := &Store{db: db, keep: o.Keep, keepSummaries: o.KeepSummaries, retention: o.Retention.withDefaults(), cipher: secret}
 	if s.keepSummaries <= 0 {
 		s.keepSummaries = 90 * 24 * time.Hour
 	}

@@ -1,0 +1,171 @@
+package compare
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+
+	"cutover/exchange"
+)
+
+// Capture is how much of what was said a sample may keep.
+type Capture string
+
+// The captures. Redacted is the default.
+const (
+	CaptureNone     Capture = "none"     // figures only
+	CaptureHashes   Capture = "hashes"   // digests: the same or not, and nothing more
+	CaptureRedacted Capture = "redacted" // texts without what Redact removes
+	CaptureFull     Capture = "full"     // everything
+)
+
+// ParseCapture reads a capture's name; "" is CaptureRedacted.
+func ParseCapture(s string) (Capture, error) {
+	switch c := Capture(s); c {
+	case CaptureNone, CaptureHashes, CaptureRedacted, CaptureFull:
+		return c, nil
+	case "":
+		return CaptureRedacted, nil
+	}
+	return CaptureNone, fmt.Errorf("unknown capture %q: use full, redacted, hashes or none", s)
+}
+
+// Sample is a pair that people can look at.
+type Sample struct {
+	Result  Result  `json:"result"`
+	Capture Capture `json:"capture"`
+	Request Said    `json:"request"`
+	Primary Said    `json:"primary"`
+	Relay   Said    `json:"relay"`
+}
+
+// Said is one body of a sample. Its fields hold text, or digests of it, as the
+// capture allows.
+type Said struct {
+	Text      string              `json:"text,omitempty"` // of an answer
+	Refusal   string              `json:"refusal,omitempty"`
+	ToolCalls []exchange.ToolCall `json:"tool_calls,omitempty"`
+	// Body is the raw body: of a request in full and redacted form; of an
+	// answer only in full form, since what is split over the events of a
+	// stream can't be redacted, and the rest is in the other fields.
+	Body    string `json:"body,omitempty"`
+	BodyCut bool   `json:"body_cut,omitempty"`
+}
+
+// maxSaid bounds each text of a sample.
+const maxSaid = 256 << 10
+
+// NewSample takes what the capture allows from a pair.
+func NewSample(p Pair, r Result, capture Capture) Sample {
+	s := Sample{Result: r, Capture: capture}
+	if capture == CaptureNone {
+		return s
+	}
+	if p.Request != nil {
+		body := p.Request.Body
+		s.Request.BodyCut = len(body) > maxSaid && capture != CaptureHashes
+		switch capture {
+		case CaptureHashes:
+			s.Request.Body = digest(string(body))
+		case CaptureRedacted:
+			// Redaction must see all of it: half a body is no JSON.
+			s.Request.Body = cut(string(RedactJSON(body)))
+			s.Request.BodyCut = len(s.Request.Body) == maxSaid
+		default:
+			s.Request.Body = cut(string(body))
+		}
+	}
+	s.Primary = said(p.Primary, capture)
+	s.Relay = said(p.Relay, capture)
+	return s
+}
+
+// said takes one answer.
+func said(x *exchange.Exchange, capture Capture) (s Said) {
+	if x == nil {
+		return s
+	}
+	keep := cut
+	arguments := keep
+	switch capture {
+	case CaptureHashes:
+		keep, arguments = digest, digest
+	case CaptureRedacted:
+		keep = func(text string) string { return cut(Redact(text)) }
+		arguments = func(text string) string { return cut(string(RedactJSON([]byte(text)))) }
+	default:
+		s.Body, s.BodyCut = cut(string(x.Body)), x.BodyCut || len(x.Body) > maxSaid
+	}
+	s.Text, s.Refusal = keep(x.Completion.Text), keep(x.Completion.Refusal)
+	for _, call := range x.Completion.ToolCalls {
+		kept := exchange.ToolCall{Name: keep(call.Name)}
+		if call.Arguments != "" {
+			kept.Arguments = arguments(call.Arguments)
+		}
+		s.ToolCalls = append(s.ToolCalls, kept)
+	}
+	return s
+}
+
+// digest tells the same text from another, and is of no other use to who does
+// not know the text.
+func digest(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:12])
+}
+
+func cut(text string) string {
+	if len(text) > maxSaid {
+		return text[:maxSaid]
+	}
+	return text
+}
+
+// Class is what a sample is kept for.
+type Class string
+
+// The classes. Each keeps the samples with the highest scores, so that sets from
+// many sidecars merge into what one would have kept.
+const (
+	ClassWorst   Class = "worst"   // by severity, then newest
+	ClassNewest  Class = "newest"  // by time
+	ClassUniform Class = "uniform" // by a hash of the id: every pair has the same chance
+)
+
+// Classes are all classes.
+func Classes() []Class { return []Class{ClassWorst, ClassNewest, ClassUniform} }
+
+// Score is a result's rank in a class; greater stays longer. It is a whole
+// number below 2^53, exact in a float64.
+func (c Class) Score(r *Result) uint64 {
+	switch c {
+	case ClassWorst:
+		// Seconds since 2020 fit into 33 bits for 270 years.
+		const since = 1577836800
+		at := uint64(max(r.At.Unix()-since, 0)) & (1<<33 - 1)
+		return uint64(r.badness())<<33 | at
+	case ClassNewest:
+		return uint64(max(r.At.UnixMilli(), 0)) & (1<<53 - 1)
+	case ClassUniform:
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(r.ID))
+		return mix(h.Sum64()) >> 11
+	}
+	return 0
+}
+
+// badness orders results by how much people should look at them: 0 without a
+// finding against the relay.
+func (r *Result) badness() int {
+	worst := -1
+	for _, f := range r.Findings {
+		if f.Arm != armPrimary {
+			worst = max(worst, int(f.Severity))
+		}
+	}
+	return worst + 1
+}

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"cutover/compare"
+)
+
+// SamplerOptions of a Sampler; zero fields take the defaults.
+type SamplerOptions struct {
+	Capture   compare.Capture // what samples may hold; redacted
+	PerClass  int             // size of the uniform reservoir, as in Retention; 200
+	PerSecond float64         // samples a second at most, besides the reservoir's; 2
+	Room      int             // pairs that may wait, with their bodies; 16
+	Failed    func(lost int, err error)
+}
+
+// Sampler chooses pairs for people to look at, and stores them. A full queue or
+// a broken store loses samples, which are counted, and nothing else.
+type Sampler struct {
+	put   func(context.Context, []SampleEntry, time.Time) error
+	o     SamplerOptions
+	queue chan offered
+
+	mu        sync.Mutex
+	limit     *rate.Limiter
+	codes     map[string]codeSeen
+	reservoir []uint64 // the scores that this process has kept, lowest first
+
+	stored, dropped, lost atomic.Uint64
+}
+
+// offered is a pair on its way to the store.
+type offered struct {
+	pair    compare.Pair
+	result  compare.Result
+	classes []compare.Class
+}
+
+// codeSeen is when a code of findings was sampled last, and how often.
+type codeSeen struct {
+	n    int
+	last time.Time
+}
+
+// After the first samples with a code, others are taken only now and then, so
+// that frequent trouble does not crowd out rare trouble.
+const (
+	codeFirst = 20
+	codeEvery = time.Minute
+	maxCodes  = 500
+)
+
+// NewSampler makes a sampler for a store's PutSamples.
+func NewSampler(put func(context.Context, []SampleEntry, time.Time) error, o SamplerOptions) *Sampler {
+	if o.Capture == "" {
+		o.Capture = compare.CaptureRedacted
+	}
+	if o.PerClass <= 0 {
+		o.PerClass = 200
+	}
+	if o.PerSecond <= 0 {
+		o.PerSecond = 2
+	}
+	if o.Room <= 0 {
+		o.Room = 16
+	}
+	if o.Failed == nil {
+		o.Failed = func(int, error) {}
+	}
+	return &Sampler{
+		put: put, o: o, queue: make(chan offered, o.Room),
+		limit: rate.NewLimiter(rate.Limit(o.PerSecond), max(1, int(o.PerSecond))),
+		codes: map[string]codeSeen{},
+	}
+}
+
+// Offer decides whether a compared pair is worth keeping, hands it over if so,
+// and notes that in the result. It never blocks. The pair must not change
+// afterwards.
+func (s *Sampler) Offer(p compare.Pair, r *compare.Result, now time.Time) {
+	if !r.Primary.Called && !r.Relay.Called {
+		return
+	}
+	classes := s.choose(r, now)
+	if len(classes) == 0 {
+		return
+	}
+	r.Sampled = true
+	select {
+	case s.queue <- offered{p, *r, classes}:
+	default:
+		r.Sampled = false
+		s.dropped.Add(1)
+	}
+}
+
+// choose returns the classes for which a result is a candidate.
+func (s *Sampler) choose(r *compare.Result, now time.Time) (classes []compare.Class) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.enters(compare.ClassUniform.Score(r)) {
+		classes = append(classes, compare.ClassUniform)
+	}
+	if s.rare(r, now) {
+		return append(classes, compare.ClassWorst, compare.ClassNewest)
+	}
+	if s.limit.AllowN(now, 1) {
+		classes = append(classes, compare.ClassNewest)
+	}
+	return classes
+}
+
+// enters reports whether a score is among the highest so far, and remembers it.
+func (s *Sampler) enters(score uint64) bool {
+	if len(s.reservoir) >= s.o.PerClass {
+		if score <= s.reservoir[0] {
+			return false
+		}
+		s.reservoir = s.reservoir[1:]
+	}
+	i, _ := slices.BinarySearch(s.reservoir, score)
+	s.reservoir = slices.Insert(s.reservoir, i, score)
+	return true
+}
+
+// rare reports whether a result has a finding against the relay of a kind that
+// was not sampled often or lately.
+func (s *Sampler) rare(r *compare.Result, now time.Time) bool {
+	found := false
+	for _, f := range r.Findings {
+		if f.Arm == "primary" || f.Severity < compare.Minor {
+			continue
+		}
+		seen, known := s.codes[f.Code]
+		if !known && len(s.codes) >= maxCodes {
+			continue
+		}
+		if seen.n < codeFirst || now.Sub(seen.last) >= codeEvery {
+			s.codes[f.Code] = codeSeen{seen.n + 1, now}
+			found = true
+		}
+	}
+	return found
+}
+
+// Run stores what is offered until ctx ends, then what still waits. Call it
+// once; end it after the last Offer.
+func (s *Sampler) Run(ctx context.Context) error {
+	for {
+		select {
+		case first := <-s.queue:
+			s.store(first)
+		case <-ctx.Done():
+			for {
+				select {
+				case first := <-s.queue:
+					s.store(first)
+				default:
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// store writes one pair and those that wait behind it.
+func (s *Sampler) store(first offered) {
+	batch := []SampleEntry{s.entry(first)}
+	for len(batch) < s.o.Room {
+		select {
+		case next := <-s.queue:
+			batch = append(batch, s.entry(next))
+			continue
+		default:
+		}
+		break
+	}
+	// Not the caller's context: what was accepted is written also when the
+	// process is about to end.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.put(ctx, batch, time.Now()); err != nil {
+		s.lost.Add(uint64(len(batch)))
+		s.o.Failed(len(batch), err)
+		return
+	}
+	s.stored.Add(uint64(len(batch)))
+}
+
+func (s *Sampler) entry(o offered) SampleEntry {
+	return SampleEntry{Sample: compare.NewSample(o.pair, o.result, s.o.Capture), Classes: o.classes}
+}
+
+// Stored, Dropped and Lost count the samples that were written, that found no
+// room, and that failed writes lost.
+func (s *Sampler) Stored() uint64 { return s.stored.Load() }
+
+// Dropped is how many found no room.
+func (s *Sampler) Dropped() uint64 { return s.dropped.Load() }
+
+// Lost is how many failed writes lost.
+func (s *Sampler) Lost() uint64 { return s.lost.Load() }
