@@ -1,5 +1,10 @@
 package flags
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Attributes describe a request to the flags. Rules see them as targetingKey,
 // model, endpoint, tenant and stream.
 type Attributes struct {
@@ -43,25 +48,24 @@ const (
 	ReasonError
 )
 
+// reasonWords is read only.
+var reasonWords = [...]string{"DEFAULT", "STATIC", "TARGETING_MATCH", "DISABLED", "STALE", "ERROR"}
+
 // String returns OpenFeature's word.
-func (r Reason) String() string {
-	switch r {
-	case ReasonStatic:
-		return "STATIC"
-	case ReasonTargetingMatch:
-		return "TARGETING_MATCH"
-	case ReasonDisabled:
-		return "DISABLED"
-	case ReasonStale:
-		return "STALE"
-	case ReasonError:
-		return "ERROR"
-	}
-	return "DEFAULT"
-}
+func (r Reason) String() string { return reasonWords[r] }
 
 // MarshalText returns OpenFeature's word, for JSON.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (r *Reason) UnmarshalText(b []byte) error {
+	i := slices.Index(reasonWords[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("%q is no reason", brief(string(b)))
+	}
+	*r = Reason(i)
+	return nil
+}
 
 // Decide says what the flags allow for one request. It reads one snapshot, does
 // no input or output, takes no lock and can't fail. Safe for concurrent use.

@@ -1,5 +1,10 @@
 package flags
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Origin says where a flag's value came from.
 type Origin uint8
 
@@ -12,13 +17,24 @@ const (
 	FromRedis
 )
 
+// originNames is read only.
+var originNames = [...]string{"default", "configuration", "disk", "file", "redis"}
+
 // String returns "default", "configuration", "disk", "file" or "redis".
-func (o Origin) String() string {
-	return [...]string{"default", "configuration", "disk", "file", "redis"}[o]
-}
+func (o Origin) String() string { return originNames[o] }
 
 // MarshalText writes the origin's name, for JSON.
 func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (o *Origin) UnmarshalText(b []byte) error {
+	i := slices.Index(originNames[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("%q is no source of flags", brief(string(b)))
+	}
+	*o = Origin(i)
+	return nil
+}
 
 // snapshot is everything that evaluation needs. It is immutable: readers load
 // the pointer, the one writer builds a new snapshot and swaps.

@@ -32,6 +32,7 @@ func (s *sidecar) newAdmin() *http.Server {
 	r.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})).Methods(http.MethodGet).Name("metrics")
 	r.HandleFunc("/api/v1/status", s.status).Methods(http.MethodGet).Name("status")
 	registerResults(r, resultsAPI{Results: s.store.Results, Flush: s.ledger.Flush})
+	registerFlags(r, flagsAPI{Set: s.flags, Actor: s.actor})
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeAPIError(w, http.StatusNotFound, errNoSuchPath)
 	})
@@ -43,6 +44,14 @@ func (s *sidecar) newAdmin() *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
+}
+
+// actor is who flips a flag when the request does not say.
+func (s *sidecar) actor(*http.Request) string {
+	if s.cfg.Admin.Token.IsSet() {
+		return "admin token"
+	}
+	return "admin API"
 }
 
 // guard lets only those in who may see and change things: nobody from another

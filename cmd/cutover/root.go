@@ -109,8 +109,8 @@ func addCommands(root *cobra.Command, con console) {
 			root.AddCommand(c)
 		}
 	}
-	add(groupRun, newServeCommand(con), newDemoCommand(con))
-	add(groupMigrate, newReportCommand(con.Env.get))
+	add(groupRun, newServeCommand(con), newDemoCommand(con), newMockCommand())
+	add(groupMigrate, newFlagsCommand(con), newReportCommand(con.Env.get))
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
 
