@@ -63,6 +63,7 @@ func serve(ctx context.Context, cfg Config, log zerolog.Logger) error {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 
+	defer newHeapFloor().keep()
 	s, err := newSidecar(ctx, cfg, log)
 	if err != nil {
 		return err
