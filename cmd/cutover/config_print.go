@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -134,9 +133,6 @@ func flow(content ...*yaml.Node) *yaml.Node {
 func yamlText(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		n.Style = yaml.DoubleQuotedStyle // a block would swallow the comment
-	}
 	return n
 }
 

@@ -152,6 +152,19 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+// TestMistypedKeyIsNotMissingToo pins that one mistake is one line.
+func TestMistypedKeyIsNotMissingToo(t *testing.T) {
+	for file, want := range map[string]string{
+		"upstreams: {primary: {base_ulr: https://p/v1}, relay: {base_url: https://r/v1}}":                                             "cutover.yaml:1: upstreams.primary.base_ulr: unknown key: did you mean base_url?",
+		"admin: {listen: ':8081', token: {env: ''}}\nupstreams: {primary: {base_url: https://p/v1}, relay: {base_url: https://r/v1}}": "cutover.yaml:1: admin.token.env: expected a name as text",
+		"upsteams: {primary: {base_url: https://p/v1}}":                                                                               "cutover.yaml:1: upsteams: unknown key: did you mean upstreams?",
+	} {
+		if _, wrong := loadFrom(t, file, nil); !slices.Equal(wrong, []string{want}) {
+			t.Errorf("file %q gives %q, want %q", file, wrong, want)
+		}
+	}
+}
+
 // TestAllowed pins what must not be refused.
 func TestAllowed(t *testing.T) {
 	cert, key := writePair(t, t.TempDir())
