@@ -200,6 +200,22 @@ func TestContentOfOtherAnswers(t *testing.T) {
 	}
 }
 
+// Usage comes under several names, and null says nothing.
+func TestUsage(t *testing.T) {
+	for usage, want := range map[string]Usage{
+		`null`: {},
+		`{}`:   {},
+		`{"prompt_tokens":3,"completion_tokens":2,"prompt_cache_hit_tokens":1}`:                           {Known: true, InputTokens: 3, OutputTokens: 2, CachedTokens: 1},
+		`{"input_tokens":3,"output_tokens":2,"output_tokens_details":{"x":9,"reasoning_tokens":1}}`:       {Known: true, InputTokens: 3, OutputTokens: 2, Reasoning: 1},
+		`{"prompt_tokens":3.0,"completion_tokens":-2,"prompt_tokens_details":null,"total_tokens":"many"}`: {Known: true, InputTokens: 3},
+	} {
+		x := play(200, "application/json", strings.Replace(oneChat, `{"id"`, `{"usage":`+usage+`,"id"`, 1), ClassNone)
+		if x.Usage != want || x.Class != ClassNone {
+			t.Errorf("%s: %+v, class %q, want %+v", usage, x.Usage, x.Class, want)
+		}
+	}
+}
+
 func TestGaps(t *testing.T) {
 	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
@@ -208,6 +224,9 @@ func TestGaps(t *testing.T) {
 	r.Write([]byte(oneChunk+oneChunk[:20]), after(20)) // two at once count as no silence
 	r.Write([]byte(oneChunk[20:]+oneChunk), after(50))
 	r.Write([]byte(lastWord), after(90))
+	if r.Events() != 5 || r.Spoken() != 4 {
+		t.Errorf("%d events, %d of them with content", r.Events(), r.Spoken())
+	}
 	x := r.End(ClassNone, "", after(91))
 	want := Gaps{N: 3, Sum: 40 * time.Millisecond, Max: 30 * time.Millisecond, SumSquares: 0.0001 + 0.0009}
 	if x.Gaps != want || x.TTFT != 10*time.Millisecond || x.Total != 91*time.Millisecond {
@@ -295,12 +314,13 @@ func TestVectors(t *testing.T) {
 		{`[{"embedding":"\/\/9\/Pw=="}]`, []float32{0.99999994}, 1, ""},
 		{`[{"embedding":"AACAPwA="}]`, []float32{1}, 1, "base64"},
 		{`[{"embedding":"!"}]`, nil, 1, "base64"},
+		{`[{"embedding":"` + strings.Repeat("AAAA", vectorLimit*4/3+3) + `"}]`, nil, 1, "base64"},
 		{`[{"embedding":{}}]`, nil, 1, "shape"},
 		{`[{"embedding":[1e99,1]}]`, []float32{1}, 1, ""},
 	} {
 		x := playTo("/v1/embeddings", 200, "application/json", `{"data":`+c.data+`}`, ClassNone)
 		if got := x.Completion; !reflect.DeepEqual(got.Embedding, c.want) || got.Vectors != c.n || strings.Join(x.Faults, ",") != c.fault {
-			t.Errorf("%s: %v of %d, faults %q; want %v of %d, %q", c.data, got.Embedding, got.Vectors, x.Faults, c.want, c.n, c.fault)
+			t.Errorf("%.60s: %.60s of %d, faults %q; want %v of %d, %q", c.data, fmt.Sprint(got.Embedding), got.Vectors, x.Faults, c.want, c.n, c.fault)
 		}
 	}
 }

@@ -111,6 +111,8 @@ func (c *coded) replay(feed func(p []byte, since time.Duration)) error {
 		switch {
 		case err == io.EOF:
 			return nil
+		case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			return errTooLarge
 		case err != nil:
 			return err
 		case total > decodedLimit:

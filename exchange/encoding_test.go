@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 var codings = []string{"gzip", "deflate", "bare deflate", "br", "zstd"}
@@ -77,6 +79,16 @@ func TestBrokenEncodings(t *testing.T) {
 	whole := encode(t, "gzip", []byte(oneChat))
 	spoilt := bytes.Clone(whole)
 	spoilt[len(spoilt)-5] ^= 1 // the checksum
+	var wide bytes.Buffer
+	w, err := zstd.NewWriter(&wide, zstd.WithWindowSize(2*windowLimit), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, _ = w.Write(bytes.Repeat([]byte(" "), 1<<20))
+	}
+	_, _ = w.Write([]byte(oneChat))
+	_ = w.Close()
 	for _, c := range []struct {
 		what, encoding string
 		body           []byte
@@ -88,6 +100,8 @@ func TestBrokenEncodings(t *testing.T) {
 		{"not encoded at all", "gzip", []byte(oneChat), ClassMalformed, []string{"encoding"}},
 		{"one byte", "deflate", []byte{0x78}, ClassMalformed, []string{"encoding"}},
 		{"nothing", "gzip", nil, ClassEmpty, []string{"empty"}},
+		{"by its old name", "X-GZIP", whole, ClassNone, nil},
+		{"a window that no web client need have", "zstd", wide.Bytes(), ClassNone, []string{"too-large"}},
 		{"unknown", "compress", whole, ClassNone, []string{"encoding-unknown"}},
 		{"too many", "gzip,gzip,gzip,gzip", whole, ClassNone, []string{"encoding-unknown"}},
 	} {

@@ -15,6 +15,7 @@ func TestReadFacts(t *testing.T) {
 	}{
 		{chats, `{"model":"gpt-4o","messages":[]}`, Facts{Model: "gpt-4o"}},
 		{chats, ` {"model" : "a\u002db" , "stream" : true , "stream_options" : { "x":[], "include_usage" : true } } ` + "\n", Facts{Model: "a-b", Stream: true, IncludeUsage: true}},
+		{chats, `{"stream_options":{"include_usage":true},"stream_options":{}}`, Facts{}},
 		{chats, `{"max_tokens":5}`, Facts{MaxTokens: 5}},
 		{chats, `{"max_completion_tokens":7,"max_tokens":null}`, Facts{MaxTokens: 7}},
 		{responses, `{"max_output_tokens":9}`, Facts{MaxTokens: 9}},

@@ -223,7 +223,7 @@ func (in *inspection) messages() {
 	for more := in.s.array(); more; more = in.s.nextItem() {
 		in.message()
 	}
-	if in.wantKey && !in.s.bad {
+	if in.wantKey {
 		in.who.close()
 	}
 }

@@ -79,6 +79,7 @@ func conversations() []turns {
 			`{"model":"gpt-5","input":[{"role":"user","content":"Where is Köln?"},{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"In Germany.","annotations":[]}]},{"role":"user","content":"And Bonn?"}],"instructions":"Be brief."}`,
 			`{"model":"gpt-5","input":[{"type":"message","role":"developer","content":"Be brief."},{"type":"message","role":"user","content":[{"type":"input_text","text":"Where is Köln?"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}`,
 		}},
+		{"slashes", chats, []string{`{"messages":[{"role":"user","content":"a/b"}]}`, `{"messages":[{"role":"user","content":"a\/b"}]}`, `{"messages":[{"role":"user","content":"a\u002fb"}]}`}},
 		{"responses of a conversation", responses, []string{
 			`{"conversation":"conv_1","input":"Where is Köln?"}`,
 			`{"conversation":{"id":"conv_1"},"input":"And Bonn?"}`,
