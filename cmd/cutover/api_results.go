@@ -23,6 +23,11 @@ type resultsAPI struct {
 	// Summary reads what all pairs come to, also those whose results are gone:
 	// (*store.Store).Summary. When nil, reports are of the stored results.
 	Summary func(context.Context, store.Filter) (compare.Summary, error)
+	// Samples lists the results of the kept samples, and Sample reads one:
+	// SampleResults and Sample of the store. When nil, there are no routes for
+	// them.
+	Samples func(context.Context, store.Filter) ([]compare.Result, error)
+	Sample  func(ctx context.Context, id string) (compare.Sample, error)
 	// Flush writes what still waits, so that a report is up to date:
 	// (*store.Ledger).Flush. May be nil.
 	Flush func(context.Context) error
@@ -41,6 +46,9 @@ const flushPatience = 2 * time.Second
 func registerResults(r *mux.Router, api resultsAPI) {
 	r.HandleFunc("/api/v1/report", api.report).Methods(http.MethodGet).Name("report")
 	r.HandleFunc("/api/v1/results", api.list).Methods(http.MethodGet).Name("results")
+	if api.Samples != nil && api.Sample != nil {
+		registerSamples(r, api)
+	}
 }
 
 func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {

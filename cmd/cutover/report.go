@@ -37,7 +37,7 @@ func newReportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			source.Token = getenv(adminTokenVariable)
+			source.read(getenv)
 			report, err := source.Report(cmd.Context(), f, now)
 			if err != nil {
 				return err

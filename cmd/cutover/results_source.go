@@ -24,6 +24,10 @@ const defaultAdmin = "http://127.0.0.1:8081"
 // running sidecar.
 const adminTokenVariable = "CUTOVER_ADMIN_TOKEN"
 
+// samplesKeyVariable holds the key with which samples are encrypted, for commands
+// that read a data directory.
+const samplesKeyVariable = "CUTOVER_SAMPLES_KEY"
+
 // maxAPIBody bounds what is read from an admin API.
 const maxAPIBody = 64 << 20
 
@@ -33,6 +37,12 @@ type resultsSource struct {
 	Admin string // base URL of the admin API; used when Data is empty
 	Token string // sent as a bearer token when not empty
 	Data  string // data directory
+	Key   string // for encrypted samples in Data
+}
+
+// read takes the secrets from the environment.
+func (s *resultsSource) read(getenv func(string) string) {
+	s.Token, s.Key = getenv(adminTokenVariable), getenv(samplesKeyVariable)
 }
 
 // Report reads a report in the filter's scope.
@@ -41,28 +51,48 @@ func (s resultsSource) Report(ctx context.Context, f store.Filter, now time.Time
 		err = s.get(ctx, "/api/v1/report", queryOf(f), &report)
 		return report, err
 	}
-	db, err := store.Open(s.Data, store.Options{ReadOnly: true})
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	summary, err := db.Summary(ctx, f)
-	return summaryReport(&summary, f, now), err
+	err = s.offline(func(db *store.Store) error {
+		summary, err := db.Summary(ctx, f)
+		report = summaryReport(&summary, f, now)
+		return err
+	})
+	return report, err
 }
 
-// Results reads results that match, newest last.
-func (s resultsSource) Results(ctx context.Context, f store.Filter) (results []compare.Result, err error) {
+// SampleResults reads the results of the kept samples that match, newest last.
+func (s resultsSource) SampleResults(ctx context.Context, f store.Filter) (results []compare.Result, err error) {
 	if s.Data == "" {
 		var list resultList
-		err = s.get(ctx, "/api/v1/results", queryOf(f), &list)
+		err = s.get(ctx, "/api/v1/samples", queryOf(f), &list)
 		return list.Results, err
 	}
-	db, err := store.Open(s.Data, store.Options{ReadOnly: true})
-	if err != nil {
-		return nil, err
+	err = s.offline(func(db *store.Store) error {
+		results, err = db.SampleResults(ctx, f)
+		return err
+	})
+	return results, err
+}
+
+// Sample reads one sample.
+func (s resultsSource) Sample(ctx context.Context, id string) (sample compare.Sample, err error) {
+	if s.Data == "" {
+		err = s.get(ctx, "/api/v1/samples/"+url.PathEscape(id), nil, &sample)
+		return sample, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.Results(ctx, f)
+	err = s.offline(func(db *store.Store) error {
+		sample, err = db.Sample(ctx, id)
+		return err
+	})
+	return sample, err
+}
+
+// offline opens the data directory for reading.
+func (s resultsSource) offline(read func(*store.Store) error) error {
+	db, err := store.Open(s.Data, store.Options{ReadOnly: true, Key: []byte(s.Key)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(db), db.Close())
 }
 
 // get asks the admin API and decodes its JSON.
