@@ -37,7 +37,7 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	a.ctx, a.watch = up.Timeouts().Begin(ctx, now)
 	keep := c.served != nil && arm == c.q.Route.Serve
 	o := exchange.RecorderOptions{KeepText: keep}
-	if keep {
+	if keep && !c.q.Facts.Stream { // of a stream the completion says it all
 		o.CaptureLimit = captured
 	}
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)

@@ -142,8 +142,11 @@ func (t *ticket) call(e errand) {
 	started := time.Now()
 	ctx, watch := e.target.Timeouts().Begin(t.ctx, started)
 	defer watch.Stop()
-	rec := exchange.NewRecorder(t.q.Endpoint, e.target.Arm(), e.target.Name(), started,
-		exchange.RecorderOptions{KeepText: true, CaptureLimit: t.m.cfg.Capture})
+	o := exchange.RecorderOptions{KeepText: true}
+	if !t.q.Facts.Stream { // of a stream the completion says it all
+		o.CaptureLimit = t.m.cfg.Capture
+	}
+	rec := exchange.NewRecorder(t.q.Endpoint, e.target.Arm(), e.target.Name(), started, o)
 	err := t.exchange(ctx, watch, e, rec)
 	class, detail := upstream.Classify(ctx, err)
 	if errors.Is(err, errGivenUp) {

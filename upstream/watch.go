@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"cutover/exchange"
@@ -13,72 +14,138 @@ type TimeoutError struct{ Class exchange.Class }
 func (e *TimeoutError) Error() string { return "upstream: " + string(e.Class) }
 
 // Watch ends a call that is silent for too long. It measures by a timer, not by
-// arriving data, so an upstream that sends nothing at all is noticed too. All
-// methods are for the goroutine that makes the call.
+// arriving data, so an upstream that sends nothing at all is noticed too. What
+// arrives only leaves its time behind: the timer, when it fires, looks how long
+// the silence has really been, and waits for the rest of it.
+//
+// Header, Data and Stop are for the goroutine that makes the call.
 type Watch struct {
 	limits  Timeouts
 	started time.Time
 	cancel  context.CancelCauseFunc
-	timer   *time.Timer
-	phase   *TimeoutError // what it means if the timer fires now
+	timer   *time.Timer // nil: there is no limit
 	content bool
+
+	// since and phase say when the present silence began, in nanoseconds after
+	// started, and what it means if it lasts.
+	since atomic.Int64
+	phase atomic.Uint32
 }
+
+// The phases of a call. Each has a limit of its own.
+const (
+	inHeader uint32 = iota
+	inFirstToken
+	inAnswer
+	stopped
+)
 
 // Begin starts a call under ctx and returns the context to make it with. Stop
 // must be called when the call is over.
 func (t Timeouts) Begin(ctx context.Context, now time.Time) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &Watch{limits: t, cancel: cancel, started: now}
-	w.arm(exchange.ClassHeaderTimeout, t.Header, now)
+	if t.Header > 0 || t.FirstToken > 0 || t.Idle > 0 || t.Total > 0 {
+		w.timer = time.AfterFunc(time.Hour, w.look) // set before it can fire
+		w.enter(inHeader, now)
+	}
 	return ctx, w
 }
 
-// arm sets the timer for the coming silence, shortened by the limit on the whole.
-func (w *Watch) arm(class exchange.Class, d time.Duration, now time.Time) {
-	if w.limits.Total > 0 {
-		if rest := max(w.limits.Total-now.Sub(w.started), time.Nanosecond); d <= 0 || rest < d {
-			d, class = rest, exchange.ClassTimeout
+// left is how long the call may go on in silence from now, and what it means
+// when that is over.
+func (w *Watch) left(now time.Time) (time.Duration, exchange.Class) {
+	// A limit that does not apply in this phase may do so in the next: the
+	// timer must not sleep through that.
+	const ever = time.Hour
+	gone := now.Sub(w.started)
+	silent := gone - time.Duration(w.since.Load())
+	limit, class := time.Duration(0), exchange.ClassNone
+	switch w.phase.Load() {
+	case inHeader:
+		limit, class = w.limits.Header, exchange.ClassHeaderTimeout
+	case inFirstToken:
+		limit, class = w.limits.FirstToken, exchange.ClassFirstToken
+	case inAnswer:
+		limit, class = w.limits.Idle, exchange.ClassIdle
+	}
+	left := ever
+	if limit > 0 {
+		left = limit - silent
+	}
+	if total := w.limits.Total; total > 0 && total-gone < left {
+		left, class = total-gone, exchange.ClassTimeout
+	}
+	if next := w.shortest(); limit <= 0 && left > next {
+		left = next
+	}
+	return left, class
+}
+
+// shortest is the smallest limit on a silence.
+func (w *Watch) shortest() time.Duration {
+	d := time.Hour
+	for _, limit := range [...]time.Duration{w.limits.Header, w.limits.FirstToken, w.limits.Idle} {
+		if limit > 0 {
+			d = min(d, limit)
 		}
 	}
-	if w.timer != nil && !w.timer.Stop() {
-		return // already fired: the context is cancelled
-	}
-	w.timer = nil
-	if d <= 0 {
+	return d
+}
+
+// look is the timer's: it ends the call or waits on.
+func (w *Watch) look() {
+	if w.phase.Load() == stopped {
 		return
 	}
-	cause := &TimeoutError{Class: class}
-	w.phase = cause
-	w.timer = time.AfterFunc(d, func() { w.cancel(cause) })
+	now := time.Now()
+	left, class := w.left(now)
+	if left <= 0 && class != exchange.ClassNone {
+		w.cancel(&TimeoutError{Class: class})
+		return
+	}
+	w.timer.Reset(max(left, time.Millisecond))
 }
 
 // Header tells the watch that the answer's header has come.
 func (w *Watch) Header(now time.Time) {
-	if d := w.limits.FirstToken; d > 0 {
-		w.arm(exchange.ClassFirstToken, d, now)
-		return
+	phase := inFirstToken
+	if w.limits.FirstToken <= 0 {
+		phase = inAnswer
 	}
-	w.arm(exchange.ClassIdle, w.limits.Idle, now)
+	w.enter(phase, now)
+}
+
+// enter begins a phase. A limit shorter than the one that the timer sleeps for
+// needs the timer anew.
+func (w *Watch) enter(phase uint32, now time.Time) {
+	w.since.Store(int64(now.Sub(w.started)))
+	w.phase.Store(phase)
+	if w.timer != nil {
+		wait, _ := w.left(now)
+		w.timer.Reset(max(wait, 0))
+	}
 }
 
 // Data tells the watch that bytes have come; content says whether the answer
 // has had content so far. Until it has, the first-token limit goes on running.
 func (w *Watch) Data(content bool, now time.Time) {
-	if !w.content && !content && w.limits.FirstToken > 0 {
+	if w.timer == nil {
 		return
 	}
-	w.content = true
-	if w.timer != nil && w.phase.Class == exchange.ClassIdle && w.limits.Total == 0 {
-		if w.timer.Stop() {
-			w.timer.Reset(w.limits.Idle)
-		}
+	if w.content || w.phase.Load() == inAnswer {
+		w.since.Store(int64(now.Sub(w.started)))
 		return
 	}
-	w.arm(exchange.ClassIdle, w.limits.Idle, now)
+	if content {
+		w.content = true
+		w.enter(inAnswer, now)
+	}
 }
 
 // Stop ends the watch and releases the call's context.
 func (w *Watch) Stop() {
+	w.phase.Store(stopped)
 	if w.timer != nil {
 		w.timer.Stop()
 	}
