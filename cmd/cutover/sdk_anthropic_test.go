@@ -38,6 +38,9 @@ func claudeMessages(c *caller) {
 	short := messageWith("Tell me a long story.")
 	short.MaxTokens = 12
 	c.must(client.Messages.New(c.ctx, short))
+	c.sent("Anthropic-Version", "2023-06-01", "2023-06-01")
+	c.sent("X-Api-Key", callerKey, callerKey)
+	c.sent("Authorization", "", "")
 }
 
 func claudeStream(c *caller) {
@@ -114,6 +117,9 @@ func claude2Messages(c *caller) {
 	c.must(client.Messages.CountTokens(c.ctx, anthropic2.MessageCountTokensParams{
 		Model: "claude-sonnet-4-5", Messages: message2With("How many tokens are these?").Messages,
 	}))
+	c.sent("Anthropic-Version", "2026-10-21", "2026-10-21")
+	c.sent("X-Api-Key", "", "")
+	c.sent("Authorization", "Bearer "+callerKey, "Bearer "+callerKey)
 }
 
 func claude2Stream(c *caller) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,15 @@ func (c *caller) require(ok bool, what string) {
 	if !ok {
 		c.sees("%s: %s", unexpected, what)
 	}
+}
+
+// sent requires the values of a header in all requests that arrived so far.
+func (c *caller) sent(name string, want ...string) {
+	var got []string
+	for _, e := range c.provider.Journal() {
+		got = append(got, e.Header.Get(name))
+	}
+	c.require(slices.Equal(got, want), fmt.Sprintf("the requests bear %s: %q, want %q", name, got, want))
 }
 
 // unexpected in a transcript fails the test, also when both transcripts have it.

@@ -23,8 +23,8 @@ func failureScenarios() []scenario {
 		{name: "unknown model", provider: mock.Config{Models: []string{"another"}}, run: ask},
 		{name: "bad request", run: openaiBadRequest},
 		{name: "rate limit", provider: mock.Config{RPM: 1}, run: func(c *caller) { ask(c); ask(c) }},
-		{name: "retries", retries: 2, provider: mock.Config{Script: []string{"500", "429"}, RetryAfter: 20 * time.Millisecond}, run: openaiAsk},
-		{name: "retries of messages", retries: 2, provider: mock.Config{Script: []string{"529", "500"}, RetryAfter: time.Millisecond}, run: claudeAsk},
+		{name: "retries", retries: 2, provider: mock.Config{Script: []string{"500", "429"}, RetryAfter: 20 * time.Millisecond}, run: openaiRetries},
+		{name: "retries of messages", retries: 2, provider: mock.Config{Script: []string{"529", "500"}, RetryAfter: time.Millisecond}, run: claudeRetries},
 		{name: "retries of messages of version 2", retries: 1, provider: mock.Config{Script: []string{"500"}}, run: claude2Ask},
 		{name: "retries that do not help", retries: 1, provider: fault("503"), run: openaiAsk},
 		{name: "no answer and a retry", retries: 1, provider: mock.Config{Script: []string{"refuse"}}, broken: true, run: openaiAsk},
@@ -72,6 +72,16 @@ func streams(c *caller) {
 func openaiAsk(c *caller) {
 	client := c.openai()
 	c.object(client.Chat.Completions.New(c.ctx, chatWith("How do whales sleep?")))
+}
+
+func openaiRetries(c *caller) {
+	openaiAsk(c)
+	c.sent("X-Stainless-Retry-Count", "0", "1", "2")
+}
+
+func claudeRetries(c *caller) {
+	claudeAsk(c)
+	c.sent("X-Stainless-Retry-Count", "0", "1", "2")
 }
 
 func claudeAsk(c *caller) {

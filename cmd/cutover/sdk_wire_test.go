@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -144,8 +143,15 @@ func checkAsked(t *testing.T, direct, through *provider) {
 		return
 	}
 	for i := range want {
-		if !reflect.DeepEqual(got[i], want[i]) {
-			t.Errorf("request %d arrived as\n%+v\nand directly as\n%+v", i, got[i], want[i])
+		g, w := got[i], want[i]
+		if g.Method != w.Method || g.Path != w.Path || g.Query != w.Query || g.Proto != w.Proto || g.Body != w.Body {
+			t.Errorf("request %d arrived as\n%s %s?%s %s\n%s\nand directly as\n%s %s?%s %s\n%s", i,
+				g.Method, g.Path, g.Query, g.Proto, clip([]byte(g.Body)), w.Method, w.Path, w.Query, w.Proto, clip([]byte(w.Body)))
+		}
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(g.Header), sortedKeys(w.Header)...)))) {
+			if !slices.Equal(g.Header[name], w.Header[name]) {
+				t.Errorf("request %d (%s) arrived with %s: %q, directly with %q", i, g.Path, name, g.Header[name], w.Header[name])
+			}
 		}
 	}
 	for _, p := range []*provider{direct, through} {
