@@ -71,11 +71,39 @@ func (d *doctor) sidecar(ctx context.Context) finding {
 		f.Detail += ", ready"
 	}
 	f.Detail += fmt.Sprintf("; flags %s, from %s", says.Flags.Status, says.Flags.Source)
+	f.Detail += d.flagValues(ctx)
 	if says.Flags.Reason != "" {
 		f.Status = findingNote
 		f.Advice = "the last good flags rule: " + says.Flags.Reason
 	}
 	return f
+}
+
+// flagValues words the flags in force at a running sidecar; "" when it does
+// not tell.
+func (d *doctor) flagValues(ctx context.Context) string {
+	status, body, err := d.askSidecar(ctx, "/api/v1/flags")
+	if err != nil || status != http.StatusOK {
+		return ""
+	}
+	var says struct {
+		Flags []struct {
+			Key   string `json:"key"`
+			Value string `json:"value"`
+			Rule  bool   `json:"rule"`
+		} `json:"flags"`
+	}
+	if err := json.Unmarshal(body, &says); err != nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, f := range says.Flags {
+		if f.Rule {
+			f.Value = "by rule"
+		}
+		fmt.Fprintf(&b, "\n%s: %s", f.Key, f.Value)
+	}
+	return b.String()
 }
 
 // portsFree reports whether both listeners could be opened.

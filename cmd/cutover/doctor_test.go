@@ -185,7 +185,7 @@ func TestDoctorOnDataDirectory(t *testing.T) {
 		filepath.Join(dir, "a/b"):     filepath.Join(dir, "a/b") + " will be made",
 		file:                          file + " is no directory",
 		filepath.Join(file, "deeper"): "not a directory",
-		"/proc/cutover":               "/proc can't be written",
+		"/proc/cutover":               "can't be written",
 	} {
 		_, found := doctorSays(t, nil, "--data", path)
 		if f := found["data directory"]; !strings.Contains(f.Detail, want) {
@@ -302,6 +302,8 @@ func TestDoctorOnSidecar(t *testing.T) {
 			case r.URL.Path == "/healthz":
 			case r.Header.Get("Authorization") != "Bearer t":
 				http.Error(w, "token", http.StatusUnauthorized)
+			case r.URL.Path != "/readyz":
+				http.NotFound(w, r)
 			default:
 				w.WriteHeader(c.ready)
 				_, _ = w.Write([]byte(c.body))
@@ -361,7 +363,7 @@ func TestDoctorOnARealSidecar(t *testing.T) {
 	if code != exitDone {
 		t.Errorf("exit %d: %+v", code, found)
 	}
-	if f := found["sidecar"]; f.Status != findingOK || !strings.Contains(f.Detail, ", ready; flags READY, from ") {
+	if f := found["sidecar"]; f.Status != findingOK || !strings.Contains(f.Detail, ", ready; flags READY, from ") || !strings.Contains(f.Detail, "\nshadow-percentage: 0\n") {
 		t.Errorf("sidecar: %+v", f)
 	}
 	if f := found["relay"]; f.Status != findingOK || !strings.Contains(f.Detail, " models") {
