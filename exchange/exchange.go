@@ -112,6 +112,21 @@ type Exchange struct {
 	// appearance, each once ("json", "utf8", "no-done", "event-after-done",
 	// "encoding", ...). Empty: nothing was seen to be wrong.
 	Faults []string
+	// Trail is what was tried before this exchange, first to last; empty for
+	// nearly every request.
+	Trail []Step
+}
+
+// Step is one thing that was done for a request before the exchange that ended
+// it: a call that failed, or one that was not made.
+type Step struct {
+	Upstream string        `json:"upstream"`
+	Class    Class         `json:"class"`
+	Detail   string        `json:"detail,omitempty"`
+	Status   int           `json:"status,omitempty"`
+	Took     time.Duration `json:"took_ns"`
+	Next     string        `json:"next"`              // "retry", "fallback" or "hedge"
+	Wait     time.Duration `json:"wait_ns,omitempty"` // before it
 }
 
 // OK reports whether the answer is a success that a caller could use.

@@ -182,7 +182,7 @@ func TestSSELongEvent(t *testing.T) {
 // Neither many short lines nor many short pieces may cost more than their length.
 func TestSSEIsLinear(t *testing.T) {
 	for _, line := range []string{"\r", ":\r", "\n", ":\n", "data\r", "x"} {
-		text := []byte(strings.Repeat(line, eventLimit/2/len(line)))
+		text := []byte(strings.Repeat(line, eventLimit/8/len(line)))
 		if got := collect(0, text); len(got) > 1 {
 			t.Errorf("%d events of %q", len(got), line)
 		}
