@@ -154,8 +154,23 @@ func (s *scenario) checkMirror(t *testing.T, r *rig) {
 		t.Errorf("%d pairs ended as %s, and %d were stored, want %d: %v", got, want, len(results), copies, counts.All())
 	}
 	checkCopies(t, r, s.left)
+	if s.left {
+		checkCalledOff(t, r)
+	}
 	for _, res := range results {
 		checkTwins(t, res)
+	}
+}
+
+// checkCalledOff wants the copies of a caller who left to be called off too:
+// nobody waits for their answers, and they cost money.
+func checkCalledOff(t *testing.T, r *rig) {
+	t.Helper()
+	eventually(t, "the relay's end of all copies", func() bool { return r.relay.Stats().Active == 0 }, func() any { return r.relay.Stats() })
+	for _, e := range r.relay.Journal() {
+		if !e.Gone {
+			t.Errorf("the copy of an abandoned call was answered to its end: %d bytes", e.Sent)
+		}
 	}
 }
 

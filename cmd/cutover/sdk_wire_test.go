@@ -172,8 +172,9 @@ func arrived(p *provider) []asked {
 			// Multipart writers throw the dice for it.
 			a.Header.Set("Content-Type", strings.ReplaceAll(e.Header.Get("Content-Type"), boundary, "B"))
 			a.Body = strings.ReplaceAll(a.Body, boundary, "B")
+		} else {
+			a.Body = n.text(a.Body)
 		}
-		a.Body = n.text(a.Body)
 		all = append(all, a)
 	}
 	return all
