@@ -10,9 +10,11 @@ type answer struct {
 	finish  finish
 	stopped string // the stop sequence that was met
 	refusal bool   // text declines
+	thought string // what the model thought before, when it was asked to show it
 	input   int    // tokens billed
-	output  int
-	cached  int // of the input, read from the provider's prompt cache
+	output  int    // of them, reasoning included
+	cached  int    // of the input, read from the provider's prompt cache
+	reason  int    // of the output, hidden
 }
 
 // toolCall is one call of a tool.
@@ -68,7 +70,7 @@ const talksFirst = 0.4
 type composer struct {
 	*settings
 	q     *question
-	over  *Override
+	over  Override
 	voice uint64
 	draw  *dice // nil when nothing may deviate
 }
@@ -105,8 +107,13 @@ func (m *composer) one(choice int) answer {
 		}
 	case m.q.format.json:
 		a.text = m.formatted(&base)
+	case m.sayThis() != "":
+		a.text = m.sayThis()
 	default:
 		a.text = m.speak(base)
+	}
+	if m.q.thinks {
+		a.thought = m.think(&decide)
 	}
 	m.stopAt(&a)
 	a.pieces = splitTokens(a.text)
@@ -127,8 +134,8 @@ func (m *composer) stopAt(a *answer) {
 // truncate keeps the answer within max_tokens and TruncateAt.
 func (m *composer) truncate(a *answer) {
 	limit := m.q.maxTokens
-	if m.TruncateAt > 0 && (limit == 0 || m.TruncateAt < limit) {
-		limit = m.TruncateAt
+	if at := orElse(m.over.truncateAt, m.TruncateAt); at > 0 && (limit == 0 || at < limit) {
+		limit = at
 	}
 	if limit == 0 {
 		return
@@ -154,15 +161,20 @@ func (m *composer) truncate(a *answer) {
 
 // bill counts the tokens, times the billing factor.
 func (m *composer) bill(a *answer) {
-	a.output = max(len(a.pieces), 0)
+	a.reason = m.Reasoning
+	a.output = len(a.pieces) + a.reason + countTokens(a.thought)
 	for i := range a.calls {
 		a.output += len(a.calls[i].pieces) + countTokens(a.calls[i].name) + toolTokens
 	}
 	a.input = m.q.inputTokens + messageTokens/2 + 1
 	if f := m.Bill; f != 0 && f != 1 {
-		a.input, a.output = skew(a.input, f), skew(a.output, f)
+		a.input, a.output, a.reason = skew(a.input, f), skew(a.output, f), skew(a.reason, f)
 	}
+	a.cached = int(float64(a.input) * m.Cached)
 }
+
+// sayThis is the text that was ordered, if one was.
+func (m *composer) sayThis() string { return orElse(m.over.say, m.Say) }
 
 func skew(n int, factor float64) int { return int(float64(n)*factor + 0.5) }
 

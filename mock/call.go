@@ -35,10 +35,9 @@ type call struct {
 	gone   bool  // the caller went away
 }
 
-// end tells the journal how the request went, also when the handler is
-// aborting the connection.
+// end tells the journal how the request went. It is deferred, and runs as well
+// while the handler aborts the connection.
 func (c *call) end() {
-	aborted := recover()
 	c.s.journal.end(c.entry, func(e *Entry) {
 		e.Status, e.Sent, e.Took = c.status, c.sent, time.Since(c.at)
 		if c.struck {
@@ -46,9 +45,6 @@ func (c *call) end() {
 		}
 		e.Gone = c.gone || c.r.Context().Err() != nil && !c.struck
 	})
-	if aborted != nil {
-		panic(aborted)
-	}
 }
 
 // serve runs the gates that stand before every endpoint, then the endpoint.
@@ -211,6 +207,9 @@ func (c *call) hang() {
 	panic(http.ErrAbortHandler)
 }
 
+// socketKey is how browsers send the key of a WebSocket, which can't have headers.
+const socketKey = "openai-insecure-api-key."
+
 // key returns the API key that the request bears, however it does.
 func (c *call) key() string {
 	h := c.r.Header
@@ -222,7 +221,15 @@ func (c *call) key() string {
 			return v
 		}
 	}
-	return ""
+	for _, protocol := range strings.Split(h.Get("Sec-Websocket-Protocol"), ",") {
+		if token, ok := strings.CutPrefix(strings.TrimSpace(protocol), socketKey); ok {
+			return token
+		}
+	}
+	if c.r.URL.RawQuery == "" {
+		return ""
+	}
+	return c.r.URL.Query().Get("key")
 }
 
 // allowed checks the key; false when the request has been answered.

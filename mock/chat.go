@@ -91,14 +91,15 @@ func (w *chatWriter) callSlot(choice, n int) string { return w.marks.slot(1 + ch
 
 // writeUsage appends usage as chat completions have it.
 func (r *renderer) writeUsage(b []byte) []byte {
-	in, out, cached := r.usage()
+	in, out, cached, reasoning := r.usage()
 	b = append(b, `{"prompt_tokens":`+itoa(in)+`,"completion_tokens":`+itoa(out)+`,"total_tokens":`+itoa(in+out)...)
 	b = append(b, `,"prompt_tokens_details":{"cached_tokens":`+itoa(cached)+`,"audio_tokens":0}`...)
-	return append(b, `,"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`...)
+	return append(b, `,"completion_tokens_details":{"reasoning_tokens":`+itoa(reasoning)+`,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`...)
 }
 
 func (w *chatWriter) stream() []event {
 	w.list.marks = &w.marks
+	w.list.reserve(w.tokens()+4*len(w.answers)+2, len(w.head)+120)
 	for i := range w.answers {
 		role := `"role":"assistant","content":""`
 		if len(w.answers[i].calls) > 0 {

@@ -125,6 +125,15 @@ type Speech struct {
 	Bill float64 `yaml:"bill,omitempty" json:"bill,omitempty"`
 	// AnswerTokens is the typical length of an answer. About 120 when 0.
 	AnswerTokens int `yaml:"answer_tokens,omitempty" json:"answer_tokens,omitempty"`
+	// Say is what every answer says, word for word, instead of a text of the
+	// mock's own. Tool calls and JSON are not affected.
+	Say string `yaml:"say,omitempty" json:"say,omitempty"`
+	// Cached is the share of the input tokens that usage tells as read from the
+	// provider's prompt cache.
+	Cached float64 `yaml:"cached,omitempty" json:"cached,omitempty"`
+	// Reasoning is how many hidden reasoning tokens are billed with each answer
+	// (OpenAI's dialects).
+	Reasoning int `yaml:"reasoning,omitempty" json:"reasoning,omitempty"`
 	// Dimensions is the length of embeddings unless the request asks for
 	// another. 1536 when 0.
 	Dimensions int `yaml:"dimensions,omitempty" json:"dimensions,omitempty"`
@@ -146,7 +155,7 @@ func bad(key, format string, args ...any) error {
 func (c *Config) Validate() error {
 	for key, rate := range map[string]float64{
 		"noise": c.Noise, "refusals": c.Refusals,
-		"break_tool_arguments": c.BreakToolArguments, "break_json": c.BreakJSON,
+		"break_tool_arguments": c.BreakToolArguments, "break_json": c.BreakJSON, "cached": c.Cached,
 	} {
 		if !isRate(rate) {
 			return bad(key, "must be a rate from 0 to 1, got %v", rate)
@@ -157,7 +166,7 @@ func (c *Config) Validate() error {
 	}
 	for key, n := range map[string]int64{
 		"rpm": int64(c.RPM), "tpm": int64(c.TPM), "truncate_at": int64(c.TruncateAt),
-		"answer_tokens": int64(c.AnswerTokens), "dimensions": int64(c.Dimensions),
+		"answer_tokens": int64(c.AnswerTokens), "dimensions": int64(c.Dimensions), "reasoning": int64(c.Reasoning),
 		"max_body": c.MaxBody, "max_kept": c.MaxKept, "retry_after": int64(c.RetryAfter),
 		"drip_every": int64(c.DripEvery), "keep_alive": int64(c.KeepAlive), "batch_time": int64(c.BatchTime),
 	} {

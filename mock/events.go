@@ -8,6 +8,13 @@ type eventList struct {
 	ends   []int
 }
 
+// reserve makes room for n events of about the given size.
+func (l *eventList) reserve(n, size int) {
+	l.buf = make([]byte, 0, n*size)
+	l.events = make([]event, 0, n)
+	l.ends = make([]int, 0, n)
+}
+
 // data adds an unnamed event, as OpenAI's chat has them: the payload is put
 // together by the calls of write.
 func (l *eventList) data(kind eventKind, tokens int, write func([]byte) []byte) {

@@ -16,12 +16,13 @@ type renderer struct {
 }
 
 // usage is the sum over all choices.
-func (r *renderer) usage() (input, output, cached int) {
+func (r *renderer) usage() (input, output, cached, reasoning int) {
 	for i := range r.answers {
 		input, cached = r.answers[i].input, r.answers[i].cached
 		output += r.answers[i].output
+		reasoning += r.answers[i].reason
 	}
-	return input, output, cached
+	return input, output, cached, reasoning
 }
 
 func (r *renderer) tokens() int {
@@ -36,6 +37,9 @@ func (r *renderer) tokens() int {
 func (c *call) infer() {
 	if c.anthropic && c.ask.sampling && c.r.Header.Get("Anthropic-Version") >= strictVersion {
 		c.fail(badRequest("", "temperature, top_p and top_k are not supported in this version of the API."))
+		return
+	}
+	if !c.knowsThinking() {
 		return
 	}
 	r := c.rendering()
@@ -62,7 +66,7 @@ func (c *call) rendering() *rendering {
 			return r
 		}
 	}
-	m := composer{settings: c.settings, q: c.ask, over: &c.over, voice: hashText(orElse(c.Voice, c.ask.served)), draw: &c.dice}
+	m := composer{settings: c.settings, q: c.ask, over: c.over, voice: hashText(orElse(c.Voice, c.ask.served)), draw: &c.dice}
 	r := renderer{settings: c.settings, q: c.ask, answers: m.compose(), model: c.ask.served}
 	switch c.fault.kind {
 	case noUsage:
@@ -78,7 +82,7 @@ func (c *call) rendering() *rendering {
 	}
 	out := c.route.render(&r)
 	out.tokens = r.tokens()
-	_, out.billed, _ = r.usage()
+	_, out.billed, _, _ = r.usage()
 	if keep {
 		c.cache.keepRendering(key, c.body, out)
 	}

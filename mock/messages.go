@@ -18,6 +18,12 @@ type messageWriter struct {
 	list   eventList
 }
 
+// promptUsage appends what usage says of the input: the tokens read from the
+// cache are not part of input_tokens here.
+func (w *messageWriter) promptUsage(b []byte) []byte {
+	return append(b, `"input_tokens":`+itoa(w.answer.input-w.answer.cached)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+itoa(w.answer.cached)...)
+}
+
 // message appends the message: whole, or as it stands at a stream's start.
 func (w *messageWriter) message(b []byte, whole bool) []byte {
 	b = append(b, `{"id":"msg_01`...)
@@ -39,8 +45,8 @@ func (w *messageWriter) message(b []byte, whole bool) []byte {
 		if !whole {
 			output = min(output, 1)
 		}
-		b = append(b, `,"usage":{"input_tokens":`+itoa(w.answer.input)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+
-			itoa(w.answer.cached)+`,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":`+
+		b = w.promptUsage(append(b, `,"usage":{`...))
+		b = append(b, `,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":`+
 			itoa(output)+`,"service_tier":"standard"}`...)
 	}
 	return append(b, '}')
@@ -48,7 +54,14 @@ func (w *messageWriter) message(b []byte, whole bool) []byte {
 
 func (w *messageWriter) content(b []byte) []byte {
 	n := 0
+	if w.answer.thought != "" {
+		b = w.thinking(b, w.answer.thought, w.signature())
+		n++
+	}
 	if w.answer.text != "" || len(w.answer.calls) == 0 {
+		if n > 0 {
+			b = append(b, ',')
+		}
 		b = append(b, `{"type":"text","text":`...)
 		b = append(appendString(b, w.answer.text), '}')
 		n++
@@ -94,10 +107,15 @@ func (w *messageWriter) stop(b []byte) []byte {
 
 func (w *messageWriter) stream() []event {
 	w.list.marks = &w.marks
+	w.list.reserve(w.tokens()+len(w.answer.thought)/4+12, 140)
 	w.emit("message_start", openingEvent, 0, func(b []byte) []byte {
 		return append(w.message(append(b, `,"message":`...), false), '}')
 	})
 	index := 0
+	if w.answer.thought != "" {
+		w.streamThinking(index)
+		index++
+	}
 	if w.answer.text != "" || len(w.answer.calls) == 0 {
 		w.block(index, openingEvent, `{"type":"text","text":""}`, "text_delta", "text", w.answer.pieces)
 		index++
@@ -112,8 +130,8 @@ func (w *messageWriter) stream() []event {
 		b = w.stop(append(b, `,"delta":{"stop_reason":`...))
 		b = append(b, '}')
 		if !w.noUsage {
-			b = append(b, `,"usage":{"input_tokens":`+itoa(w.answer.input)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+
-				itoa(w.answer.cached)+`,"output_tokens":`+itoa(w.answer.output)+`}`...)
+			b = w.promptUsage(append(b, `,"usage":{`...))
+			b = append(b, `,"output_tokens":`+itoa(w.answer.output)+`}`...)
 		}
 		return append(b, '}')
 	})

@@ -1,18 +1,24 @@
 package mock
 
+import "strconv"
+
 // Override is what one request asks for itself by headers, when
 // Config.Overrides allows it:
 //
 //	X-Mock-Fault: reset-after-3    a fault's kind, or "ok" for none
 //	X-Mock-TTFT: 200ms             a delay
 //	X-Mock-Gap: uniform(5ms,20ms)  a delay
-//	X-Mock-Gzip: always
+//	X-Mock-Gzip: always            as Config.Gzip
+//	X-Mock-Say: It depends.        as Speech.Say
+//	X-Mock-Truncate-At: 20         as Speech.TruncateAt
 type Override struct {
-	fault *fault
-	ttft  *Delay
-	gap   *Delay
-	timed bool // ttft or gap is set
-	gzip  string
+	fault      *fault
+	ttft       *Delay
+	gap        *Delay
+	timed      bool // ttft or gap is set
+	gzip       string
+	say        string
+	truncateAt int
 }
 
 // override reads the headers; false when the request has been answered.
@@ -43,6 +49,8 @@ func (c *call) override() bool {
 		read("X-Mock-Ttft", delay(&c.over.ttft)),
 		read("X-Mock-Gap", delay(&c.over.gap)),
 		read("X-Mock-Gzip", func(v string) error { c.over.gzip = v; return nil }),
+		read("X-Mock-Say", func(v string) error { c.over.say = v; return nil }),
+		read("X-Mock-Truncate-At", func(v string) (err error) { c.over.truncateAt, err = strconv.Atoi(v); return err }),
 	} {
 		if err != nil {
 			c.fail(badRequest("", "X-Mock header: "+err.Error()))

@@ -19,6 +19,7 @@ func parseMessages(q *question, body []byte) *problem {
 		return &problem{status: http.StatusBadRequest, message: "max_tokens: Input should be a valid integer, greater than or equal to 1"}
 	}
 	q.talks = true
+	q.readThinking(root)
 	q.stop = stops(root.Get("stop_sequences"))
 	if f := root.Get("output_config.format"); f.Get("type").Str == "json_schema" {
 		q.format = format{json: true, schema: f.Get("schema")}

@@ -30,8 +30,10 @@ type question struct {
 	tools    []tool
 	choice   toolChoice
 	parallel bool
-	talks    bool // a text may come before the calls
-	answered bool // the last message holds the results of tool calls
+	talks    bool     // a text may come before the calls
+	thinks   bool     // the model is to show its thinking
+	signed   []string // signatures of the thinking that comes back
+	answered bool     // the last message holds the results of tool calls
 
 	format format
 

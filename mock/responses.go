@@ -63,9 +63,9 @@ func (w *responseWriter) response(status string, output []any) ordered {
 }
 
 func (w *responseWriter) responseUsage() ordered {
-	in, out, cached := w.usage()
+	in, out, cached, reasoning := w.usage()
 	return ordered{"input_tokens", in, "input_tokens_details", obj{"cached_tokens": cached}, "output_tokens", out,
-		"output_tokens_details", obj{"reasoning_tokens": 0}, "total_tokens", in + out}
+		"output_tokens_details", obj{"reasoning_tokens": reasoning}, "total_tokens", in + out}
 }
 
 // output lists the finished output items.

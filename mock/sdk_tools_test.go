@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -234,4 +235,45 @@ func TestSDKsSeeErrorsAndRetry(t *testing.T) {
 	if stream.Err() == nil {
 		t.Error("the SDK sees no error in the error event")
 	}
+}
+
+func TestAnthropicThinking(t *testing.T) {
+	_, url := serve(t, mock.Config{Name: "one"})
+	_, elsewhere := serve(t, mock.Config{Name: "two"})
+	client, other := claude(url), claude(elsewhere, anthropicoption.WithMaxRetries(0))
+	params := message("Tell me about rivers")
+	params.Thinking = anthropic.ThinkingConfigParamOfEnabled(1024)
+	stream := client.Messages.NewStreaming(within(t), params)
+	var acc anthropic.Message
+	for stream.Next() {
+		if err := acc.Accumulate(stream.Current()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain, err := client.Messages.New(within(t), params)
+	if err != nil || stream.Err() != nil {
+		t.Fatal(err, stream.Err())
+	}
+	if len(acc.Content) != 2 || acc.Content[0].Thinking == "" || acc.Content[0].Signature == "" || acc.Content[0].Thinking != plain.Content[0].Thinking ||
+		acc.Content[0].Signature != plain.Content[0].Signature || acc.Content[1].Text != plain.Content[1].Text {
+		t.Fatalf("streamed %+v\nplain %+v", acc.Content, plain.Content)
+	}
+	params.Messages = append(params.Messages, acc.ToParam(), anthropic.NewUserMessage(anthropic.NewTextBlock("And lakes?")))
+	if _, err := client.Messages.New(within(t), params); err != nil {
+		t.Errorf("its own signature: %v", err)
+	}
+	var refused *anthropic.Error
+	if _, err := other.Messages.New(within(t), params); !errors.As(err, &refused) || refused.StatusCode != 400 {
+		t.Errorf("another provider's signature: %v", err)
+	}
+}
+
+// TestFaultInSeveralBlocks pins that N counts content over all blocks.
+func TestFaultInSeveralBlocks(t *testing.T) {
+	cfg := faulty("cut-after-40")
+	_, url := serve(t, cfg)
+	body := `{"model":"m","max_tokens":900,"stream":true,"thinking":{"type":"enabled","budget_tokens":9},"messages":[{"role":"user","content":"Tell me about rivers"}]}`
+	s := fetch(t, url+"/v1/messages", body)
+	n := strings.Count(string(s.body), "event: content_block_delta")
+	check(t, s.cut != nil && n == 40 && strings.Contains(string(s.body), "text_delta"), "cut after 40 deltas, in the second block", s)
 }

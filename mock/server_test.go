@@ -402,3 +402,29 @@ func TestRealtime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOrderedWords(t *testing.T) {
+	s := newMock(t, mock.Config{Overrides: true, Speech: mock.Speech{Say: "Write to a@example.com."}})
+	if text := say(t, s, "m", "hi"); text != "Write to a@example.com." {
+		t.Errorf("said %q", text)
+	}
+	a := ask(t, s, "/v1/messages", messagesTarget().body, "X-Mock-Say", "Other words entirely", "X-Mock-Truncate-At", "2")
+	if got := gjson.Get(a.body, "content.0.text").Str; got != "Other words" || gjson.Get(a.body, "stop_reason").Str != "max_tokens" {
+		t.Errorf("said %q", a.body)
+	}
+}
+
+func TestUsageDetails(t *testing.T) {
+	s := newMock(t, mock.Config{Speech: mock.Speech{Cached: 0.5, Reasoning: 40, Say: "one two"}})
+	chat := ask(t, s, "/v1/chat/completions", chatTarget().body).body
+	if in, cached := gjson.Get(chat, "usage.prompt_tokens").Int(), gjson.Get(chat, "usage.prompt_tokens_details.cached_tokens").Int(); cached != in/2 || cached == 0 {
+		t.Errorf("%d of %d tokens are cached", cached, in)
+	}
+	if out, hidden := gjson.Get(chat, "usage.completion_tokens").Int(), gjson.Get(chat, "usage.completion_tokens_details.reasoning_tokens").Int(); hidden != 40 || out != 42 {
+		t.Errorf("%d of %d tokens are reasoning", hidden, out)
+	}
+	m := ask(t, s, "/v1/messages", messagesTarget().body).body
+	if gjson.Get(m, "usage.input_tokens").Int() == 0 || gjson.Get(m, "usage.cache_read_input_tokens").Int() == 0 {
+		t.Errorf("usage %s", gjson.Get(m, "usage"))
+	}
+}

@@ -62,9 +62,13 @@ func (s *streaming) open() {
 
 // run sends the events, until the end or until the fault strikes.
 func (s *streaming) run() {
+	last := len(s.events) - 1 // of the content
+	for last >= 0 && s.events[last].kind != contentEvent {
+		last--
+	}
 	for i := range s.events {
 		e := &s.events[i]
-		if e.kind != openingEvent && s.strikes(e) {
+		if e.kind != openingEvent && (s.content >= s.fault.after || i > last) && s.strikes() {
 			return
 		}
 		if e.kind == contentEvent {
@@ -156,10 +160,7 @@ func (s *streaming) raw(b []byte) bool {
 
 // strikes applies the faults that come after some content; true when the
 // stream is over.
-func (s *streaming) strikes(e *event) bool {
-	if s.content < s.fault.after && e.kind == contentEvent {
-		return false
-	}
+func (s *streaming) strikes() bool {
 	switch s.fault.kind {
 	case hangAfter:
 		s.struck = true
