@@ -59,9 +59,13 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassServer, 500), failed(exchange.Relay, exchange.ClassConnect, 0)
 		}, "outcome.other"},
 		{"primary failed", func(p *Pair, _ *exchange.Exchange) { p.Primary = failed(exchange.Primary, exchange.ClassServer, 500) }, "outcome.server_error@primary"},
-		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Faults = exchange.ClassUnfinished, []string{"no-done"} }, "conformance.no-done@relay outcome.unfinished@relay"},
+		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Detail = exchange.ClassUnfinished, "no-done" }, "outcome.unfinished@relay"},
 		{"no [DONE] on both", func(p *Pair, x *exchange.Exchange) {
-			x.Faults, p.Primary.Faults = []string{"no-done"}, []string{"no-done"}
+			x.Class, p.Primary.Class = exchange.ClassUnfinished, exchange.ClassUnfinished
+		}, ""},
+		{"a fault of form", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"event-after-done"} }, "conformance.event-after-done@relay"},
+		{"a fault of form on both", func(p *Pair, x *exchange.Exchange) {
+			x.Faults, p.Primary.Faults = []string{"json"}, []string{"json"}
 		}, ""},
 		{"not streamed", func(_ *Pair, x *exchange.Exchange) { x.Streamed = false }, "conformance.not-streamed@relay"},
 		{"no finish reason", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "" }, "conformance.no-finish@relay"},
@@ -102,7 +106,7 @@ func TestEveryCodeIsDescribed(t *testing.T) {
 	all := []string{CodeOutcomeOther, CodeNoFinish, CodeNoUsage, CodeNoID, CodeNotStreamed, CodeStructureMissing, CodeStructureType, CodeStructureValue,
 		CodeRefusal, CodeEmpty, CodeTruncated, CodeCutOff, CodeLoop, CodeLanguage, CodeShort, CodeToolNotCalled, CodeToolUnknown, CodeToolJSON, CodeToolSchema,
 		CodeToolChoice, CodeToolArguments, CodeJSONInvalid, CodeJSONSchema, CodeEmbeddingSize, CodeEmbeddingDistance, CodeUsageInput, CodeUsageOutput, CodeModelName,
-		CodeSlowFirst, CodeSlowTotal, CodeCost, "outcome.server_error", "outcome.unfinished", "conformance.no-done", "conformance.json"}
+		CodeSlowFirst, CodeSlowTotal, CodeCost, "outcome.server_error", "outcome.unfinished", "conformance.json", "conformance.shape", "conformance.new"}
 	seen := map[string]string{}
 	for _, code := range all {
 		s := describe(code).sentence

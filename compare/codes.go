@@ -113,14 +113,24 @@ func describeOutcome(c exchange.Class) description {
 // describeFault words faults in the form of an answer, as exchange names them.
 func describeFault(fault string) description {
 	switch fault {
-	case "no-done":
-		return description{Major, "The {arm}'s stream lacks its last event ([DONE] or message_stop), which the {other}'s has."}
 	case "utf8":
 		return description{Major, "The {arm}'s answer is not valid UTF-8."}
 	case "json":
 		return description{Critical, "The {arm}'s answer holds JSON that can't be parsed."}
 	case "encoding":
 		return description{Critical, "The {arm}'s answer can't be decoded by its own Content-Encoding."}
+	case "too-large":
+		return description{Info, "The {arm}'s answer is larger than what cutover looks at; it was passed on whole."}
+	case "content-type":
+		return description{Major, "The {arm}'s Content-Type does not say what its answer is."}
+	case "encoding-unknown":
+		return description{Major, "The {arm}'s answer has a Content-Encoding that cutover can't decode; callers may not either."}
+	case "shape":
+		return description{Major, "The {arm}'s answer is JSON of another shape than the protocol's."}
+	case "base64":
+		return description{Major, "The {arm}'s embedding is no valid base64."}
+	case "broken-after-done":
+		return description{Minor, "The {arm}'s connection broke after the last event."}
 	case "event-after-done":
 		return description{Minor, "The {arm}'s stream goes on after its last event."}
 	}
@@ -178,6 +188,17 @@ func describeContents(code string) description {
 		return description{Info, "This answer cost more from the {arm} than from the {other}."}
 	}
 	return description{Info, "The {arm} differs from the {other}."}
+}
+
+// hardFault reports whether a finding is of a kind that callers' programs or
+// readers stumble over and that does not come and go with how the model happens
+// to answer. Failed calls are counted apart.
+func hardFault(code string) bool {
+	switch code {
+	case CodeToolNotCalled, CodeCutOff, CodeShort, CodeUsageInput, CodeUsageOutput:
+		return false
+	}
+	return !strings.HasPrefix(code, codeOutcome) && describe(code).severity >= Major
 }
 
 // newFinding words a finding. arm is "primary", "relay" or "".

@@ -26,7 +26,7 @@ var sameModelTwice = simulatedModel{billing: 1, slower: 1}
 
 // answer simulates one call for the request with the number.
 func (m simulatedModel) answer(arm exchange.Arm, request int, rng *rand.Rand) *exchange.Exchange {
-	if rng.Float64() < .004 {
+	if rng.Float64() < .001 {
 		return failed(arm, exchange.ClassServer, 500)
 	}
 	x := answer(arm, "")
@@ -52,7 +52,7 @@ func (m simulatedModel) answer(arm exchange.Arm, request int, rng *rand.Rand) *e
 	x.Usage = exchange.Usage{Known: true, InputTokens: int(float64(150+request%97) * m.billing), OutputTokens: int(float64(tokens) * m.billing)}
 	x.Total = x.TTFT + time.Duration(float64(tokens)*12*(1+.1*rng.NormFloat64())*m.slower)*time.Millisecond
 	if m.noDone {
-		x.Class, x.Faults = exchange.ClassUnfinished, []string{"no-done"}
+		x.Class, x.Detail = exchange.ClassUnfinished, "no-done"
 	}
 	return x
 }
@@ -85,7 +85,7 @@ func migrate(relay simulatedModel, pairs int, seed uint64) Report {
 		p.Request.Facts.Tools = i%3 == 0
 		p.Request.Body = []byte(`{"tools":[{"type":"function","function":{"name":"weather","parameters":` + weatherSchema + `}}]}`)
 		p.Primary, p.Relay = sameModelTwice.answer(exchange.Primary, i, rng), relay.answer(exchange.Relay, i, rng)
-		if i%2 == 1 {
+		if i%3 != 0 {
 			p.Rerun = sameModelTwice.answer(exchange.Primary, i, rng)
 		}
 		s.Add(Compare(p, Options{}))
@@ -133,7 +133,7 @@ func TestRelaysAreToldApart(t *testing.T) {
 		{"truncates at 100 words", with(func(m *simulatedModel) { m.truncate = 100 }), Stop, "text.truncated", "text.truncated"},
 		{"breaks arguments in 5 %", with(func(m *simulatedModel) { m.breakArg = .05 }), Stop, "tools.json", "tools.json"},
 		{"bills 20 % more", with(func(m *simulatedModel) { m.billing = 1.2 }), Stop, "input tokens", "usage.input"},
-		{"no [DONE]", with(func(m *simulatedModel) { m.noDone = true }), Stop, "conformance.no-done", "conformance.no-done outcome.unfinished"},
+		{"no [DONE]", with(func(m *simulatedModel) { m.noDone = true }), Stop, "fails more often", "outcome.unfinished"},
 		{"half as fast", with(func(m *simulatedModel) { m.slower = 2 }), Stop, "slower to the first token", ""},
 	} {
 		r := migrate(c.relay, 2000, 7)
@@ -148,6 +148,17 @@ func TestRelaysAreToldApart(t *testing.T) {
 		}
 		if got := strings.Join(raised, " "); !sameWords(got, c.raised) {
 			t.Errorf("%s: raised %q, want %q", c.name, got, c.raised)
+		}
+	}
+}
+
+// A fault that is not yet frequent enough to be raised must not pass for none.
+func TestFewFaultsAreNoGo(t *testing.T) {
+	m := sameModelTwice
+	m.breakArg = .05
+	for seed := range uint64(3) {
+		if r := migrate(m, 1000, seed); r.Verdict.Judgement == Go {
+			t.Errorf("seed %d: %+v", seed, r.Verdict)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func questions(t *Tally, r *Report, o ReportOptions) []Question {
 		errorQuestion(t, o),
 		latencyQuestion("ttft", "the first token", &t.TTFT, o),
 		latencyQuestion("total", "the whole answer", &t.Total, o),
-		findingQuestion(t, r),
+		findingQuestion(t, r, o),
 		noiseQuestion(r, o),
 	}
 }
@@ -69,20 +69,22 @@ func latencyQuestion(key, what string, l *LogRatio, o ReportOptions) Question {
 }
 
 // findingQuestion asks for faults that the relay has and the primary has not.
-func findingQuestion(t *Tally, r *Report) Question {
-	q := Question{Key: "findings", Text: "Are the relay's answers free of faults that the primary's don't have?", Answer: Unknown}
+func findingQuestion(t *Tally, r *Report, o ReportOptions) Question {
+	q := Question{Key: "findings", Text: fmt.Sprintf("Do at most %s more of the relay's answers have faults?", margin(o.ErrorMargin)), Answer: Unknown}
+	d := t.Faults
 	raised := raisedFaults(r)
+	q.Why = fmt.Sprintf("Of %d pairs of answers only the relay's had a fault in %d and only the primary's in %d.", d.N(), d.Plus, d.Minus)
 	switch {
 	case len(raised) > 0:
 		q.Answer = No
-		q.Why = fmt.Sprintf("It has %s.", strings.Join(raised, ", "))
-	case t.Pairs < MomentsLeast:
-		q.Why = fmt.Sprintf("%d pairs are too few to tell; nothing stands out so far.", t.Pairs)
-		q.need(MomentsLeast, true)
-		q.moreAfter(t.Pairs)
-	default:
+		q.Why = fmt.Sprintf("More often than the primary's they have %s.", strings.Join(raised, ", "))
+	case d.LogEHarm(0) >= math.Log(harmGates/o.Alpha):
+		q.Answer = No
+	case d.LogEPromote(o.ErrorMargin) >= math.Log(1/o.Alpha):
 		q.Answer = Yes
-		q.Why = fmt.Sprintf("In %d pairs no fault is shown to be more frequent than the primary's.", t.Pairs)
+	default:
+		q.need(d.PairsToPromote(o.ErrorMargin, o.Alpha))
+		q.moreAfter(d.N())
 	}
 	return q
 }
@@ -182,7 +184,7 @@ func stopReasons(t *Tally, r *Report, o ReportOptions) []string {
 		case "total":
 			out = append(out, "The relay is slower to the whole answer. "+q.Why)
 		case "findings":
-			out = append(out, "The relay's answers have faults that the primary's don't have. "+q.Why)
+			out = append(out, "The relay's answers have more faults than the primary's. "+q.Why)
 		}
 	}
 	for _, b := range []struct {

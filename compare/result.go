@@ -135,6 +135,16 @@ func (r *Result) Worst() Severity {
 	return worst
 }
 
+// faulty reports whether one side has a hard fault that the other has not.
+func (r *Result) faulty(arm string) bool {
+	for _, f := range r.Findings {
+		if f.Arm == arm && hardFault(f.Code) {
+			return true
+		}
+	}
+	return false
+}
+
 // Has reports whether there is a finding with the code.
 func (r *Result) Has(code string) bool {
 	for _, f := range r.Findings {

@@ -20,6 +20,7 @@ type Tally struct {
 	Similarity Micro       `json:"similarity"`  // sum over Checked
 	Alike      Histogram   `json:"alike"`       // of Similarity
 	Errors     Discordance `json:"errors"`      // failed calls, paired
+	Faults     Discordance `json:"faults"`      // answers with a hard fault, paired, both calls having succeeded
 	Tools      ToolTally   `json:"tools"`
 	Noise      NoiseTally  `json:"noise"`
 
@@ -141,6 +142,7 @@ func (t *Tally) addCalls(r *Result) {
 	t.Pairs++
 	t.addErrors(r)
 	if r.Primary.OK() && r.Relay.OK() {
+		t.Faults.Add(r.faulty(armPrimary), r.faulty(armRelay))
 		t.TTFT.AddDurations(r.Primary.TTFT, r.Relay.TTFT)
 		t.Total.AddDurations(r.Primary.Total, r.Relay.Total)
 		t.Rate.Add(r.Primary.TokensPerSecond(), r.Relay.TokensPerSecond())
@@ -224,6 +226,7 @@ func (t *Tally) merge(o *Tally) {
 		t.Alike[i] += n
 	}
 	t.Errors.Merge(o.Errors)
+	t.Faults.Merge(o.Faults)
 	t.Tools.Both += o.Tools.Both
 	t.Tools.PrimaryOnly += o.Tools.PrimaryOnly
 	t.Tools.RelayOnly += o.Tools.RelayOnly
