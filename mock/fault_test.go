@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"syscall"
@@ -110,15 +111,19 @@ func faulty(kind string) mock.Config {
 	return mock.Config{Faults: []mock.Fault{{Kind: kind, Rate: 1}}, DripEvery: time.Microsecond}
 }
 
-// streamFaults says what each fault does to a stream.
-func streamFaults() map[string]func(*testing.T, target, seen) {
-	clean := func(t *testing.T, g target, s seen) {
-		check(t, s.status == 200 && s.cut == nil && s.err == nil, "200 and a clean end", s)
-	}
-	unfinished := func(t *testing.T, g target, s seen, n int) {
-		check(t, s.content(g) == n, "so many content events as the number says", s)
-		check(t, !strings.Contains(string(s.body), g.last), "no last word", s)
-	}
+func clean(t *testing.T, _ target, s seen) {
+	t.Helper()
+	check(t, s.status == 200 && s.cut == nil && s.err == nil, "200 and a clean end", s)
+}
+
+func unfinished(t *testing.T, g target, s seen, n int) {
+	t.Helper()
+	check(t, s.content(g) == n, "so many content events as the number says", s)
+	check(t, !strings.Contains(string(s.body), g.last), "no last word", s)
+}
+
+// brokenStreams says what a caller sees of streams that break off.
+func brokenStreams() map[string]func(*testing.T, target, seen) {
 	return map[string]func(*testing.T, target, seen){
 		"ok": func(t *testing.T, g target, s seen) {
 			clean(t, g, s)
@@ -156,6 +161,12 @@ func streamFaults() map[string]func(*testing.T, target, seen) {
 			clean(t, g, s)
 			check(t, !strings.Contains(string(s.body), g.last) && s.content(g) > 5, "all but the last word", s)
 		},
+	}
+}
+
+// oddStreams says what a caller sees of streams that end, but are wrong.
+func oddStreams() map[string]func(*testing.T, target, seen) {
+	return map[string]func(*testing.T, target, seen){
 		"error-event": func(t *testing.T, g target, s seen) {
 			clean(t, g, s)
 			unfinished(t, g, s, 0)
@@ -212,7 +223,9 @@ func streamFaults() map[string]func(*testing.T, target, seen) {
 
 func TestFaultsOfStreams(t *testing.T) {
 	for name, g := range map[string]target{"chat": chatTarget(), "messages": messagesTarget(), "responses": responsesTarget()} {
-		for kind, want := range streamFaults() {
+		kinds := brokenStreams()
+		maps.Copy(kinds, oddStreams())
+		for kind, want := range kinds {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				if kind == "no-finish" && name == "responses" {
 					g.finish = `"status":"completed","completed_at"`

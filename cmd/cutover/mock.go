@@ -50,8 +50,8 @@ Everything can be written in a file too (--config, YAML or JSON, keys as in
 Delays: 200ms, uniform(100ms,300ms), lognormal(200ms,0.4) (median and sigma),
 exponential(50ms), empirical(40ms,55ms,70ms,2s) (quantiles from 0 to 1).
 
-Faults: ` + strings.Join(mock.FaultKinds(), ", ") + `.
-N counts tokens of content.`,
+Faults (N counts tokens of content):
+` + columns(mock.FaultKinds(), 4),
 		Example: `  # a provider that is as slow as a real one
   cutover mock --ttft 'lognormal(250ms,0.4)' --gap 12ms
 
@@ -280,4 +280,22 @@ func printMockConfig(w io.Writer, cfg mock.Config) error {
 	enc := yaml.NewEncoder(w)
 	enc.SetIndent(2)
 	return errors.Join(enc.Encode(cfg.Redacted()), enc.Close())
+}
+
+// columns sets words in n columns.
+func columns(words []string, n int) string {
+	width := 0
+	for _, w := range words {
+		width = max(width, len(w))
+	}
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i == len(words)-1 || i%n == n-1:
+			b.WriteString("  " + w + "\n")
+		default:
+			fmt.Fprintf(&b, "  %-*s", width, w)
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
 }
