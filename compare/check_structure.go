@@ -26,6 +26,7 @@ var ignoredPaths = [...]string{
 	"choices.[].logprobs", "choices.[].message.*", "choices.[].delta.*", "choices.[].content_filter_results", "choices.[].stop_reason", "prompt_filter_results", "prompt_logprobs", "kv_transfer_params",
 	"usage.*_details", "usage.*_details.*", "usage.prompt_cache_*", "usage.cache_*", "usage.cache_creation.*", "usage.service_tier", "usage.server_tool_use", "usage.server_tool_use.*", "usage.cost", "usage.cost_details.*", "usage.inference_geo", "usage.num_sources_used",
 	"output", "output.*", "content", "content.*", "stop_sequence", "stop_details", "container", "context_management", "billing", "billing.*", "metadata", "metadata.*",
+	"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "store", // echoes of what the mirror leaves out
 	"data.[].embedding", "provider", "x_groq", "x_groq.*", "timings", "timings.*", "obfuscation",
 }
 

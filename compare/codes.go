@@ -102,6 +102,10 @@ func describeOutcome(c exchange.Class) description {
 		return description{Critical, "The {arm} answered with nothing where the {other} said something."}
 	case exchange.ClassBroken:
 		return description{Critical, "The {arm}'s connection broke inside the answer; the {other}'s held."}
+	case exchange.ClassOverloaded:
+		return description{Critical, "The {arm} was overloaded where the {other} answered."}
+	case exchange.ClassServer:
+		return description{Critical, "The {arm} had an error of its own where the {other} answered."}
 	case exchange.ClassConnect, exchange.ClassTLS:
 		return description{Critical, "The {arm} could not be reached; the {other} answered."}
 	case exchange.ClassHeaderTimeout, exchange.ClassFirstToken, exchange.ClassIdle, exchange.ClassTimeout:

@@ -116,9 +116,13 @@ func noiseQuestion(r *Report, o ReportOptions) Question {
 	return q
 }
 
+// hopeless is the number of pairs from which on an estimate says no more than
+// that the answer will not come as things are.
+const hopeless = 1e6
+
 // need sets the total of pairs that the answer takes.
 func (q *Question) need(total float64, ok bool) {
-	if ok {
+	if ok && total < hopeless {
 		q.PairsNeeded = &total
 	}
 }
@@ -126,6 +130,7 @@ func (q *Question) need(total float64, ok bool) {
 // moreAfter turns the total into how many more after those that there are.
 func (q *Question) moreAfter(n uint64) {
 	if q.PairsNeeded == nil {
+		q.Why += " As things are, more pairs will not settle it soon."
 		return
 	}
 	more := rough(max(1, *q.PairsNeeded-float64(n)))
