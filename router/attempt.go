@@ -16,6 +16,7 @@ type attempt struct {
 	arm   exchange.Arm
 	up    *upstream.Upstream
 	model string // asked of the upstream, after mapping
+	leave upstream.Permit
 	ctx   context.Context
 	watch *upstream.Watch
 	rec   *exchange.Recorder
@@ -35,18 +36,16 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	a := &attempt{arm: arm, up: up}
 	a.model, _ = up.Model(c.q.Facts.Model)
 	a.ctx, a.watch = up.Timeouts().Begin(ctx, now)
-	keep := c.served != nil && arm == c.q.Route.Serve
+	keep := c.paired && arm == c.q.Route.Serve
 	o := exchange.RecorderOptions{KeepText: keep}
 	if keep && !c.q.Facts.Stream { // of a stream the completion says it all
 		o.CaptureLimit = captured
 	}
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
-	hints := &earlyHints{w: c.w}
-	out, err := up.Serve(hints.trace(a.ctx), c.q, c.r, c.stream)
-	if err == nil {
-		a.resp, err = up.RoundTrip(out)
+	var err error
+	if a.leave, err = up.Enter(a.ctx, c.q, a.model, waitFor(up)); err == nil {
+		a.resp, err = c.send(a)
 	}
-	hints.end()
 	if err != nil {
 		a.resp = nil
 		a.end(err)
@@ -56,6 +55,24 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	a.watch.Header(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
 	return a
+}
+
+// send makes the call itself.
+func (c *call) send(a *attempt) (*http.Response, error) {
+	if c.racing { // two goroutines can't both write hints to the caller
+		out, err := a.up.Serve(a.ctx, c.q, c.r, c.stream, &a.leave)
+		if err != nil {
+			return nil, err
+		}
+		return a.up.RoundTrip(out)
+	}
+	hints := &earlyHints{w: c.w}
+	defer hints.end()
+	out, err := a.up.Serve(hints.trace(a.ctx), c.q, c.r, c.stream, &a.leave)
+	if err != nil {
+		return nil, err
+	}
+	return a.up.RoundTrip(out)
 }
 
 // The bounds of what is held back before the first content. An answer that is
@@ -167,8 +184,14 @@ func (a *attempt) close(class exchange.Class, detail string) {
 		_ = a.resp.Body.Close()
 	}
 	a.watch.Stop()
-	a.x = a.rec.End(class, detail, time.Now())
+	now := time.Now()
+	a.x = a.rec.End(class, detail, now)
 	a.x.Model = a.model
+	var h http.Header
+	if a.resp != nil {
+		h = a.resp.Header
+	}
+	a.leave.Leave(a.x, h, now)
 }
 
 // probation is the floor of tokens a second that an answer must keep before it

@@ -1,10 +1,13 @@
 package router
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cutover/exchange"
@@ -31,7 +34,12 @@ type call struct {
 	deadline time.Time                // when the caller's write deadline was last set
 	served   func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
 	event    boundary                 // of the events that have passed
-	fallback exchange.Class           // why the first choice did not serve
+	fallback *exchange.Exchange       // of the first choice, where that did not serve
+	trail    []exchange.Step          // what was tried before
+	racing   bool                     // two upstreams are being called at once
+	paired   bool                     // the mirror sent a copy
+	others   sync.WaitGroup           // calls of this request that go on in the background
+	cancels  []context.CancelFunc     // of those
 }
 
 func (c *call) control() *http.ResponseController {
@@ -43,6 +51,10 @@ func (c *call) control() *http.ResponseController {
 
 // close lets go of the connection, which goes on to its next request.
 func (c *call) close() {
+	c.others.Wait()
+	for _, cancel := range c.cancels {
+		cancel()
+	}
 	if c.stall != nil {
 		c.stall.release()
 	}
@@ -53,18 +65,9 @@ func (c *call) close() {
 func (c *call) serve() {
 	if c.rt.cfg.Mirror != nil {
 		c.served = c.rt.cfg.Mirror(c.q)
+		c.paired = c.served != nil
 	}
-	arm := c.q.Route.Serve
-	next, may := c.substitute(arm)
-	a := c.begin(c.r.Context(), arm)
-	if may && !a.hold(c.rt.cfg.MinTokensPerSecond) {
-		// The pair is of the provider that was to serve, with its failure.
-		c.hand(a.x)
-		if c.r.Context().Err() == nil {
-			c.fallback = a.x.Class
-			a = c.begin(c.r.Context(), next)
-		}
-	}
+	a := c.answerer()
 	if a.resp == nil {
 		c.giveUp(a)
 		return
@@ -76,6 +79,29 @@ func (c *call) serve() {
 		// a whole answer in every SDK.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// answerer calls whoever is to serve, and the substitute where that fails.
+func (c *call) answerer() *attempt {
+	arm := c.q.Route.Serve
+	next, may := c.substitute(arm)
+	if may && c.rt.cfg.Hedge.After(arm) > 0 {
+		return c.race(arm, next)
+	}
+	a, good := c.try(c.r.Context(), arm, may)
+	if good || !may {
+		return a
+	}
+	// The pair is of the provider that was to serve, with its failure.
+	a.drop()
+	c.hand(a.x)
+	if c.r.Context().Err() != nil {
+		return a
+	}
+	c.fallback = a.x
+	c.note(a.x, "fallback", 0)
+	a, _ = c.try(c.r.Context(), next, false)
+	return a
 }
 
 // substitute says who answers in place of arm if that fails. What the
@@ -118,19 +144,35 @@ func (c *call) giveUp(a *attempt) {
 	if x.Class == exchange.ClassAborted {
 		panic(http.ErrAbortHandler)
 	}
-	c.answer(problemOf(x.Class, x.Upstream))
+	if x.Class == exchange.ClassRefused {
+		c.answer(refused(x.Detail))
+		return
+	}
+	p := problemOf(x.Class, x.Upstream)
+	if x.Status > 0 { // both providers answered, and neither's answer is one
+		p.message = fmt.Sprintf("cutover: the upstream %s answered with status %d, and no other could answer in its place", x.Upstream, x.Status)
+	}
+	c.answer(p)
 }
 
 // finish hands the exchange on, once the caller has all of it.
 func (c *call) finish(x *exchange.Exchange) {
+	x.Trail = c.trail
 	c.hand(x)
 	if c.rt.cfg.Served != nil {
 		c.rt.cfg.Served(c.q, x)
 	}
-	if e := c.rt.cfg.Logger.Debug(); e.Enabled() {
+	e := c.rt.cfg.Logger.Debug()
+	if len(c.trail) > 0 {
+		e = c.rt.cfg.Logger.Info()
+	}
+	if e.Enabled() {
+		if len(c.trail) > 0 {
+			e.Interface("trail", c.trail)
+		}
 		e.Str("id", c.q.ID).Str("endpoint", c.q.Endpoint.Name).Str("served_by", x.Upstream).
 			Int("status", x.Status).Str("class", string(x.Class)).Str("detail", x.Detail).
-			Str("fallback", string(c.fallback)).Str("mirror_skip", c.q.Route.Skip).
+			Str("mirror_skip", c.q.Route.Skip).
 			Dur("ttfb", x.TTFB).Dur("total", x.Total).Int64("bytes", x.Bytes).Msg("request")
 	}
 }
@@ -178,9 +220,17 @@ func (c *call) announce(h http.Header, by string) {
 		return
 	}
 	h[servedByHeader] = []string{by}
-	if c.fallback != exchange.ClassNone {
-		h[fallbackHeader] = []string{strings.ReplaceAll(string(c.fallback), "_", "-")}
+	if c.fallback != nil {
+		h[fallbackHeader] = []string{reasonOf(c.fallback)}
 	}
+}
+
+// reasonOf words a failure for a header: its class, or why it was never called.
+func reasonOf(x *exchange.Exchange) string {
+	if x.Class == exchange.ClassRefused {
+		return x.Detail
+	}
+	return strings.ReplaceAll(string(x.Class), "_", "-")
 }
 
 // patience makes sure that the caller has WriteStall from now to take what is

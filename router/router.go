@@ -43,7 +43,10 @@ type Config struct {
 	// MinTokensPerSecond is what an answer that could still be replaced must
 	// keep at its beginning; 0: any speed will do.
 	MinTokensPerSecond float64
-	Logger             zerolog.Logger
+	// Hedge starts a second call where the first is slow to speak; the zero
+	// value never does.
+	Hedge  Hedge
+	Logger zerolog.Logger
 }
 
 // Router is the data plane's http.Handler. It is safe for concurrent use.

@@ -39,7 +39,7 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 		Transport: rt.cfg.Primary,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			q := p.In.Context().Value(upgradeKey{}).(*exchange.Request)
-			out, err := rt.cfg.Primary.Serve(p.Out.Context(), q, p.In, nil)
+			out, err := rt.cfg.Primary.Serve(p.Out.Context(), q, p.In, nil, &upstream.Permit{})
 			if err != nil {
 				return // only a model map can refuse, and here is no model
 			}

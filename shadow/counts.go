@@ -26,7 +26,7 @@ var outcomes = [...]key{
 	{compare.Skipped, "model"},
 	{compare.Skipped, "excluded_endpoint"}, {compare.Skipped, "excluded_tenant"},
 	{compare.Skipped, "excluded_model"}, {compare.Skipped, "excluded_path"},
-	{compare.Dropped, "rate"}, {compare.Dropped, "budget"}, {compare.Dropped, "no_price"},
+	{compare.Dropped, "rate"}, {compare.Dropped, "budget"}, {compare.Dropped, "no_price"}, {compare.Dropped, "limit"},
 	{compare.Dropped, "concurrency"}, {compare.Dropped, "bytes"}, {compare.Dropped, "stopping"},
 	{compare.Dropped, "answer_too_large"}, {compare.Dropped, "compare_queue"},
 	{compare.Dropped, "other"},

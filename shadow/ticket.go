@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type errand struct {
 	target   *upstream.Upstream
 	model    string
 	reserved int64
+	permit   upstream.Permit
 	into     **exchange.Exchange
 	drop     *string // why it was given up
 }
@@ -79,10 +81,16 @@ func (m *Mirror) admit(q *exchange.Request, e *errand, bytes int64) (why string)
 	if why = m.room(bytes); why != "" {
 		return why
 	}
-	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model); why != "" {
-		m.held.Add(-bytes)
-		m.end()
+	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model); why == "" {
+		var err error
+		if e.permit, err = e.target.EnterShadow(q, e.model); err == nil {
+			return ""
+		}
+		m.cfg.Budget.settle(e.reserved, e.target.Arm(), &exchange.Exchange{})
+		why = "limit"
 	}
+	m.held.Add(-bytes)
+	m.end()
 	return why
 }
 
@@ -147,7 +155,7 @@ func (t *ticket) call(e errand) {
 		o.CaptureLimit = t.m.cfg.Capture
 	}
 	rec := exchange.NewRecorder(t.q.Endpoint, e.target.Arm(), e.target.Name(), started, o)
-	err := t.exchange(ctx, watch, e, rec)
+	header, err := t.exchange(ctx, watch, e, rec)
 	class, detail := upstream.Classify(ctx, err)
 	if errors.Is(err, errGivenUp) {
 		class, detail = exchange.ClassRefused, *e.drop
@@ -155,6 +163,7 @@ func (t *ticket) call(e errand) {
 	x := rec.End(class, detail, time.Now())
 	x.Model = e.model
 	t.m.cfg.Budget.settle(e.reserved, x.Arm, x)
+	e.permit.Leave(x, header, time.Now())
 	*e.into = x
 	t.arrived()
 }
@@ -162,20 +171,21 @@ func (t *ticket) call(e errand) {
 // errGivenUp ends a call whose answer there is no room for; errand.drop says why.
 var errGivenUp = errors.New("shadow: copy given up")
 
-func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e errand, rec *exchange.Recorder) error {
-	out, err := e.target.Shadow(ctx, t.q)
+// exchange makes the call; the header is that of the answer, if one came.
+func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e errand, rec *exchange.Recorder) (http.Header, error) {
+	out, err := e.target.Shadow(ctx, t.q, &e.permit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := e.target.RoundTrip(out)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	now := time.Now()
 	watch.Header(now)
 	rec.Header(resp.StatusCode, resp.Header, now)
-	return t.read(watch, rec, resp.Body, e.drop)
+	return resp.Header, t.read(watch, rec, resp.Body, e.drop)
 }
 
 func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader, drop *string) error {

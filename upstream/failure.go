@@ -27,8 +27,8 @@ func Classify(ctx context.Context, err error) (exchange.Class, string) {
 	if ctx.Err() != nil {
 		return exchange.ClassAborted, ""
 	}
-	if errors.Is(err, ErrModel) {
-		return exchange.ClassRefused, "model"
+	if why := Refusal(err); why != "" {
+		return exchange.ClassRefused, why
 	}
 	if code := tlsCode(err); code != "" {
 		return exchange.ClassTLS, code

@@ -30,8 +30,8 @@ type Stream struct {
 // Serve builds the call that answers the caller: everything that the caller
 // sent, less what belongs to the connection or to the sidecar, and with this
 // upstream's credentials. r is the caller's own request; stream is nil when the
-// body is held.
-func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream) (*http.Request, error) {
+// body is held; p is what Enter returned, or a zero Permit.
+func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream, p *Permit) (*http.Request, error) {
 	h := make(http.Header, len(q.Header)+2)
 	CopyEndToEnd(h, q.Header)
 	dropOwn(h)
@@ -45,7 +45,7 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 	if err != nil {
 		return nil, err
 	}
-	out := u.build(ctx, q, h, body, stream)
+	out := u.build(ctx, q, h, body, stream, p)
 	out.URL.ForceQuery = r.URL.ForceQuery
 	if len(r.Trailer) > 0 { // filled in as the body is read; sent after a chunked body only
 		out.Trailer, out.ContentLength = r.Trailer, -1
@@ -55,7 +55,7 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 
 // Shadow builds the mirrored copy: headers by allowlist, this upstream's own
 // credentials, the body with what must differ in a copy.
-func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request) (*http.Request, error) {
+func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (*http.Request, error) {
 	h := make(http.Header, len(mirrored)+4)
 	copyMirrored(h, q.Header)
 	h[ShadowHeader] = []string{"1"}
@@ -71,7 +71,7 @@ func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request) (*http.Reque
 	if err != nil {
 		return nil, err
 	}
-	return u.build(ctx, q, h, body, nil), nil
+	return u.build(ctx, q, h, body, nil, p), nil
 }
 
 // body returns the held body as this upstream should see it: the caller's own
@@ -87,8 +87,12 @@ func (u *Upstream) body(q *exchange.Request, edits editSet) ([]byte, error) {
 	return edits.apply(q, model), nil
 }
 
-func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header, body []byte, stream *Stream) *http.Request {
-	query := u.cfg.Auth.apply(h, q.Header, q.RawQuery)
+func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header, body []byte, stream *Stream, p *Permit) *http.Request {
+	auth := u.cfg.Auth
+	if key := p.key.Secret(); key != "" {
+		auth.Key = key
+	}
+	query := auth.apply(h, q.Header, q.RawQuery)
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = nil // keeps net/http from inventing one
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	MaxIdle  int           // idle connections kept; default 2048
 	IdleTime time.Duration // how long they are kept; default 120 s
 
+	// Care limits and watches the calls; nil: nothing does.
+	Care *Care
+
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool
 }
@@ -161,6 +164,9 @@ func (u *Upstream) Name() string { return u.cfg.Name }
 
 // Arm is the side that this upstream is.
 func (u *Upstream) Arm() exchange.Arm { return u.cfg.Arm }
+
+// Care is what stands before the calls; nil: nothing does.
+func (u *Upstream) Care() *Care { return u.cfg.Care }
 
 // Timeouts are the configured limits.
 func (u *Upstream) Timeouts() Timeouts { return u.cfg.Timeouts }

@@ -1,0 +1,523 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cutover/exchange"
+)
+
+// ids is a store in memory, with faults.
+type ids struct {
+	mu     sync.Mutex
+	owners map[string]string
+	kept   map[string]time.Duration
+	asked  int
+	broken error
+	block  bool // wait for the context's end
+}
+
+func newIDs() *ids { return &ids{owners: map[string]string{}, kept: map[string]time.Duration{}} }
+
+func (s *ids) Owners(ctx context.Context, ids []string) ([]string, error) {
+	s.mu.Lock()
+	s.asked++
+	broken, block := s.broken, s.block
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = s.owners[id]
+	}
+	s.mu.Unlock()
+	if block {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return out, broken
+}
+
+func (s *ids) SetOwner(_ context.Context, owner string, ids []string, keep time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	for _, id := range ids {
+		s.owners[id], s.kept[id] = owner, keep
+	}
+	return nil
+}
+
+func (s *ids) breaks(err error, block bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken, s.block = err, block
+}
+
+func (s *ids) lookups() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+func (s *ids) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for id, owner := range s.owners {
+		out = append(out, fmt.Sprintf("%s@%s %dh", id, owner, s.kept[id]/time.Hour))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func asked(method, target, body string) *exchange.Request {
+	path, query, _ := strings.Cut(target, "?")
+	q := &exchange.Request{Method: method, Path: path, RawQuery: query, Endpoint: exchange.Lookup(method, path), Body: []byte(body), Held: true}
+	if q.Endpoint.Kind == exchange.Inference {
+		q.Facts = exchange.ReadFacts(q.Endpoint, q.Body)
+	}
+	return q
+}
+
+func answered(arm exchange.Arm, status int, body string) *exchange.Exchange {
+	return &exchange.Exchange{Arm: arm, Status: status, Body: []byte(body), Streamed: strings.HasPrefix(body, "event:") || strings.HasPrefix(body, "data:")}
+}
+
+// Where requests belong when a thing with an id "K..." is known to be at the
+// relay, "P..." at the primary, and nothing else is known.
+func TestWhereRequestsBelong(t *testing.T) {
+	t.Parallel()
+	a := NewAffinity(AffinityConfig{})
+	until := time.Now().Add(time.Hour)
+	for _, id := range []string{"file-K1", "resp_K1", "batch_K1", "vs_K1", "thread_K1", "conv_K1", "cntr_K1", "msg_K1", "ft:gpt-4o:org::K1", "ftjob-K1", "upload_K1", "chatcmpl-K1", "msgbatch_K1", "skill_K1"} {
+		a.memory.put(id, exchange.Relay, owned, until)
+	}
+	for _, id := range []string{"file-P1", "vs_P1"} {
+		a.memory.put(id, exchange.Primary, owned, until)
+	}
+	for _, row := range []struct {
+		method, path, body string
+		want               string // bond, and the id that decided
+	}{
+		// By path.
+		{"GET", "/v1/files/file-K1", "", "relay file-K1"},
+		{"GET", "/v1/files/file-P1", "", "primary file-P1"},
+		{"GET", "/v1/files/file-X1", "", "other"},
+		{"GET", "/v1/files/file%2DK1", "", "relay file-K1"},
+		{"DELETE", "/v1/files/file-K1", "", "relay file-K1"},
+		{"GET", "/v1/files/file-K1/content", "", "relay file-K1"},
+		{"POST", "/v1/uploads/upload_K1/parts", "--boundary\r\n", "relay upload_K1"},
+		{"POST", "/v1/uploads/upload_K1/complete", `{"part_ids": ["part_1"]}`, "relay upload_K1"},
+		{"GET", "/v1/batches/batch_K1", "", "relay batch_K1"},
+		{"POST", "/v1/batches/batch_K1/cancel", "", "relay batch_K1"},
+		{"GET", "/v1/vector_stores/vs_K1/files/file-P1", "", "relay vs_K1"},
+		{"GET", "/v1/vector_stores/vs_K1/file_batches/vsfb_1/files?after=file-P1", "", "relay vs_K1"},
+		{"POST", "/v1/threads/thread_K1/runs", `{"assistant_id": "asst_X"}`, "relay thread_K1"},
+		{"GET", "/v1/fine_tuning/jobs/ftjob-K1/events", "", "relay ftjob-K1"},
+		{"GET", "/v1/responses/resp_K1", "", "relay resp_K1"},
+		{"GET", "/v1/responses/resp_K1/input_items", "", "relay resp_K1"},
+		{"GET", "/v1/chat/completions/chatcmpl-K1/messages", "", "relay chatcmpl-K1"},
+		{"GET", "/v1/messages/batches/msgbatch_K1/results", "", "relay msgbatch_K1"},
+		{"GET", "/v1/skills/skill_K1/versions/1", "", "relay skill_K1"},
+		{"GET", "/v1/containers/cntr_K1/files/cfile_1/content", "", "relay cntr_K1"},
+		// Lists, and what is made.
+		{"GET", "/v1/files", "", "list"},
+		{"GET", "/v1/files?after=file-K1&limit=3", "", "list"},
+		{"HEAD", "/v1/batches", "", "list"},
+		{"GET", "/v1/chat/completions", "", "list"},
+		{"GET", "/v1/messages/batches", "", "list"},
+		{"POST", "/v1/files", "--boundary\r\n", "new"},
+		{"POST", "/v1/uploads", `{"filename": "x", "bytes": 3}`, "new"},
+		{"POST", "/v1/vector_stores", `{"name": "x"}`, "new"},
+		{"POST", "/v1/threads", `{}`, "new"},
+		{"POST", "/v1/messages/batches", `{"requests": []}`, "new"},
+		{"POST", "/v1/responses/compact", `{"model": "gpt-4.1", "input": []}`, "other"},
+		{"POST", "/v1/chatkit/sessions", `{}`, "other"},
+		// By body.
+		{"POST", "/v1/batches", `{"input_file_id":"file-K1","endpoint":"/v1/chat/completions"}`, "relay file-K1"},
+		{"POST", "/v1/batches", `{"input_file_id":"file-X1"}`, "other"},
+		{"POST", "/v1/fine_tuning/jobs", "{\n \"validation_file\" : \"file-X\", \"training_file\" : \"file-K1\"}", "relay file-K1"},
+		{"POST", "/v1/vector_stores", `{"file_ids": [ "file-X1" , "file-K1"]}`, "relay file-K1"},
+		{"POST", "/v1/threads/runs", `{"assistant_id":"asst_X","thread":{"messages":[{"role":"user","content":"file-K1","attachments":[{"file_id":"file-K1"}]}]}}`, "relay file-K1"},
+		{"POST", "/v1/responses/compact", `{"previous_response_id": "resp_K1"}`, "relay resp_K1"},
+		{"POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_K1","input":"and then?"}`, "relay resp_K1"},
+		{"POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_X1","input":"and then?"}`, "other"},
+		{"POST", "/v1/responses", `{"model":"m","previous_response_id":null,"input":"and then?"}`, "unbound"},
+		{"POST", "/v1/responses", `{"model":"m","conversation":"conv_K1","input":"x"}`, "relay conv_K1"},
+		{"POST", "/v1/responses", `{"model":"m","conversation":{"id":"conv_K1"},"input":"x"}`, "relay conv_K1"},
+		{"POST", "/v1/responses", `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-K1"}]}]}`, "relay file-K1"},
+		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"file_search","vector_store_ids":["vs_K1"]}],"input":"x"}`, "relay vs_K1"},
+		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"code_interpreter","container":"cntr_K1"}],"input":"x"}`, "relay cntr_K1"},
+		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-K1"]}}],"input":"x"}`, "relay file-K1"},
+		{"POST", "/v1/responses", `{"model":"m","input":[{"type":"item_reference","id":"msg_K1"}]}`, "relay msg_K1"},
+		{"POST", "/v1/responses", `{"model":"m","prompt":{"id":"pmpt_X1"},"input":"x"}`, "other"},
+		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"web_search"}],"input":"x"}`, "unbound"},
+		{"POST", "/v1/responses", `{"model":"m","input":"my file_id is \"file_id\":\"file-K1\""}`, "unbound"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"say \"previous_response_id\": \"resp_K1\""}]}`, "unbound"},
+		{"POST", "/v1/chat/completions", `{"model":"ft:gpt-4o:org::K1","messages":[]}`, "relay ft:gpt-4o:org::K1"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-K1"}}]}]}`, "relay file-K1"},
+		{"POST", "/v1/messages", `{"model":"m","container":"cntr_K1","messages":[]}`, "relay cntr_K1"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file-K1"}}]}]}`, "relay file-K1"},
+		{"POST", "/v1/messages", `{"model":"m","container":{"skills":[{"type":"custom","skill_id":"skill_K1","version":"latest"}]},"messages":[]}`, "relay skill_K1"},
+		// Not ours to judge.
+		{"GET", "/v1/models", "", "unbound"},
+		{"POST", "/v1/embeddings", `{"model":"m","input":"x","file_id":"file-K1"}`, "unbound"},
+		// Broken bodies.
+		{"POST", "/v1/batches", `{"input_file_id":"file-K1`, "new"},
+		{"POST", "/v1/batches", `{"input_file_id":`, "new"},
+		{"POST", "/v1/batches", `{"input_file_id":"file-K1\"","x":"\\`, "new"},
+		{"POST", "/v1/vector_stores", `{"file_ids":["file-K1`, "new"},
+		{"POST", "/v1/batches", `{"input_file_id":"a b c d e"}`, "new"},
+		{"POST", "/v1/batches", `{"input_file_id":"` + strings.Repeat("x", 500) + `"}`, "new"},
+	} {
+		p := a.Find(t.Context(), asked(row.method, row.path, row.body))
+		got := [...]string{"unbound", "", "new", "other", "list"}[p.Bond]
+		if p.Bond == BoundKnown {
+			got = p.Owner.String() + " " + p.ID
+		}
+		if got != row.want {
+			t.Errorf("%s %s %.80s: %q, want %q", row.method, row.path, row.body, got, row.want)
+		}
+	}
+	for _, row := range []struct {
+		p    Place
+		want string
+	}{
+		{Place{}, "primary false"}, {Place{Bond: BoundNew}, "primary false"}, {Place{Bond: BoundOther}, "primary true"},
+		{Place{Bond: BoundList}, "relay true"}, {Place{Bond: BoundKnown, Owner: exchange.Relay}, "relay true"}, {Place{Bond: BoundKnown}, "primary true"},
+	} {
+		arm, ok := row.p.Arm(exchange.Relay)
+		if got := fmt.Sprint(arm, ok); got != row.want {
+			t.Errorf("%+v goes to %s, want %s", row.p, got, row.want)
+		}
+	}
+}
+
+// What answers teach. Ids are listed as the store has them.
+func TestWhatAnswersTeach(t *testing.T) {
+	t.Parallel()
+	const (
+		p, r = exchange.Primary, exchange.Relay
+		day  = 24
+	)
+	response := `{"id":"resp_1","object":"response","store":true,"conversation":{"id":"conv_1"},"output":[{"type":"reasoning","id":"rs_1"},{"type":"message","id":"msg_1"},` +
+		`{"type":"code_interpreter_call","id":"ci_1","container_id":"cntr_1"}],"metadata":{"file_id":"file-EVIL"}}`
+	for _, row := range []struct {
+		name string
+		q    *exchange.Request
+		x    *exchange.Exchange
+		want string
+	}{
+		{"a file", asked("POST", "/v1/files", ""), answered(r, 200, `{"id":"file-1","object":"file","purpose":"batch"}`), "file-1@relay 720h"},
+		{"a file at the primary", asked("POST", "/v1/files", ""), answered(p, 200, `{"id":"file-1"}`), "file-1@primary 720h"},
+		{"an error", asked("POST", "/v1/files", ""), answered(r, 400, `{"id":"file-1","error":{}}`), ""},
+		{"an upload that is complete", asked("POST", "/v1/uploads/upload_1/complete", ""), answered(r, 200, `{"id":"upload_1","file":{"id":"file-1","object":"file"}}`), "file-1@relay 720h, upload_1@relay 720h"},
+		{"a batch", asked("GET", "/v1/batches/batch_1", ""), answered(r, 200, `{"id":"batch_1","input_file_id":"file-1","output_file_id":"file-2","error_file_id":null,"metadata":{"file_id":"file-EVIL"}}`),
+			"batch_1@relay 720h, file-2@relay 720h"},
+		{"a list", asked("GET", "/v1/batches", ""), answered(p, 200, `{"object":"list","data":[{"id":"batch_1","output_file_id":"file-3"},{"id":"batch_2","error_file_id":"file-4"}],"first_id":"batch_1"}`),
+			"batch_1@primary 720h, batch_2@primary 720h, file-3@primary 720h, file-4@primary 720h"},
+		{"a fine-tuning job", asked("GET", "/v1/fine_tuning/jobs/ftjob-1", ""), answered(r, 200, `{"id":"ftjob-1","fine_tuned_model":"ft:gpt-4o:org::1","result_files":["file-5"]}`),
+			"file-5@relay 720h, ft:gpt-4o:org::1@relay 720h, ftjob-1@relay 720h"},
+		{"a run that streams", asked("POST", "/v1/threads/runs", ""), answered(r, 200, "event: thread.created\ndata: {\"id\":\"thread_1\",\"object\":\"thread\"}\n\nevent: thread.run.created\ndata: {\"id\":\"run_1\",\"thread_id\":\"thread_1\"}\n\ndata: [DONE]\n\n"),
+			"run_1@relay 720h, thread_1@relay 720h"},
+		{"Anthropic's batch", asked("POST", "/v1/messages/batches", ""), answered(r, 200, `{"id":"msgbatch_1","type":"message_batch"}`), "msgbatch_1@relay 720h"},
+		{"a file's content", asked("GET", "/v1/files/file-1/content", ""), answered(r, 200, `{"id":"batch_req_1","response":{"body":{"id":"chatcmpl-1"}}}`), ""},
+		{"a response of the relay", asked("POST", "/v1/responses", `{"model":"m"}`), answered(r, 200, response), "ci_1@relay 72h, cntr_1@relay 720h, conv_1@relay 720h, msg_1@relay 72h, resp_1@relay 72h, rs_1@relay 72h"},
+		{"a response of the primary", asked("POST", "/v1/responses", `{"model":"m"}`), answered(p, 200, response), ""},
+		{"a response that is not stored", asked("POST", "/v1/responses", `{"model":"m","store":false}`), answered(r, 200, response), ""},
+		{"a response that streams", asked("POST", "/v1/responses", `{"model":"m","stream":true}`), answered(r, 200, "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_2\"}}\n\n"+
+			"event: response.output_item.added\ndata: {\"item\":{\"id\":\"msg_2\"}}\n\nevent: response.output_text.delta\ndata: {\"item_id\":\"msg_2\",\"delta\":\"x \\\"id\\\":\\\"EVIL\\\"\"}\n\n"), "msg_2@relay 72h, resp_2@relay 72h"},
+		{"a chat completion", asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`), answered(r, 200, `{"id":"chatcmpl-1"}`), ""},
+		{"a chat completion that is stored", asked("POST", "/v1/chat/completions", `{"model":"m","store":true}`), answered(r, 200, `{"id":"chatcmpl-1"}`), "chatcmpl-1@relay 72h"},
+		{"a message with a container", asked("POST", "/v1/messages", `{"model":"m","tools":[{"type":"code_execution_20250825","name":"code_execution"}]}`),
+			answered(r, 200, `{"id":"msg_1","container":{"id":"container_1"},"content":[{"type":"tool_use","id":"toolu_1","input":{"file_id":"file-EVIL"}},{"type":"bash_code_execution_tool_result","content":{"content":[{"type":"bash_code_execution_output","file_id":"file-6"}]}}]}`),
+			"container_1@relay 720h, file-6@relay 720h"},
+		{"a message with a container that streams", asked("POST", "/v1/messages", `{"model":"m","container":"container_1","messages":[]}`),
+			answered(p, 200, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"bash_code_execution_tool_result\",\"content\":{\"content\":[{\"file_id\":\"file-7\"}]}}}\n\n"+
+				"event: message_delta\ndata: {\"delta\":{\"container\":{\"id\":\"container_1\"}}}\n\n"), "container_1@primary 720h, file-7@primary 720h"},
+		{"a plain message", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), answered(r, 200, `{"id":"msg_1"}`), ""},
+		{"a body that was cut", asked("GET", "/v1/files", ""), answered(r, 200, `{"object":"list","data":[{"id":"file-1","filename":"a"},{"id":"file-2","fil`), "file-1@relay 720h, file-2@relay 720h"},
+		{"no JSON", asked("GET", "/v1/files", ""), answered(r, 200, `<html>"id":"file-1"`), ""},
+		{"nothing", asked("DELETE", "/v1/files/file-1", ""), answered(r, 204, ""), ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newIDs()
+			a := NewAffinity(AffinityConfig{Store: s})
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- a.Run(ctx) }()
+			if row.x.Completion.ID == "" && row.q.Endpoint.Kind == exchange.Inference && row.q.Endpoint.Name == "chat/completions" {
+				row.x.Completion.ID = "chatcmpl-1"
+			}
+			if done := a.Learn(row.q, row.x); (done != nil) != (row.want != "") {
+				t.Errorf("%s: something was learned: %v", row.name, done != nil)
+			} else if done != nil {
+				<-done
+			}
+			if got := strings.Join(s.list(), ", "); got != row.want {
+				t.Errorf("%s: learned %q, want %q", row.name, got, row.want)
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if s := a.State(); s.Learned != s.Stored || s.Dropped != 0 || s.Waiting != 0 {
+				t.Errorf("%s: State = %+v", row.name, s)
+			}
+		})
+	}
+}
+
+func TestWhichBodiesAreWanted(t *testing.T) {
+	t.Parallel()
+	a := NewAffinity(AffinityConfig{})
+	for _, row := range []struct {
+		q              *exchange.Request
+		primary, relay bool
+	}{
+		{asked("POST", "/v1/files", ""), true, true},
+		{asked("GET", "/v1/files/file-1/content", ""), false, false},
+		{asked("POST", "/v1/responses", `{"model":"m"}`), false, true},
+		{asked("POST", "/v1/responses", `{"model":"m","store":false}`), false, false},
+		{asked("POST", "/v1/chat/completions", `{"model":"m","store":true}`), false, false}, // the completion's id suffices
+		{asked("POST", "/v1/messages", `{"model":"m"}`), false, false},
+		{asked("POST", "/v1/messages", `{"model":"m","container":"container_1"}`), true, true},
+		{asked("GET", "/v1/models", ""), false, false},
+	} {
+		if p, r := a.WantsBody(row.q, exchange.Primary), a.WantsBody(row.q, exchange.Relay); p != row.primary || r != row.relay {
+			t.Errorf("%s %s %s: %v, %v", row.q.Method, row.q.Path, row.q.Body, p, r)
+		}
+	}
+}
+
+// Two sidecars share a store: what one has learned the other finds, by one
+// lookup; what nobody knows is not asked for again and again.
+func TestAffinityAsksTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newIDs()
+		names := [2]string{"https://api.example/v1", "https://relay.example/v1"}
+		a, b := NewAffinity(AffinityConfig{Store: s, Names: names}), NewAffinity(AffinityConfig{Store: s, Names: names})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-1"}`))
+		get := asked("GET", "/v1/files/file-1", "")
+		for range 3 {
+			if p := b.Find(ctx, get); p.Bond != BoundKnown || p.Owner != exchange.Relay {
+				t.Fatalf("the other sidecar: %+v", p)
+			}
+		}
+		if n := s.lookups(); n != 1 {
+			t.Errorf("%d lookups of one id, want 1", n)
+		}
+		unknown := asked("GET", "/v1/files/file-2", "")
+		for range 10 {
+			if p := b.Find(ctx, unknown); p.Bond != BoundOther {
+				t.Fatalf("an id that nobody knows: %+v", p)
+			}
+		}
+		if n := s.lookups(); n != 2 {
+			t.Errorf("%d lookups, want 2: nobody knows is an answer too", n)
+		}
+		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-2"}`))
+		time.Sleep(4 * time.Second)
+		if p := b.Find(ctx, unknown); p.Bond != BoundKnown {
+			t.Errorf("an id that came later: %+v", p)
+		}
+		// A third, where the roles have changed, and one that knows neither.
+		swapped := NewAffinity(AffinityConfig{Store: s, Names: [2]string{names[1], names[0]}})
+		if p := swapped.Find(ctx, get); p.Bond != BoundKnown || p.Owner != exchange.Primary {
+			t.Errorf("with roles changed: %+v", p)
+		}
+		if p := NewAffinity(AffinityConfig{Store: s}).Find(ctx, get); p.Bond != BoundOther {
+			t.Errorf("an owner that is neither upstream: %+v", p)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		before := s.lookups()
+		b.Find(ctx, get)
+		if s.lookups() != before+1 {
+			t.Error("memory keeps an id beyond its time")
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// A store that hangs or fails costs one request its patience, the others
+// nothing, and loses no id that it takes later.
+func TestAffinityWithABadStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newIDs()
+		var told []error
+		a := NewAffinity(AffinityConfig{Store: s, Trouble: func(err error) { told = append(told, err) }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		s.breaks(nil, true)
+		begun := time.Now()
+		for range 20 {
+			if p := a.Find(ctx, asked("GET", "/v1/files/file-1", "")); p.Bond != BoundOther {
+				t.Fatalf("%+v", p)
+			}
+		}
+		if d := time.Since(begun); d != 50*time.Millisecond {
+			t.Errorf("20 requests waited %v together, want 50 ms", d)
+		}
+		s.breaks(errors.New("away"), false)
+		for i := range 5 {
+			done := a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
+			synctest.Wait()
+			select {
+			case <-done:
+				t.Error("stored in a store that is away")
+			default:
+			}
+		}
+		if p := a.Find(ctx, asked("GET", "/v1/files/file-3", "")); p.Bond != BoundKnown {
+			t.Errorf("what was learned is not in memory: %+v", p)
+		}
+		s.breaks(nil, false)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if got := len(s.list()); got != 5 {
+			t.Errorf("%d ids stored after all, want 5", got)
+		}
+		if len(told) != 2 || told[0] == nil || told[1] != nil {
+			t.Errorf("told of %v", told)
+		}
+		if st := a.State(); st.Failed != 1 || st.Dropped != 0 || st.Failing || st.Stored != 5 {
+			t.Errorf("State = %+v", st)
+		}
+		// The caller that goes away is no fault of the store's.
+		s.breaks(nil, true)
+		gone, leave := context.WithCancel(ctx)
+		leave()
+		a.Find(gone, asked("GET", "/v1/files/file-9", ""))
+		if st := a.State(); st.Failing {
+			t.Error("a caller that went away counts against the store")
+		}
+		s.breaks(errors.New("away"), false)
+		a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-last"}`))
+		cancel()
+		<-ended
+		if st := a.State(); st.Dropped != 1 {
+			t.Errorf("State at the end = %+v", st)
+		}
+		select {
+		case <-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-late"}`)):
+		default:
+			t.Error("who learns after the end waits for ever")
+		}
+	})
+}
+
+func TestAffinityQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	a := NewAffinity(AffinityConfig{Store: newIDs(), Queue: 10})
+	for i := range 100 {
+		a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
+	}
+	if s := a.State(); s.Waiting != 10 || s.Dropped != 90 || s.Memory != 100 {
+		t.Errorf("State = %+v", s)
+	}
+}
+
+// Memory stays within its bound, and keeps what is asked for.
+func TestAffinityMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newMemory(3200)
+	now := time.Now()
+	m.put("asked-for", exchange.Relay, owned, now.Add(time.Hour))
+	for i := range 100_000 {
+		m.put(fmt.Sprintf("file-%d", i), exchange.Primary, owned, now.Add(time.Hour))
+		if i%10 == 0 {
+			if arm, f := m.get("asked-for", now); f != owned || arm != exchange.Relay {
+				t.Fatalf("after %d others it is forgotten", i)
+			}
+		}
+	}
+	if n := m.size(); n > 3200+2*memoryShards || n < 1600 {
+		t.Errorf("%d ids held, room for 3,200", n)
+	}
+	if _, f := m.get("asked-for", now.Add(2*time.Hour)); f != unheardOf {
+		t.Error("known beyond its time")
+	}
+}
+
+func TestAffinityUnderAStorm(t *testing.T) {
+	t.Parallel()
+	a := NewAffinity(AffinityConfig{Store: newIDs(), Memory: 1000, Lookups: 2})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(i), 5))
+			for range 2000 {
+				n := r.IntN(3000)
+				arm := exchange.Arm(n % 2)
+				if r.IntN(2) == 0 {
+					a.Learn(asked("POST", "/v1/files", ""), answered(arm, 200, fmt.Sprintf(`{"id":"file-%d"}`, n)))
+				} else if p := a.Find(ctx, asked("GET", fmt.Sprintf("/v1/files/file-%d", n), "")); p.Bond == BoundKnown && p.Owner != arm {
+					t.Errorf("file-%d is sent to the %v", n, p.Owner)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	cancel()
+	<-ended
+	if s := a.State(); s.Learned != s.Stored+s.Dropped || s.Waiting != 0 {
+		t.Errorf("State = %+v", s)
+	}
+}
+
+// Any bytes may come as a body or an answer.
+func FuzzAffinity(f *testing.F) {
+	for _, s := range []string{`{"file_id":"file-1"}`, `{"file_ids":["a","b"`, `{"conversation":{"id":"`, `"`, `{"a\\":"b`, `{"id" : "x","data":[{"id":1}]}`, "data: {\"id\":\"x\"}\n\ndata: {", "data:{\"response\":{\"output\":[[]]}}"} {
+		f.Add([]byte(s))
+	}
+	a := NewAffinity(AffinityConfig{Memory: 1000})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, q := range []*exchange.Request{asked("POST", "/v1/batches", string(body)), asked("POST", "/v1/responses", string(body))} {
+			q.Facts.Stateful = "x"
+			a.Find(t.Context(), q)
+			for _, streamed := range []bool{false, true} {
+				a.Learn(q, &exchange.Exchange{Status: 200, Arm: exchange.Relay, Body: body, Streamed: streamed})
+			}
+			if n := namedIDs(q); len(n.ids) > maxNamed {
+				t.Fatalf("%d ids", len(n.ids))
+			}
+		}
+	})
+}
+
+func BenchmarkFindUnbound(b *testing.B) {
+	a := NewAffinity(AffinityConfig{})
+	q := asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		a.Find(b.Context(), q)
+	}
+}
+
+func BenchmarkFindKnown(b *testing.B) {
+	a := NewAffinity(AffinityConfig{})
+	a.memory.put("resp_1", exchange.Relay, owned, time.Now().Add(time.Hour))
+	q := asked("POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_1","input":"`+strings.Repeat("and then? ", 200)+`"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		a.Find(b.Context(), q)
+	}
+}

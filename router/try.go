@@ -1,0 +1,107 @@
+package router
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"cutover/exchange"
+	"cutover/upstream"
+)
+
+// try calls an upstream, and calls it again where its policy allows that and
+// nothing has reached the caller. With hold the answer is read up to its first
+// content; good reports whether it is one to serve.
+func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt, good bool) {
+	care := c.rt.upstream(arm).Care()
+	if care != nil && c.q.Held {
+		care.Budget.Request()
+	}
+	for n := 1; ; n++ {
+		a = c.begin(ctx, arm)
+		if hold {
+			good = a.hold(c.rt.cfg.MinTokensPerSecond)
+		} else {
+			good = a.resp != nil && !replaceable(a.resp.StatusCode)
+		}
+		if good || care == nil || !c.q.Held {
+			return a, good
+		}
+		wait, ok := c.mayRetry(a, care, n)
+		if !ok || !pause(ctx, wait) {
+			return a, false
+		}
+		a.drop()
+		c.note(a.x, "retry", wait)
+	}
+}
+
+// mayRetry asks the policy and then the budget.
+func (c *call) mayRetry(a *attempt, care *upstream.Care, n int) (time.Duration, bool) {
+	now := time.Now()
+	f := upstream.Failure{Attempt: n, Elapsed: now.Sub(c.q.At), Now: now}
+	if a.x != nil {
+		f.Class, f.Status = a.x.Class, a.x.Status
+	}
+	if a.resp != nil {
+		f.Status, f.Header = a.resp.StatusCode, a.resp.Header
+		f.Class = exchange.ClassOfStatus(f.Status)
+	}
+	if f.Class == exchange.ClassRefused || f.Class == exchange.ClassAborted {
+		return 0, false
+	}
+	if at, ok := c.r.Context().Deadline(); ok {
+		f.Deadline = at.Sub(c.q.At)
+	}
+	wait, ok, _ := care.Retry.Next(f, rand.Float64())
+	return wait, ok && care.Budget.Spend()
+}
+
+// pause waits; false means that the caller is gone.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// note puts a failed attempt on the trail of the request.
+func (c *call) note(x *exchange.Exchange, next string, wait time.Duration) {
+	c.trail = append(c.trail, exchange.Step{
+		Upstream: x.Upstream, Class: x.Class, Detail: x.Detail, Status: x.Status, Took: x.Total, Next: next, Wait: wait,
+	})
+}
+
+// drop ends an attempt of which nothing has been sent and nothing will be.
+func (a *attempt) drop() {
+	if a.x == nil {
+		a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
+	}
+	a.resp = nil
+}
+
+// waitFor is how long a call may wait for room at an upstream.
+func waitFor(up *upstream.Upstream) time.Duration {
+	if care := up.Care(); care != nil {
+		return care.Wait
+	}
+	return 0
+}
+
+// refused is the answer to a caller whose request no upstream may take now.
+func refused(why string) problem {
+	if why == "breaker" {
+		return problem{http.StatusServiceUnavailable, "api_error", "upstream_unavailable",
+			"cutover: the upstream has been failing and is given a rest; try again in a few seconds"}
+	}
+	return problem{http.StatusTooManyRequests, "rate_limit_error", "rate_limit_exceeded",
+		"cutover: the limits set for the upstream leave no room for this request; try again in a few seconds"}
+}

@@ -1,0 +1,151 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"cutover/exchange"
+)
+
+// Care is what stands before the calls of an upstream, and learns from them.
+// Served calls and mirrored ones share it: the provider counts them together.
+// Nil parts, and a nil Care, ask for nothing.
+type Care struct {
+	Limiter *Limiter
+	Breaker *Breaker
+	Keys    *Keys
+	Retry   RetryPolicy
+	Budget  *RetryBudget
+	Wait    time.Duration // how long a served call may wait for room
+}
+
+// Run keeps the parts up to date until ctx is done.
+func (c *Care) Run(ctx context.Context) error {
+	if c == nil {
+		<-ctx.Done()
+		return nil
+	}
+	parts := make(chan error, 2)
+	running := 0
+	if c.Limiter != nil {
+		running++
+		go func() { parts <- c.Limiter.Run(ctx) }()
+	}
+	if c.Keys != nil {
+		running++
+		go func() { parts <- c.Keys.Run(ctx) }()
+	}
+	var err error
+	for range running { // both end with ctx
+		err = errors.Join(err, <-parts)
+	}
+	if running == 0 {
+		<-ctx.Done()
+	}
+	return err
+}
+
+// ErrOpen is returned for a call that the circuit breaker refuses.
+var ErrOpen = errors.New("upstream: the circuit breaker is open")
+
+// Permit is the leave to make one call. Leave must be called once, when the
+// call has ended. The zero Permit is of a call that nobody watches.
+type Permit struct {
+	care  *Care
+	model string
+	lease Lease
+	pass  Pass
+	key   Key
+}
+
+// Enter asks the breaker and the limits for leave to make a call with a body of
+// so many bytes. It waits for room at most as long as wait. The error is
+// ErrOpen, a *LimitError, or the cause of ctx's end.
+func (u *Upstream) Enter(ctx context.Context, q *exchange.Request, model string, wait time.Duration) (p Permit, err error) {
+	c := u.cfg.Care
+	if c == nil {
+		return p, nil
+	}
+	now := time.Now()
+	pass, ok := c.Breaker.Allow(model, now)
+	if !ok {
+		return p, ErrOpen
+	}
+	p = Permit{care: c, model: model, pass: pass}
+	if c.Limiter != nil {
+		p.lease, err = c.Limiter.Take(ctx, model, EstimateTokens(len(q.Body), q.Facts.MaxTokens), wait)
+		if err != nil {
+			pass.Report(exchange.ClassAborted, 0, now) // says nothing of the upstream
+			return Permit{}, err
+		}
+	}
+	if c.Keys != nil {
+		p.key, _ = c.Keys.Pick(now)
+	}
+	return p, nil
+}
+
+// EnterShadow is Enter for a mirrored copy: it never waits, so that it does not
+// stand in a served call's way, and it asks no breaker: how often a provider
+// fails is what the mirror is there to see.
+func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err error) {
+	c := u.cfg.Care
+	if c == nil {
+		return p, nil
+	}
+	p = Permit{care: c, model: model}
+	if c.Limiter != nil {
+		if p.lease, err = c.Limiter.TryTake(model, EstimateTokens(len(q.Body), q.Facts.MaxTokens)); err != nil {
+			return Permit{}, err
+		}
+	}
+	if c.Keys != nil {
+		p.key, _ = c.Keys.Pick(time.Now())
+	}
+	return p, nil
+}
+
+// Leave tells how the call ended. h is the answer's header; nil if none came.
+func (p *Permit) Leave(x *exchange.Exchange, h http.Header, now time.Time) {
+	c := p.care
+	if c == nil {
+		return
+	}
+	p.care = nil
+	took := x.Total
+	if x.TTFT > 0 {
+		took = x.TTFT
+	}
+	p.pass.Report(x.Class, took, now)
+	if c.Limiter != nil {
+		p.lease.Settle(x.Usage)
+		p.lease.Release()
+		if h != nil {
+			c.Limiter.Learn(p.model, x.Status, h, now)
+		}
+	}
+	if c.Keys != nil {
+		code := x.Completion.ErrorCode
+		if code == "" {
+			code = x.Completion.ErrorType
+		}
+		c.Keys.Report(p.key, x.Status, code, now)
+	}
+}
+
+// Refusal says, in a word for logs and headers, why a call was not made; ""
+// when err is no refusal.
+func Refusal(err error) string {
+	var limit *LimitError
+	switch {
+	case errors.Is(err, ErrOpen):
+		return "breaker"
+	case errors.As(err, &limit):
+		return "limit-" + limit.Limit.String()
+	case errors.Is(err, ErrModel):
+		return "model"
+	}
+	return ""
+}
