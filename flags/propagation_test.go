@@ -47,10 +47,10 @@ func watchFleet(b *testing.B, fleet []*flags.Set) <-chan arrival {
 
 // propagate makes b.N flips and reports how long each took to be in force at
 // each sidecar, from just before it was sent.
-func propagate(b *testing.B, fleet []*flags.Set, arrivals <-chan arrival, next func() string, flip func(value string)) {
+func propagate(b *testing.B, rounds int, fleet []*flags.Set, arrivals <-chan arrival, next func() string, flip func(value string)) {
 	var took []time.Duration
 	b.ResetTimer()
-	for n := range b.N {
+	for n := range rounds {
 		value := next()
 		seen := map[int]bool{}
 		began := time.Now()
@@ -76,6 +76,9 @@ func propagate(b *testing.B, fleet []*flags.Set, arrivals <-chan arrival, next f
 	b.ReportMetric(at(.99), "p99-ms")
 	b.ReportMetric(at(1), "max-ms")
 	b.ReportMetric(0, "ns/op") // the mean says nothing here
+	if b.N == 1 {
+		return // the run by which the testing package gets its bearings
+	}
 	_, _ = fmt.Fprintf(os.Stderr, "%-22s %6d arrivals at %d sidecars: p50 %8.2f ms   p99 %8.2f ms   max %8.2f ms\n",
 		b.Name()[len("BenchmarkPropagation/"):], len(took), len(fleet), at(.5), at(.99), at(1))
 }
@@ -110,25 +113,22 @@ func BenchmarkPropagation(b *testing.B) {
 	byHand := func(value string) { r.do("HSET", flagsKey, "relay-percentage", value) }
 	b.Run("flip-by-CLI", func(b *testing.B) {
 		fleet := startFleet(b, r, r.url())
-		propagate(b, fleet, watchFleet(b, fleet), next, byCLI)
+		propagate(b, b.N, fleet, watchFleet(b, fleet), next, byCLI)
 	})
 	b.Run("bare-HSET", func(b *testing.B) {
 		fleet := startFleet(b, r, r.url())
-		propagate(b, fleet, watchFleet(b, fleet), next, byHand)
+		propagate(b, b.N, fleet, watchFleet(b, fleet), next, byHand)
 	})
 	b.Run("silent-TCP-drop", func(b *testing.B) {
 		p := startProxy(b, r.addr())
 		fleet := startFleet(b, r, p.url())
 		arrivals := watchFleet(b, fleet)
-		rounds := b.N
-		b.N = min(rounds, 5) // each takes seconds
-		propagate(b, fleet, arrivals, next, func(value string) { p.drop(); byHand(value) })
+		propagate(b, min(b.N, 5), fleet, arrivals, next, func(value string) { p.drop(); byHand(value) })
 	})
 	b.Run("redis-restart", func(b *testing.B) {
 		fleet := startFleet(b, r, r.url())
 		arrivals := watchFleet(b, fleet)
-		b.N = min(b.N, 5)
-		propagate(b, fleet, arrivals, next, func(value string) {
+		propagate(b, min(b.N, 5), fleet, arrivals, next, func(value string) {
 			r.kill()
 			r.up()
 			within(b, 5*time.Second, "Redis answers", func() bool { return r.cli.Ping(ctx).Err() == nil })

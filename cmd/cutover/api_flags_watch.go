@@ -28,9 +28,6 @@ func (api flagsAPI) watch(w http.ResponseWriter, r *http.Request) {
 		}
 		return control.Flush()
 	}
-	if send(nil) != nil {
-		return
-	}
 	_ = watchFlips(r.Context(), api.Set, func(e *flags.Entry) error { // ends with the reader
 		if e == nil {
 			return send(nil)
@@ -43,12 +40,16 @@ func (api flagsAPI) watch(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// watchFlips calls emit for each audit entry that is made from now on, oldest
-// first, and with nil from time to time. It ends with ctx, or when emit fails.
+// watchFlips calls emit with nil once it watches and from time to time, and for
+// each audit entry that is made from then on, oldest first. It ends with ctx,
+// or when emit fails.
 func watchFlips(ctx context.Context, set *flags.Set, emit func(*flags.Entry) error) error {
 	updates, end := set.Subscribe()
 	defer end()
 	last := newestVersion(ctx, set)
+	if err := emit(nil); err != nil {
+		return err
+	}
 	beat := time.NewTicker(watchBeat)
 	defer beat.Stop()
 	// A change by hand has no entry yet when it comes, and an update may be

@@ -58,10 +58,7 @@ func (p redisPlace) watch(ctx context.Context, emit func(*flags.Entry) error) er
 		failed = set.Run(ctx)
 		cancel()
 	})
-	err = emit(nil)
-	if err == nil {
-		err = watchFlips(ctx, set, emit)
-	}
+	err = watchFlips(ctx, set, emit)
 	cancel()
 	running.Wait()
 	return errors.Join(failed, err)

@@ -192,6 +192,12 @@ func flip(cmd *cobra.Command, con console, p flagsPlace, o *flipOptions, create 
 		if err := checkKey(c.Key, have.Values, create); err != nil {
 			return err
 		}
+		// A definition that refers to shared rules is for the store to check.
+		if c.Value != nil && !strings.Contains(*c.Value, `"$ref"`) {
+			if err := flags.ValidateValue(c.Key, *c.Value); err != nil {
+				return usagef("%v", err)
+			}
+		}
 	}
 	asked, err := confirm(cmd, con, o, f, have)
 	if err != nil {
