@@ -24,8 +24,8 @@ func newReportCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "What the comparisons found, both providers side by side",
-		Long: "Sums up what the comparisons found. Asks a running sidecar by its admin address,\n" +
-			"or reads the data directory of one that is not running.",
+		Long: "Sums up what the comparisons found. Asks a running sidecar by its admin address, or\n" +
+			"reads the Redis of a fleet, or the data directory of a sidecar that is not running.",
 		Example: "  cutover report\n" +
 			"  cutover report --output html > report.html\n" +
 			"  cutover report --since 24h --model gpt-4o\n" +
@@ -112,11 +112,13 @@ func (f *reportFormat) write(w io.Writer, r *compare.Report) error {
 	return r.WriteText(w)
 }
 
-// addSourceFlags adds --admin and --data.
+// addSourceFlags adds --admin, --data, --redis and --namespace.
 func addSourceFlags(cmd *cobra.Command, s *resultsSource) {
 	cmd.Flags().StringVar(&s.Admin, "admin", defaultAdmin, "admin address of a running sidecar; its token is read from "+adminTokenVariable)
 	cmd.Flags().StringVar(&s.Data, "data", "", "data directory to read instead, when no sidecar runs on it")
-	cmd.MarkFlagsMutuallyExclusive("admin", "data")
+	cmd.Flags().StringVar(&s.Redis, "redis", "", "`URL` of the Redis to read instead, where a fleet stores its results")
+	cmd.Flags().StringVar(&s.Namespace, "namespace", "", "which fleet in that Redis; default: $CUTOVER_NAMESPACE or default")
+	cmd.MarkFlagsMutuallyExclusive("admin", "data", "redis")
 }
 
 // resultsScope are the flags that restrict which results are looked at.

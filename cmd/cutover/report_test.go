@@ -5,18 +5,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/mux"
+	"github.com/redis/go-redis/v9"
 
 	"cutover/compare"
 	"cutover/exchange"
+	"cutover/flags"
 	"cutover/store"
 )
 
@@ -162,7 +166,9 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		{"no pairs in scope", []string{"--admin", running, "--model", "none"}, "that match"},
 		{"wrong since", []string{"--since", "yesterday"}, "24h"},
 		{"wrong output", []string{"--output", "xml"}, "expected text"},
-		{"both sources", []string{"--admin", running, "--data", locked}, "admin data"},
+		{"both sources", []string{"--admin", running, "--data", locked}, "admin data redis"},
+		{"Redis is gone", []string{"--redis", "redis://127.0.0.1:1"}, "127.0.0.1:1"},
+		{"no Redis URL", []string{"--redis", "nonsense"}, "--redis"},
 	} {
 		_, err := runReport(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -237,5 +243,59 @@ func TestReportFlushesFirst(t *testing.T) {
 	r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/report", nil))
 	if w.Code != 200 || flushed != 1 {
 		t.Errorf("%d %s, flushed %d times", w.Code, w.Body, flushed)
+	}
+}
+
+// startResultsRedis starts a Redis of the test's own and returns its URL once
+// it answers.
+func startResultsRedis(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := server.Start(); err != nil {
+		t.Fatalf("redis-server is needed for this test (apt-get install redis-server): %v", err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: 50, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 100 * time.Millisecond})
+	defer func() { _ = client.Close() }()
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return "redis://" + address
+}
+
+func TestReportReadsTheRedisOfAFleet(t *testing.T) {
+	url := startResultsRedis(t)
+	client, err := flags.DialRedis(flags.RedisOptions{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	for range 3 { // three sidecars
+		s, err := store.NewRedis(client, "", store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum compare.Summary
+		r := compare.Result{ID: "01JA", At: time.Now(), Outcome: compare.Both, Primary: compare.ArmResult{Called: true, Status: 200}, Relay: compare.ArmResult{Called: true, Status: 200}}
+		sum.Add(r)
+		if err := s.AddSummaries(map[time.Time]*compare.Summary{r.At: &sum}, r.At); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := runReport(t, "--redis", url); err != nil || !strings.Contains(out, "3 pairs compared") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := runReport(t, "--redis", url, "--namespace", "other"); !errors.Is(err, errNoPairs) {
+		t.Errorf("another fleet: %v", err)
 	}
 }

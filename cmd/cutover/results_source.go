@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cutover/compare"
+	"cutover/flags"
 	"cutover/store"
 )
 
@@ -32,26 +33,32 @@ const samplesKeyVariable = "CUTOVER_SAMPLES_KEY"
 const maxAPIBody = 64 << 20
 
 // resultsSource is where commands that look at results read them: from a
-// running sidecar, or from the data directory of one that is not running.
+// running sidecar, from the Redis that a fleet shares, or from the data
+// directory of a sidecar that is not running.
 type resultsSource struct {
-	Admin string // base URL of the admin API; used when Data is empty
-	Token string // sent as a bearer token when not empty
-	Data  string // data directory
-	Key   string // for encrypted samples in Data
+	Admin     string // base URL of the admin API; used when Data and Redis are empty
+	Token     string // sent as a bearer token when not empty
+	Data      string // data directory
+	Redis     string // URL
+	Namespace string // of the fleet in Redis
+	Key       string // for encrypted samples in Data and Redis
 }
 
 // read takes the secrets from the environment.
 func (s *resultsSource) read(getenv func(string) string) {
 	s.Token, s.Key = getenv(adminTokenVariable), getenv(samplesKeyVariable)
+	if s.Namespace == "" {
+		s.Namespace = getenv("CUTOVER_NAMESPACE")
+	}
 }
 
 // Report reads a report in the filter's scope.
 func (s resultsSource) Report(ctx context.Context, f store.Filter, now time.Time) (report compare.Report, err error) {
-	if s.Data == "" {
+	if s.online() {
 		err = s.get(ctx, "/api/v1/report", queryOf(f), &report)
 		return report, err
 	}
-	err = s.offline(func(db *store.Store) error {
+	err = s.offline(func(db store.Backend) error {
 		summary, err := db.Summary(ctx, f)
 		report = summaryReport(&summary, f, now)
 		return err
@@ -61,12 +68,12 @@ func (s resultsSource) Report(ctx context.Context, f store.Filter, now time.Time
 
 // SampleResults reads the results of the kept samples that match, newest last.
 func (s resultsSource) SampleResults(ctx context.Context, f store.Filter) (results []compare.Result, err error) {
-	if s.Data == "" {
+	if s.online() {
 		var list resultList
 		err = s.get(ctx, "/api/v1/samples", queryOf(f), &list)
 		return list.Results, err
 	}
-	err = s.offline(func(db *store.Store) error {
+	err = s.offline(func(db store.Backend) error {
 		results, err = db.SampleResults(ctx, f)
 		return err
 	})
@@ -75,24 +82,39 @@ func (s resultsSource) SampleResults(ctx context.Context, f store.Filter) (resul
 
 // Sample reads one sample.
 func (s resultsSource) Sample(ctx context.Context, id string) (sample compare.Sample, err error) {
-	if s.Data == "" {
+	if s.online() {
 		err = s.get(ctx, "/api/v1/samples/"+url.PathEscape(id), nil, &sample)
 		return sample, err
 	}
-	err = s.offline(func(db *store.Store) error {
+	err = s.offline(func(db store.Backend) error {
 		sample, err = db.Sample(ctx, id)
 		return err
 	})
 	return sample, err
 }
 
-// offline opens the data directory for reading.
-func (s resultsSource) offline(read func(*store.Store) error) error {
-	db, err := store.Open(s.Data, store.Options{ReadOnly: true, Key: []byte(s.Key)})
-	if err != nil {
-		return err
+// online reports whether a running sidecar is asked.
+func (s resultsSource) online() bool { return s.Data == "" && s.Redis == "" }
+
+// offline reads where the results are stored, without a sidecar.
+func (s resultsSource) offline(read func(store.Backend) error) error {
+	o := store.Options{ReadOnly: true, Key: []byte(s.Key)}
+	if s.Data != "" {
+		db, err := store.Open(s.Data, o)
+		if err != nil {
+			return err
+		}
+		return errors.Join(read(db), db.Close())
 	}
-	return errors.Join(read(db), db.Close())
+	client, err := flags.DialRedis(flags.RedisOptions{URL: s.Redis, Namespace: s.Namespace})
+	if err != nil {
+		return usagef("--redis: %v", err)
+	}
+	db, err := store.NewRedis(client, s.Namespace, o)
+	if err != nil {
+		return errors.Join(err, client.Close())
+	}
+	return errors.Join(read(db), client.Close())
 }
 
 // get asks the admin API and decodes its JSON.
