@@ -19,6 +19,10 @@ const (
 	maxAnswered = 128
 	minID       = 4
 	maxID       = 160
+	// Objects that are searched for an id, and how far: or nested ones would
+	// be read again for each level.
+	maxObjects = 64
+	maxObject  = 4 << 10
 )
 
 // add adds an id that looks like one: ids are short and hold neither blanks nor
@@ -116,6 +120,7 @@ func idObject(key []byte) bool { return string(key) == "prompt" || string(key) =
 // ids, or ids that nobody knows. items says that an "id" is one too, as in the
 // input items of a response.
 func bodyIDs(n *named, b []byte, items bool) {
+	objects := 0
 	for i := 0; len(n.ids) < maxNamed; {
 		text, end, ok := nextString(b, i)
 		if !ok {
@@ -140,7 +145,9 @@ func bodyIDs(n *named, b []byte, items bool) {
 		case '[':
 			i = listIDs(n, b, i+1)
 		case '{':
-			n.add(gjson.GetBytes(b[i:], "id").Str, maxNamed)
+			if objects++; objects <= maxObjects {
+				n.add(gjson.GetBytes(b[i:min(len(b), i+maxObject)], "id").Str, maxNamed)
+			}
 		}
 	}
 }
