@@ -113,3 +113,23 @@ func TestMirrorLeavesTheRestAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestMirrorAfterTheLastWord: an SDK closes a stream after its last event,
+// without waiting for the end of the connection. That is no abort.
+func TestMirrorAfterTheLastWord(t *testing.T) {
+	t.Parallel()
+	primary := startProvider(t, mock.Config{Seed: 7})
+	primary.linger = true
+	r := startSidecar(t, primary, startProvider(t, mock.Config{Seed: 7}), mirrorAll)
+	c := newCaller(t, r.URL(), primary)
+	client := c.openai()
+	whole(c, client.Chat.Completions.NewStreaming(c.ctx, chatWith("Tell me about rivers.")), nil)
+	if last := c.seen[len(c.seen)-1]; last != "end of the stream" {
+		t.Errorf("the stream ended with %s", last)
+	}
+	for _, res := range r.settled(t) {
+		if res.Outcome != compare.Both || !res.Primary.OK() || !res.Checked {
+			t.Errorf("%s: a stream that was heard to its last word ended as %s, the primary's as %q", res.Endpoint, res.Outcome, res.Primary.Class)
+		}
+	}
+}

@@ -16,6 +16,10 @@ import (
 type provider struct {
 	*mock.Server
 	url string // without /v1
+	// linger keeps the connection open after the last event of a stream, until
+	// the caller closes it: some providers are in no hurry to end.
+	linger bool
+	closed chan struct{}
 
 	mu   sync.Mutex
 	said []*said // in the order of the requests' arrival
@@ -38,11 +42,12 @@ func startProvider(t testing.TB, cfg mock.Config) *provider {
 	if err != nil {
 		t.Fatalf("mock.New: %v", err)
 	}
-	p := &provider{Server: s}
+	p := &provider{Server: s, closed: make(chan struct{})}
 	h := httptest.NewServer(p)
 	p.url = h.URL
 	t.Cleanup(func() {
 		_ = s.Close()
+		close(p.closed)
 		h.CloseClientConnections()
 		h.Close()
 	})
@@ -56,6 +61,12 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.said = append(p.said, s)
 	p.mu.Unlock()
 	p.Server.ServeHTTP(&tap{ResponseWriter: w, p: p, said: s}, r)
+	if p.linger {
+		select {
+		case <-r.Context().Done():
+		case <-p.closed:
+		}
+	}
 }
 
 func (p *provider) host() string { return strings.TrimPrefix(p.url, "http://") }

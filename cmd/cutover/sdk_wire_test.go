@@ -12,9 +12,10 @@ import (
 
 // wire is a transport that notes every answer as it came in.
 type wire struct {
-	next http.RoundTripper
-	mu   sync.Mutex
-	got  []*heard
+	next  http.RoundTripper
+	drain bool // read what is left when a body is closed: SDKs close streams after the last event
+	mu    sync.Mutex
+	got   []*heard
 }
 
 // heard is one answer as a caller's HTTP client had it.
@@ -55,6 +56,13 @@ func (b *heardBody) Read(p []byte) (int, error) {
 		b.h.end = err
 	}
 	return n, err
+}
+
+func (b *heardBody) Close() error {
+	if b.w.drain {
+		_, _ = io.Copy(io.Discard, struct{ io.Reader }{b}) // a failure is noted in end
+	}
+	return b.ReadCloser.Close()
 }
 
 // volatile are the answer headers whose values differ between any two calls,
