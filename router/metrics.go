@@ -17,6 +17,7 @@ type Metrics struct {
 	duration *prometheus.HistogramVec
 	ttft     *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
+	steps    *prometheus.CounterVec
 
 	mu     sync.Mutex // of writers of series
 	series atomic.Pointer[map[seriesKey]*series]
@@ -51,14 +52,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cutover_tokens_total", Help: "Tokens that served answers say they used.",
 		}, []string{"endpoint", "served_by", "token_type"}),
+		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cutover_attempts_failed_total", Help: "Calls that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge).",
+		}, []string{"upstream", "error_type", "next"}),
 	}
-	reg.MustRegister(m.requests, m.duration, m.ttft, m.tokens)
+	reg.MustRegister(m.requests, m.duration, m.ttft, m.tokens, m.steps)
 	m.series.Store(&map[seriesKey]*series{})
 	return m
 }
 
 // Observe records one served exchange.
 func (m *Metrics) Observe(q *exchange.Request, x *exchange.Exchange) {
+	for _, step := range x.Trail { // rare enough for the registry's lock
+		m.steps.WithLabelValues(step.Upstream, string(step.Class), step.Next).Inc()
+	}
 	s := m.get(seriesKey{q.Endpoint, x.Arm, x.Class})
 	s.requests.Inc()
 	s.duration.Observe(x.Total.Seconds())

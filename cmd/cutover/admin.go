@@ -125,6 +125,8 @@ type statusAnswer struct {
 	Uptime  string      `json:"uptime"`
 	Active  int64       `json:"active_requests"`
 	Flags   flags.State `json:"flags"`
+	Primary careState   `json:"primary"`
+	Relay   careState   `json:"relay"`
 	Mirror  struct {
 		InFlight int64          `json:"in_flight"`
 		Held     int64          `json:"held_bytes"`
@@ -141,6 +143,7 @@ func (s *sidecar) status(w http.ResponseWriter, _ *http.Request) {
 	a := statusAnswer{
 		Version: readBuildFacts().Version, Uptime: time.Since(s.started).Round(time.Second).String(),
 		Active: s.router.Active(), Flags: s.flags.State(),
+		Primary: stateOf(s.primary.serve.Care(), time.Now()), Relay: stateOf(s.relay.serve.Care(), time.Now()),
 	}
 	a.Mirror.InFlight, a.Mirror.Held, a.Mirror.Outcomes = s.mirror.InFlight(), s.mirror.Held(), s.mirror.Counts().All()
 	a.Store.Written, a.Store.Dropped, a.Store.Lost = s.ledger.Written(), s.ledger.Dropped(), s.ledger.Lost()

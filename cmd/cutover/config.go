@@ -13,6 +13,7 @@ type Config struct {
 	Server    ServerConfig    `yaml:"server"`
 	Capture   CaptureConfig   `yaml:"capture"`
 	Headers   HeadersConfig   `yaml:"headers"`
+	Fallback  FallbackConfig  `yaml:"fallback"`
 	Shadow    ShadowConfig    `yaml:"shadow"`
 	Store     StoreConfig     `yaml:"store"`
 	Flags     FlagsConfig     `yaml:"flags"`
@@ -48,6 +49,9 @@ type UpstreamConfig struct {
 	Models      ModelsConfig      `yaml:"models"`
 	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
 	Limits      LimitsConfig      `yaml:"limits"`
+	Retry       RetryConfig       `yaml:"retry"`
+	Breaker     BreakerConfig     `yaml:"breaker"`
+	Keys        KeysConfig        `yaml:"keys"`
 	Timeouts    TimeoutsConfig    `yaml:"timeouts"`
 	Connections ConnectionsConfig `yaml:"connections"`
 }
@@ -71,6 +75,40 @@ type LimitsConfig struct {
 	RPM         int `yaml:"rpm"`         // requests per minute
 	TPM         int `yaml:"tpm"`         // tokens per minute
 	Concurrency int `yaml:"concurrency"` // calls at the same time
+	// Wait is how long a served call may wait for room before it falls back.
+	Wait time.Duration `yaml:"wait"`
+}
+
+// RetryConfig says when the same upstream is called again before another one
+// is, or the caller told.
+type RetryConfig struct {
+	Attempts int           `yaml:"attempts"` // calls in all; 1: no retry
+	Base     time.Duration `yaml:"base"`     // longest wait before the first retry
+	Max      time.Duration `yaml:"max"`      // longest wait
+	Budget   float64       `yaml:"budget"`   // retries as a share of the requests
+}
+
+// BreakerConfig stops calls to an upstream that keeps failing.
+type BreakerConfig struct {
+	Enabled   bool          `yaml:"enabled"`
+	ErrorRate float64       `yaml:"error_rate"` // share of failed calls from which it opens
+	MinCalls  int           `yaml:"min_calls"`  // fewer say nothing
+	SlowAfter time.Duration `yaml:"slow_after"` // a call that takes longer to speak is slow; 0: none is
+	OpenFor   time.Duration `yaml:"open_for"`
+}
+
+// KeysConfig is what an upstream's key must look like.
+type KeysConfig struct {
+	Prefix    string `yaml:"prefix"`
+	MinLength int    `yaml:"min_length"`
+}
+
+// FallbackConfig shapes what fallback-enabled allows.
+type FallbackConfig struct {
+	ReplaceReference   bool          `yaml:"replace_reference"`
+	MinTokensPerSecond float64       `yaml:"min_tokens_per_second"`
+	HedgeAfter         time.Duration `yaml:"hedge_after"`
+	HedgeBudget        float64       `yaml:"hedge_budget"`
 }
 
 // TimeoutsConfig bounds one call; 0 is no limit.

@@ -262,6 +262,10 @@ func (ld *loading) checkNumbers() {
 		switch {
 		case strings.HasSuffix(l.key, "-percentage") && (n < 0 || n > 100):
 			ld.wrong(l.key, "found %v, expected a number from 0 to 100", n)
+		case strings.HasSuffix(l.key, ".error_rate") && (n <= 0 || n > 1), strings.HasSuffix(l.key, "_budget") && n > 1, strings.HasSuffix(l.key, ".retry.budget") && n > 1:
+			ld.wrong(l.key, "found %v, expected a share from 0 to 1", n)
+		case strings.HasSuffix(l.key, ".retry.attempts") && (n < 1 || n > 10):
+			ld.wrong(l.key, "found %v, expected a number from 1 (no retries) to 10", n)
 		case l.key == "shadow.max_concurrency" && n < 1:
 			ld.wrong(l.key, "found %v, expected at least 1: to mirror nothing set flags.shadow-percentage to 0", n)
 		case n < 0:

@@ -50,6 +50,19 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.limits.rpm", def: "0", doc: "requests per minute; 0: no limit"},
 		{key: "upstreams.*.limits.tpm", def: "0", doc: "tokens per minute; 0: no limit"},
 		{key: "upstreams.*.limits.concurrency", def: "0", doc: "calls at the same time; 0: no limit"},
+		{key: "upstreams.*.limits.wait", def: "2s", doc: "how long a served call waits for room within the limits before it falls back; a mirrored one never waits"},
+		{key: "upstreams.*.retry.attempts", def: "1", doc: "calls of one request to this upstream, before anything has reached the caller; 1: no retries. Callers' SDKs retry by themselves"},
+		{key: "upstreams.*.retry.base", def: "500ms", doc: "longest wait before the first retry; doubled each time, drawn at random. `Retry-After` and the like come before it"},
+		{key: "upstreams.*.retry.max", def: "8s", doc: "longest wait before a retry"},
+		{key: "upstreams.*.retry.budget", def: "0.1", doc: "retries as a share of the requests: stops storms"},
+		{key: "upstreams.primary.breaker.enabled", def: "false", doc: "stop calling it while it keeps failing"},
+		{key: "upstreams.relay.breaker.enabled", def: "true", doc: "stop serving from it while it keeps failing; its share goes to the primary at once"},
+		{key: "upstreams.*.breaker.error_rate", def: "0.5", doc: "share of failed calls within 30 s from which the breaker opens, 0-1"},
+		{key: "upstreams.*.breaker.min_calls", def: "20", doc: "fewer calls within 30 s never open it"},
+		{key: "upstreams.*.breaker.slow_after", def: "0s", doc: "calls that take longer to speak count as slow, and 9 in 10 of those open it; 0: none is slow"},
+		{key: "upstreams.*.breaker.open_for", def: "10s", doc: "how long it stays open at first; doubled each time in a row, up to 2m"},
+		{key: "upstreams.*.keys.prefix", doc: "what every key of this upstream begins with, checked at start"},
+		{key: "upstreams.*.keys.min_length", def: "0", doc: "characters that a key has at least, checked at start"},
 		{key: "upstreams.*.timeouts.connect", def: "10s", doc: "for connection and TLS handshake"},
 		// The primary gets no limit of its own below what callers accept
 		// today: the sidecar must not end a call that would have succeeded
@@ -75,6 +88,11 @@ func configKeyTable() []configKey {
 		{key: "headers.request_id", def: "true", doc: "answers bear `X-Cutover-Request-Id`"},
 		{key: "headers.forwarded", def: "false", doc: "upstreams get `X-Forwarded-For`, `-Host` and `-Proto`"},
 		{key: "headers.tenant", def: "X-Cutover-Tenant", doc: "request header that names the tenant"},
+
+		{key: "fallback.replace_reference", def: "false", doc: "let the relay answer where the reference fails, too"},
+		{key: "fallback.min_tokens_per_second", def: "0", doc: "an answer of the relay that is slower at its beginning is replaced before it is seen; 0: any speed will do"},
+		{key: "fallback.hedge_after", def: "0s", doc: "when the relay has said nothing for so long, the reference is called as well, and whoever speaks first serves; 0: never"},
+		{key: "fallback.hedge_budget", def: "0.05", doc: "such second calls as a share of the relay's requests"},
 
 		{key: "shadow.max_concurrency", def: "256", doc: "mirrored calls at the same time; more are dropped and counted"},
 		{key: "shadow.max_bytes", def: "256MiB", doc: "memory for bodies that wait for or take part in mirrored calls"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -222,7 +223,7 @@ func (c *Config) secrets() []secretAt {
 // resolveSecrets fetches every secret, once, at start.
 func (ld *loading) resolveSecrets() {
 	for _, s := range ld.config.secrets() {
-		if err := s.secret.resolve(ld.env); err != nil {
+		if err := s.secret.resolveAs(ld.env, strings.HasPrefix(s.key, "upstreams.")); err != nil {
 			ld.problems.add(ld.origins[s.origin].where, s.key, "%v", err)
 			continue
 		}

@@ -228,7 +228,9 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		Auth:        Auth{Kind: AuthHeader, Name: "X-Key", Secret: Secret{Env: "MY_KEY"}},
 		Models:      ModelsConfig{Map: map[string]string{"gpt-4o": "gpt-4.1", "2024-05-13": "5"}, Prefix: true, Strict: true},
 		Prices:      map[string]Price{"gpt-4.1": {2, 8}},
-		Limits:      LimitsConfig{RPM: 60},
+		Limits:      LimitsConfig{RPM: 60, Wait: 2 * time.Second},
+		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
+		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
 		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 30 * time.Second, time.Minute, 0},
 		Connections: ConnectionsConfig{2048, 2 * time.Minute},
 	}

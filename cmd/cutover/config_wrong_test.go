@@ -21,7 +21,7 @@ func TestWrongFiles(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		// names
 		{"lisen: x", "cutover.yaml:1: lisen: unknown key: did you mean listen?"},
-		{"a: 1\n", "cutover.yaml:1: a: unknown key: known here are admin, capture, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
+		{"a: 1\n", "cutover.yaml:1: a: unknown key: known here are admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
 		{"\nupstreams:\n  relay:\n    base_ulr: http://x", "cutover.yaml:4: upstreams.relay.base_ulr: unknown key: did you mean base_url?"},
 		{"base_url: http://x", "cutover.yaml:1: base_url: unknown key here: did you mean upstreams.primary.base_url?"},
 		{"flags: {relay_percentage: 5}", "cutover.yaml:1: flags.relay_percentage: unknown key: did you mean relay-percentage?"},
@@ -32,7 +32,7 @@ func TestWrongFiles(t *testing.T) {
 		{"upstreams: {relay: {prices: {m: {inptu: 1}}}}", "cutover.yaml:1: upstreams.relay.prices.m.inptu: unknown key: known here are input and output"},
 		// types
 		{"admin: x", "cutover.yaml:1: admin: found the text, expected a section with the keys listen, token"},
-		{"[]", "cutover.yaml:1: found a list, expected a section with the keys admin, capture, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
+		{"[]", "cutover.yaml:1: found a list, expected a section with the keys admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
 		{"listen: 8080", `cutover.yaml:1: listen: found the number "8080", expected text`},
 		{"listen: [x]", "cutover.yaml:1: listen: found a list, expected text"},
 		{"flags: {relay-enabled: yes}", `cutover.yaml:1: flags.relay-enabled: found the text "yes", expected true or false`},

@@ -65,7 +65,7 @@ func (d *doctor) listModels(ctx context.Context, up *upstream.Upstream, arm exch
 		Header:   header,
 		At:       time.Now(),
 	}
-	req, err := up.Serve(ctx, q, &http.Request{URL: &url.URL{Path: path}, Header: header}, nil)
+	req, err := up.Serve(ctx, q, &http.Request{URL: &url.URL{Path: path}, Header: header}, nil, &upstream.Permit{})
 	if err != nil {
 		return nil, err
 	}

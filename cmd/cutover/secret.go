@@ -75,13 +75,20 @@ func (s Secret) MarshalYAML() (any, error) {
 // resolve fetches the value. The error names the variable or the file, never
 // what is in it. Blanks and line ends around the value are dropped: files
 // written by an editor end with one.
-func (s *Secret) resolve(env environ) error {
+func (s *Secret) resolve(env environ) error { return s.resolveAs(env, false) }
+
+// resolveAs is resolve; with keys a file may hold several keys, one a line, of
+// which the value is the first. upstream.Keys reads the others.
+func (s *Secret) resolveAs(env environ, keys bool) error {
 	if !s.IsSet() {
 		return nil
 	}
 	raw, err := s.fetch(env)
 	if err != nil {
 		return err
+	}
+	if keys && s.File != "" {
+		raw = firstLine(raw)
 	}
 	v := strings.TrimSpace(raw)
 	if v == "" {
@@ -115,6 +122,16 @@ func (s *Secret) fetch(env environ) (string, error) {
 		return "", fmt.Errorf("%s is larger than %d bytes: it must hold the key alone", s.where(), secretFileLimit)
 	}
 	return string(b), nil
+}
+
+// firstLine is the first line that says something; # begins a comment.
+func firstLine(text string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return line
+		}
+	}
+	return ""
 }
 
 func (s *Secret) where() string {

@@ -66,10 +66,15 @@ func newSidecar(ctx context.Context, cfg Config, log zerolog.Logger) (*sidecar, 
 
 // build fills the sidecar in; after an error it holds what was made so far.
 func (s *sidecar) build(ctx context.Context) (err error) {
-	if s.primary, err = newUpstreamPair(&s.cfg, exchange.Primary); err != nil {
+	if s.cfg.Store.Redis.IsSet() {
+		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
+			return fmt.Errorf("store.redis: %w", err)
+		}
+	}
+	if s.primary, err = s.newUpstreamPair(exchange.Primary); err != nil {
 		return err
 	}
-	if s.relay, err = newUpstreamPair(&s.cfg, exchange.Relay); err != nil {
+	if s.relay, err = s.newUpstreamPair(exchange.Relay); err != nil {
 		return err
 	}
 	if err = s.listen(); err != nil {
@@ -78,19 +83,17 @@ func (s *sidecar) build(ctx context.Context) (err error) {
 	if s.store, err = store.Open(s.cfg.Store.Dir, store.Options{}); err != nil {
 		return err
 	}
-	if s.cfg.Store.Redis.IsSet() {
-		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
-			return fmt.Errorf("store.redis: %w", err)
-		}
-	}
 	if s.flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
 		return err
 	}
 	return s.wire()
 }
 
-func newUpstreamPair(cfg *Config, arm exchange.Arm) (p upstreamPair, err error) {
-	c := cfg.upstream(arm)
+func (s *sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) {
+	c := s.cfg.upstream(arm)
+	if c.Care, err = s.cfg.newCare(arm, s.redis, s.log); err != nil {
+		return p, err
+	}
 	if c.BaseURL == "" {
 		c.BaseURL = noRelay
 	}
@@ -210,6 +213,8 @@ func (s *sidecar) wire() (err error) {
 		BodyStall: s.cfg.Server.ReadStallTimeout, WriteStall: s.cfg.Server.WriteStallTimeout,
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
+		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
+		Hedge: s.cfg.Fallback.hedge(),
 	})
 	if err != nil {
 		return err
@@ -274,6 +279,8 @@ func (s *sidecar) Run(ctx context.Context) error {
 	g.Add(func() error { defer endLedger(); return s.mirror.Run(mirrorCtx) }, follow)
 	g.Add(func() error { defer endRest(); return s.ledger.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
+	g.Add(func() error { return s.primary.serve.Care().Run(ledgerCtx) }, follow)
+	g.Add(func() error { return s.relay.serve.Care().Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.flags.Run(restCtx) }, follow)
 	g.Add(func() error { return s.serveAdmin(restCtx) }, follow)
 	return g.Run()

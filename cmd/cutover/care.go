@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"cutover/exchange"
+	"cutover/router"
+	"cutover/upstream"
+)
+
+// newCare builds what stands before an arm's calls, as configured; served and
+// mirrored calls share it.
+func (c *Config) newCare(arm exchange.Arm, fleet redis.UniversalClient, log zerolog.Logger) (*upstream.Care, error) {
+	u := &c.Upstreams.Primary
+	if arm == exchange.Relay {
+		u = &c.Upstreams.Relay
+	}
+	care := &upstream.Care{
+		Wait:  u.Limits.Wait,
+		Retry: upstream.RetryPolicy{Attempts: u.Retry.Attempts, Base: u.Retry.Base, Max: u.Retry.Max},
+	}
+	if u.Retry.Attempts > 1 {
+		care.Budget = upstream.NewRetryBudget(u.Retry.Budget, 10)
+	}
+	if u.Breaker.Enabled {
+		care.Breaker = upstream.NewBreaker(upstream.BreakerOptions{
+			ErrorRate: u.Breaker.ErrorRate, MinCalls: u.Breaker.MinCalls,
+			SlowAfter: u.Breaker.SlowAfter, OpenFor: u.Breaker.OpenFor,
+		}, time.Now())
+	}
+	var err error
+	if care.Limiter, err = u.limiter(arm, c.Store.Namespace, fleet); err != nil {
+		return nil, fmt.Errorf("upstreams.%s.limits: %w", arm, err)
+	}
+	if care.Keys, err = u.keys(arm, log); err != nil {
+		return nil, fmt.Errorf("upstreams.%s.auth: %w", arm, err)
+	}
+	if care.Limiter == nil && care.Keys == nil && care.Breaker == nil && u.Retry.Attempts <= 1 {
+		return nil, nil
+	}
+	return care, nil
+}
+
+func (u *UpstreamConfig) limiter(arm exchange.Arm, namespace string, fleet redis.UniversalClient) (*upstream.Limiter, error) {
+	if u.Limits.RPM == 0 && u.Limits.TPM == 0 && u.Limits.Concurrency == 0 {
+		return nil, nil
+	}
+	o := upstream.LimiterOptions{
+		Name:   arm.String(),
+		Limits: upstream.Limits{RPM: u.Limits.RPM, TPM: u.Limits.TPM, Concurrency: u.Limits.Concurrency},
+	}
+	if fleet != nil {
+		o.Fleet = &upstream.Fleet{Redis: fleet, Namespace: namespace}
+	}
+	return upstream.NewLimiter(o)
+}
+
+// keys are those of an auth that is ours; the caller's own are nobody's to
+// choose.
+func (u *UpstreamConfig) keys(arm exchange.Arm, log zerolog.Logger) (*upstream.Keys, error) {
+	secret := &u.Auth.Secret
+	if !secret.IsSet() {
+		return nil, nil
+	}
+	source := upstream.KeySource{Name: secret.where(), Value: secret.Reveal(), File: secret.File}
+	return upstream.NewKeys(upstream.KeysOptions{
+		Upstream: arm.String(), Sources: []upstream.KeySource{source},
+		Shape: upstream.KeyShape{Prefix: u.Keys.Prefix, MinLength: u.Keys.MinLength},
+		Changed: func(e upstream.KeyEvent) {
+			log.Warn().Str("upstream", e.Upstream).Str("event", e.Event).Str("key", e.Key).
+				Str("reason", e.Reason).Int("keys", e.Keys).Msg("keys")
+		},
+	})
+}
+
+// hedge is when the reference is called beside a silent relay.
+func (f *FallbackConfig) hedge() router.Hedge {
+	if f.HedgeAfter <= 0 {
+		return router.Hedge{}
+	}
+	return router.Hedge{Delay: f.HedgeAfter, Budget: upstream.NewRetryBudget(f.HedgeBudget, 20)}
+}
+
+// careState is what stands before an upstream's calls at the moment.
+type careState struct {
+	Limits  *upstream.LimiterState  `json:"limits,omitempty"`
+	Breaker []upstream.CircuitState `json:"breaker,omitempty"`
+	Keys    []upstream.KeyState     `json:"keys,omitempty"`
+	Trouble string                  `json:"keys_trouble,omitempty"`
+}
+
+func stateOf(care *upstream.Care, now time.Time) (s careState) {
+	if care == nil {
+		return s
+	}
+	if care.Limiter != nil {
+		limits := care.Limiter.State()
+		s.Limits = &limits
+	}
+	if care.Breaker != nil {
+		s.Breaker = care.Breaker.State(now)
+	}
+	if care.Keys != nil {
+		s.Keys, s.Trouble = care.Keys.State(now)
+	}
+	return s
+}
