@@ -330,7 +330,6 @@ func TestFleetMembersThatLeave(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- gone.Run(ctx) }()
-	joined(t, []*Limiter{gone, rest[0]}[:0])
 	within(t, 5*time.Second, "two sidecars", func() bool { return gone.State().Fleet == 2 })
 	for range 2 {
 		if _, err := gone.Take(t.Context(), "m", 0, 5*time.Second); err != nil {
