@@ -164,6 +164,11 @@ func TestSummariesOutliveTheResults(t *testing.T) {
 			r := result(i)
 			r.At = begin.Add(time.Duration(i) * time.Second)
 			l.Add(r)
+			if i == 200 || i == 400 {
+				if err := l.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
 		}
 	})
 	sum, err := s.Summary(t.Context(), Filter{})
