@@ -109,6 +109,36 @@ func TestRedisChangeByHandIsRecordedOnceByAFleet(t *testing.T) {
 	}
 }
 
+// A change by hand that nobody has noticed yet is recorded before a flip writes
+// over it, and undo takes back the flip alone.
+func TestRedisChangeByHandIsNotLostUnderAFlip(t *testing.T) {
+	r := startRedis(t)
+	ctx := context.Background()
+	store, err := flags.OpenRedisStore(flags.RedisOptions{URL: r.url()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	if _, err := store.Write(ctx, set("relay-percentage", "5")); err != nil {
+		t.Fatal(err)
+	}
+	r.do("HSET", flagsKey, "relay-percentage", "60")
+	if entries, err := store.Write(ctx, set("relay-percentage", "0")); err != nil || len(entries) != 1 || *entries[0].Old != "60" || entries[0].Version != 3 {
+		t.Fatalf("Write = %+v, %v", entries, err)
+	}
+	history, err := store.History(ctx, "", 10)
+	if err != nil || len(history) != 3 || !history[1].Unaudited || *history[1].Old != "5" || *history[1].New != "60" || history[1].Version != 2 {
+		t.Fatalf("History = %+v, %v", history, err)
+	}
+	if _, err := flags.Undo(ctx, store, "tester@here", ""); err != nil {
+		t.Fatal(err)
+	}
+	fields, err := store.Fields(ctx)
+	if err != nil || fields.Values["relay-percentage"].Value != "60" {
+		t.Errorf("after undo: %+v, %v", fields, err)
+	}
+}
+
 func TestLegitimateUnsetOfTheLastFlag(t *testing.T) {
 	r := startRedis(t)
 	s := sidecar(t, r)

@@ -94,7 +94,8 @@ func (s *redisStore) Write(ctx context.Context, f Flip) ([]Entry, error) {
 	if err := f.check(shared); err != nil {
 		return nil, err
 	}
-	args := []any{s.keys.events, f.Who, f.Why, f.Undoes, auditMaxEntries, auditMaxAge.Milliseconds()}
+	args := []any{s.keys.events, f.Who, f.Why, f.Undoes, auditMaxEntries, auditMaxAge.Milliseconds(),
+		unauditedWho, unauditedWhy, maxValueBytes}
 	for _, c := range f.Changes {
 		args = append(args, changeArgs(c)...)
 	}

@@ -1,7 +1,7 @@
 -- Compare-and-set of one flip: all of its changes or none.
 -- KEYS: flags, version, audit, meta
--- ARGV: channel, who, why, undoes, max entries, max age in ms, then for each
---       change: key, mode of value ("set" or "unset"), value,
+-- ARGV: channel, who, why, undoes, max entries, max age in ms, who and why of
+--       changes by hand, longest value to record of those, then for each change: key, mode of value ("set" or "unset"), value,
 --       mode of expectation ("any", "is" or "none"), expected value
 -- Returns {"conflict", key, "is"|"none", actual} or
 --         {"ok", version, at in ms, then for each change "same" or "set"|"unset"
@@ -17,7 +17,7 @@ if wrong(flags, 'hash') or wrong(version, 'string') or wrong(audit, 'stream') or
 end
 
 local changes, any = {}, false
-for i = 7, #ARGV, 5 do
+for i = 10, #ARGV, 5 do
   local c = { key = ARGV[i], mode = ARGV[i + 1], value = ARGV[i + 2] }
   c.old = redis.call('HGET', flags, c.key)
   local expect = ARGV[i + 3]
@@ -31,7 +31,30 @@ end
 
 local now = redis.call('TIME')
 local at = now[1] * 1000 + math.floor(now[2] / 1000)
--- First of all writes: it is the only one that can fail.
+local function value_in_meta(key)
+  local raw = redis.call('HGET', meta, key)
+  local ok, m = pcall(cjson.decode, raw or '')
+  return ok and type(m) == 'table' and type(m.v) == 'string' and m.v or false
+end
+
+-- What was changed by hand since is recorded before it is written over. Its
+-- entries have a version of their own.
+for _, c in ipairs(changes) do
+  c.known = value_in_meta(c.key)
+  if c.differs and c.known ~= c.old and #(c.old or '') <= tonumber(ARGV[9]) then
+    local by_hand = { 'flag', c.key, 'who', ARGV[7], 'why', ARGV[8], 'at', tostring(at),
+      'version', tostring(redis.call('INCR', version)), 'unaudited', '1' }
+    if c.known then
+      by_hand[#by_hand + 1], by_hand[#by_hand + 2] = 'old', c.known
+    end
+    if c.old then
+      by_hand[#by_hand + 1], by_hand[#by_hand + 2] = 'new', c.old
+    end
+    redis.call('XADD', audit, 'MAXLEN', '~', ARGV[5], '*', unpack(by_hand))
+  end
+end
+
+-- INCR is the only write that can fail, and comes before the others.
 local v = any and redis.call('INCR', version) or tonumber(redis.call('GET', version) or '0')
 local reply = { 'ok', v, at }
 for _, c in ipairs(changes) do
