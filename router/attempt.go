@@ -23,6 +23,7 @@ type attempt struct {
 	resp  *http.Response     // nil: no header came, and x says why
 	held  []byte             // body that was read before the commit
 	whole bool               // held is all of it
+	after error              // what came after held, if not more
 	x     *exchange.Exchange // nil until the exchange has ended
 }
 
@@ -41,6 +42,9 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	if keep && !c.q.Facts.Stream { // of a stream the completion says it all
 		o.CaptureLimit = captured
 	}
+	if c.rt.cfg.Affinity != nil && c.rt.cfg.Affinity.WantsBody(c.q, arm) {
+		o.CaptureLimit = captured
+	}
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
 	var err error
 	if a.leave, err = up.Enter(a.ctx, c.q, a.model, waitFor(up)); err == nil {
@@ -54,6 +58,7 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	now = time.Now()
 	a.watch.Header(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
+	a.leave.Header(a.resp.StatusCode, a.resp.Header, now)
 	return a
 }
 
@@ -187,11 +192,7 @@ func (a *attempt) close(class exchange.Class, detail string) {
 	now := time.Now()
 	a.x = a.rec.End(class, detail, now)
 	a.x.Model = a.model
-	var h http.Header
-	if a.resp != nil {
-		h = a.resp.Header
-	}
-	a.leave.Leave(a.x, h, now)
+	a.leave.Leave(a.x, now)
 }
 
 // probation is the floor of tokens a second that an answer must keep before it

@@ -28,18 +28,19 @@ type call struct {
 	r  *http.Request
 	q  *exchange.Request
 
-	rc       *http.ResponseController
-	stream   *upstream.Stream         // of a body that is not held
-	stall    *stallReader             // behind stream
-	deadline time.Time                // when the caller's write deadline was last set
-	served   func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
-	event    boundary                 // of the events that have passed
-	fallback *exchange.Exchange       // of the first choice, where that did not serve
-	trail    []exchange.Step          // what was tried before
-	racing   bool                     // two upstreams are being called at once
-	paired   bool                     // the mirror sent a copy
-	others   sync.WaitGroup           // calls of this request that go on in the background
-	cancels  []context.CancelFunc     // of those
+	rc         *http.ResponseController
+	stream     *upstream.Stream         // of a body that is not held
+	stall      *stallReader             // behind stream
+	deadline   time.Time                // when the caller's write deadline was last set
+	served     func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
+	event      boundary                 // of the events that have passed
+	fallback   *exchange.Exchange       // of the first choice, where that did not serve
+	trail      []exchange.Step          // what was tried before
+	racing     bool                     // two upstreams are being called at once
+	learnAtEnd bool                     // ids are in a stream
+	paired     bool                     // the mirror sent a copy
+	others     sync.WaitGroup           // calls of this request that go on in the background
+	cancels    []context.CancelFunc     // of those
 }
 
 func (c *call) control() *http.ResponseController {
@@ -68,6 +69,9 @@ func (c *call) serve() {
 		c.paired = c.served != nil
 	}
 	a := c.answerer()
+	if a.resp != nil {
+		c.learn(a)
+	}
 	if a.resp == nil {
 		c.giveUp(a)
 		return
@@ -158,6 +162,9 @@ func (c *call) giveUp(a *attempt) {
 // finish hands the exchange on, once the caller has all of it.
 func (c *call) finish(x *exchange.Exchange) {
 	x.Trail = c.trail
+	if c.learnAtEnd {
+		c.rt.cfg.Affinity.Learn(c.q, x)
+	}
 	c.hand(x)
 	if c.rt.cfg.Served != nil {
 		c.rt.cfg.Served(c.q, x)

@@ -65,12 +65,12 @@ func (c *call) forward(a *attempt) (broken bool) {
 // then looked at. What was held back goes first, as it came.
 func (c *call) copy(a *attempt) error {
 	body, length := a.resp.Body, a.resp.ContentLength
-	if len(a.held) > 0 || a.whole {
+	if len(a.held) > 0 || a.whole || a.after != nil {
 		if err := c.write(a.held, time.Now(), !a.whole); err != nil {
 			return errCallerWrite
 		}
-		if a.held = nil; a.whole {
-			return nil
+		if a.held = nil; a.whole || a.after != nil {
+			return a.after
 		}
 	} else if length < 0 || a.rec.Streamed() {
 		if err := c.control().Flush(); err != nil {
@@ -109,7 +109,8 @@ func (c *call) copy(a *attempt) error {
 // dialect, why the connection is about to break. What the reference says, or
 // fails to say, is passed on as it is.
 func (c *call) lastWord(a *attempt, err error) {
-	if a.arm == c.q.Route.Reference || !a.rec.Streamed() || !c.event.here() || c.r.Context().Err() != nil {
+	coding := a.resp.Header.Get("Content-Encoding")
+	if a.arm == c.q.Route.Reference || !a.rec.Streamed() || !c.event.here() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
 		return
 	}
 	class, _ := upstream.Classify(a.ctx, err)

@@ -43,6 +43,8 @@ type Config struct {
 	// MinTokensPerSecond is what an answer that could still be replaced must
 	// keep at its beginning; 0: any speed will do.
 	MinTokensPerSecond float64
+	// Affinity knows who made an id; nil: what is stateful goes to the primary.
+	Affinity *Affinity
 	// Hedge starts a second call where the first is slow to speak; the zero
 	// value never does.
 	Hedge  Hedge
@@ -108,7 +110,7 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request) {
 		c.refuse(err)
 		return
 	}
-	rt.route(q)
+	rt.route(r.Context(), q)
 	c.serve()
 }
 
@@ -126,16 +128,23 @@ func newRequest(r *http.Request) *exchange.Request {
 }
 
 // route fills in what the request is about, and the one Decision.
-func (rt *Router) route(q *exchange.Request) {
+func (rt *Router) route(ctx context.Context, q *exchange.Request) {
 	if rt.cfg.TenantHeader != "" {
 		q.Tenant = q.Header.Get(rt.cfg.TenantHeader)
 	}
-	if q.Endpoint.Kind != exchange.Inference || !q.Held {
-		q.Key, q.KeyFrom = q.ID, "request"
+	if q.Endpoint.Kind == exchange.Inference && q.Held {
+		q.Facts, q.Key, q.KeyFrom = exchange.Inspect(q.Endpoint, q.Header, q.Body, q.ID)
+	} else {
+		q.Key, q.KeyFrom = exchange.TargetingKey(q.Endpoint, q.Header, nil, q.ID)
+	}
+	var place Place
+	if rt.cfg.Affinity != nil {
+		place = rt.cfg.Affinity.Find(ctx, q)
+	}
+	if q.Endpoint.Kind == exchange.Opaque || place.Bond == Unbound && !rt.shared(q) {
 		q.Route = rt.primaryOnly(q)
 		return
 	}
-	q.Facts, q.Key, q.KeyFrom = exchange.Inspect(q.Endpoint, q.Header, q.Body, q.ID)
 	d := rt.cfg.Decide(flags.Attributes{
 		TargetingKey: q.Key, Model: q.Facts.Model, Endpoint: q.Endpoint.Name, Tenant: q.Tenant, Stream: q.Facts.Stream,
 	})
@@ -145,6 +154,36 @@ func (rt *Router) route(q *exchange.Request) {
 	}
 	if d.ServeRelay && q.Route.Relay {
 		q.Route.Serve = exchange.Relay
+	}
+	rt.bind(q, place, d)
+}
+
+// shared reports whether a request can be answered by either provider.
+func (rt *Router) shared(q *exchange.Request) bool {
+	return q.Endpoint.Kind == exchange.Inference && q.Held
+}
+
+// bind overrules the percentages for what only one provider can answer. It has
+// no substitute either. The kill switch holds even so: then the primary says
+// that it does not know the id.
+func (rt *Router) bind(q *exchange.Request, place Place, d flags.Decision) {
+	if place.Bond == Unbound {
+		return
+	}
+	reference := exchange.Primary
+	if d.ReferenceRelay {
+		reference = exchange.Relay
+	}
+	arm, bound := place.Arm(reference)
+	if !bound && d.ServeRelay { // it makes something new: whoever serves this caller, and keeps it
+		arm = exchange.Relay
+	}
+	if !d.RelayEnabled {
+		arm = exchange.Primary
+	}
+	q.Route.Serve, q.Route.Fallback, q.Route.Noise = arm, false, false
+	if q.Route.Skip == "" || q.Endpoint.Kind != exchange.Inference {
+		q.Route.Skip = exchange.SkipStateful
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,7 +154,7 @@ func (t *ticket) call(e errand) {
 		o.CaptureLimit = t.m.cfg.Capture
 	}
 	rec := exchange.NewRecorder(t.q.Endpoint, e.target.Arm(), e.target.Name(), started, o)
-	header, err := t.exchange(ctx, watch, e, rec)
+	err := t.exchange(ctx, watch, &e, rec)
 	class, detail := upstream.Classify(ctx, err)
 	if errors.Is(err, errGivenUp) {
 		class, detail = exchange.ClassRefused, *e.drop
@@ -163,7 +162,7 @@ func (t *ticket) call(e errand) {
 	x := rec.End(class, detail, time.Now())
 	x.Model = e.model
 	t.m.cfg.Budget.settle(e.reserved, x.Arm, x)
-	e.permit.Leave(x, header, time.Now())
+	e.permit.Leave(x, time.Now())
 	*e.into = x
 	t.arrived()
 }
@@ -171,21 +170,22 @@ func (t *ticket) call(e errand) {
 // errGivenUp ends a call whose answer there is no room for; errand.drop says why.
 var errGivenUp = errors.New("shadow: copy given up")
 
-// exchange makes the call; the header is that of the answer, if one came.
-func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e errand, rec *exchange.Recorder) (http.Header, error) {
+// exchange makes the call.
+func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e *errand, rec *exchange.Recorder) error {
 	out, err := e.target.Shadow(ctx, t.q, &e.permit)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := e.target.RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
 	now := time.Now()
 	watch.Header(now)
 	rec.Header(resp.StatusCode, resp.Header, now)
-	return resp.Header, t.read(watch, rec, resp.Body, e.drop)
+	e.permit.Header(resp.StatusCode, resp.Header, now)
+	return t.read(watch, rec, resp.Body, e.drop)
 }
 
 func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader, drop *string) error {

@@ -58,6 +58,7 @@ type Permit struct {
 	lease Lease
 	pass  Pass
 	key   Key
+	ours  bool // the key, and so the provider's limits, are ours and not the caller's
 }
 
 // Enter asks the breaker and the limits for leave to make a call with a body of
@@ -73,7 +74,7 @@ func (u *Upstream) Enter(ctx context.Context, q *exchange.Request, model string,
 	if !ok {
 		return p, ErrOpen
 	}
-	p = Permit{care: c, model: model, pass: pass}
+	p = Permit{care: c, model: model, pass: pass, ours: u.cfg.Auth.Kind != Passthrough}
 	if c.Limiter != nil {
 		p.lease, err = c.Limiter.Take(ctx, model, EstimateTokens(len(q.Body), q.Facts.MaxTokens), wait)
 		if err != nil {
@@ -95,7 +96,7 @@ func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err
 	if c == nil {
 		return p, nil
 	}
-	p = Permit{care: c, model: model}
+	p = Permit{care: c, model: model, ours: u.cfg.Auth.Kind != Passthrough}
 	if c.Limiter != nil {
 		if p.lease, err = c.Limiter.TryTake(model, EstimateTokens(len(q.Body), q.Facts.MaxTokens)); err != nil {
 			return Permit{}, err
@@ -107,8 +108,16 @@ func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err
 	return p, nil
 }
 
-// Leave tells how the call ended. h is the answer's header; nil if none came.
-func (p *Permit) Leave(x *exchange.Exchange, h http.Header, now time.Time) {
+// Header tells what the answer's header says of the provider's own limits, when
+// it comes: at the end of a long stream it would be stale.
+func (p *Permit) Header(status int, h http.Header, now time.Time) {
+	if p.care != nil && p.care.Limiter != nil && p.ours {
+		p.care.Limiter.Learn(p.model, status, h, now)
+	}
+}
+
+// Leave tells how the call ended.
+func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 	c := p.care
 	if c == nil {
 		return
@@ -122,9 +131,6 @@ func (p *Permit) Leave(x *exchange.Exchange, h http.Header, now time.Time) {
 	if c.Limiter != nil {
 		p.lease.Settle(x.Usage)
 		p.lease.Release()
-		if h != nil {
-			c.Limiter.Learn(p.model, x.Status, h, now)
-		}
 	}
 	if c.Keys != nil {
 		code := x.Completion.ErrorCode

@@ -9,6 +9,7 @@ import (
 
 	"cutover/exchange"
 	"cutover/router"
+	"cutover/store"
 	"cutover/upstream"
 )
 
@@ -83,6 +84,26 @@ func (f *FallbackConfig) hedge() router.Hedge {
 		return router.Hedge{}
 	}
 	return router.Hedge{Delay: f.HedgeAfter, Budget: upstream.NewRetryBudget(f.HedgeBudget, 20)}
+}
+
+// newAffinity remembers who made which id, for the fleet where there is a Redis.
+// The owners go by their URLs, which outlive a swap of the roles.
+func (s *sidecar) newAffinity() *router.Affinity {
+	c := router.AffinityConfig{
+		Store: s.store.Affinity(),
+		Names: [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL},
+		Trouble: func(err error) {
+			if err != nil {
+				s.log.Warn().Err(err).Msg("who made which id can't be looked up or stored: memory is all there is")
+				return
+			}
+			s.log.Info().Msg("who made which id can be looked up again")
+		},
+	}
+	if s.redis != nil {
+		c.Store = store.NewRedisAffinity(s.redis, s.cfg.Store.Namespace)
+	}
+	return router.NewAffinity(c)
 }
 
 // careState is what stands before an upstream's calls at the moment.

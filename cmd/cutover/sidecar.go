@@ -38,6 +38,7 @@ type sidecar struct {
 	ledger         *store.Ledger
 	redis          redis.UniversalClient // nil without one
 	budget         *shadow.Budget        // nil without a limit in dollars
+	affinity       *router.Affinity
 	mirror         *shadow.Mirror
 	router         *router.Router
 
@@ -205,6 +206,7 @@ func (s *sidecar) wire() (err error) {
 	if err != nil {
 		return err
 	}
+	s.affinity = s.newAffinity()
 	metrics := router.NewMetrics(s.registry)
 	s.router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,
@@ -214,7 +216,7 @@ func (s *sidecar) wire() (err error) {
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
-		Hedge: s.cfg.Fallback.hedge(),
+		Hedge: s.cfg.Fallback.hedge(), Affinity: s.affinity,
 	})
 	if err != nil {
 		return err
@@ -279,6 +281,7 @@ func (s *sidecar) Run(ctx context.Context) error {
 	g.Add(func() error { defer endLedger(); return s.mirror.Run(mirrorCtx) }, follow)
 	g.Add(func() error { defer endRest(); return s.ledger.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
+	g.Add(func() error { return s.affinity.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.primary.serve.Care().Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.relay.serve.Care().Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.flags.Run(restCtx) }, follow)
