@@ -249,3 +249,37 @@ func TestBrokenLastGoodFileIsNotFatal(t *testing.T) {
 		t.Errorf("State = %+v", st)
 	}
 }
+
+// Without a single hint the poll finds a change.
+func TestPollAloneFindsChanges(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	r.do("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "-@all", "+hello", "+auth", "+client|setname", "+hgetall", "+get")
+	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: r.url(), Username: "deaf", Password: "pw"}, Logger: zerolog.Nop()})
+	for _, want := range []bool{true, false, true} {
+		began := time.Now()
+		r.do("HSET", flagsKey, "relay-percentage", map[bool]string{true: "100", false: "0"}[want])
+		within(t, 4*second, "the poll finds the change", func() bool { return serves(s) == want })
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the poll took %v", took)
+		}
+	}
+	if st := s.State(); st.Status != flags.Ready {
+		t.Errorf("State = %+v", st)
+	}
+}
+
+// Without a single change the watchdog replaces a subscription that is silent.
+func TestWatchdogReplacesASilentSubscription(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	p := startProxy(t, r.addr())
+	start(t, flags.Options{Redis: &flags.RedisOptions{URL: p.url()}, Logger: zerolog.Nop()})
+	awaitSubscription(t, r, 1)
+	p.drop()
+	began := time.Now()
+	awaitSubscription(t, r, 2) // the server still counts the one that it believes in
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the subscription was replaced after %v", took)
+	}
+}
