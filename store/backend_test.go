@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -17,31 +15,13 @@ import (
 
 	"cutover/compare"
 	"cutover/exchange"
+	"cutover/internal/redistest"
 )
 
-// startRedis starts a server of the test's own on a free port.
+// startRedis starts a server of the test's own.
 func startRedis(t *testing.T) *redis.Client {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := server.Start(); err != nil {
-		t.Fatalf("redis-server is needed for this test (apt-get install redis-server): %v", err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port, MaxRetries: 50, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 100 * time.Millisecond})
-	t.Cleanup(func() {
-		_ = client.Close()
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	if err := client.Ping(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return redistest.Client(t)
 }
 
 // eachBackend runs a test on every implementation. make opens the same store

@@ -5,22 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/mux"
-	"github.com/redis/go-redis/v9"
 
 	"cutover/compare"
 	"cutover/exchange"
 	"cutover/flags"
+	"cutover/internal/redistest"
 	"cutover/store"
 )
 
@@ -246,35 +244,8 @@ func TestReportFlushesFirst(t *testing.T) {
 	}
 }
 
-// startResultsRedis starts a Redis of the test's own and returns its URL once
-// it answers.
-func startResultsRedis(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := server.Start(); err != nil {
-		t.Fatalf("redis-server is needed for this test (apt-get install redis-server): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: 50, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 100 * time.Millisecond})
-	defer func() { _ = client.Close() }()
-	if err := client.Ping(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	return "redis://" + address
-}
-
 func TestReportReadsTheRedisOfAFleet(t *testing.T) {
-	url := startResultsRedis(t)
+	url := "redis://" + redistest.Start(t)
 	client, err := flags.DialRedis(flags.RedisOptions{URL: url})
 	if err != nil {
 		t.Fatal(err)
