@@ -1,0 +1,108 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/responses"
+
+	"cutover/flags"
+	"cutover/mock"
+)
+
+// share sets the relay's share of the callers on a running sidecar and waits
+// until it rules.
+func (r *rig) share(t testing.TB, percent string) {
+	t.Helper()
+	_, err := r.flags.Store().Write(within(t), flags.Flip{
+		Changes: []flags.Change{{Key: flags.KeyRelayPercentage, Value: &percent}}, Who: "test", Why: "affinity",
+	})
+	if err != nil {
+		t.Fatalf("relay-percentage %s: %v", percent, err)
+	}
+	want := percent == "100"
+	eventually(t, "the flip to "+percent+" rules", func() bool {
+		return r.flags.Decide(flags.Attributes{TargetingKey: "k"}).ServeRelay == want
+	}, func() any { return r.flags.State() })
+}
+
+// TestBatchJobStaysWithItsProvider runs a whole job with the official SDK: file
+// up, batch, poll, output file down. It begins under one share and ends under
+// the other; every call after the first must go to the provider that began.
+func TestBatchJobStaysWithItsProvider(t *testing.T) {
+	for _, row := range []struct{ name, begin, end string }{
+		{"begun at the primary, ended at 100 %", "0", "100"},
+		{"begun at the relay, ended at 0 %", "100", "0"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			primary := startProvider(t, mock.Config{Name: "primary"})
+			relay := startProvider(t, mock.Config{Name: "relay", DrawSeed: 2})
+			r := startSidecar(t, primary, relay)
+			client := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey(callerKey),
+				option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
+			ctx := within(t)
+			begun, other := primary, relay
+			if row.begin == "100" {
+				begun, other = relay, primary
+			}
+			r.share(t, row.begin)
+			lines := `{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}}` + "\n"
+			in, err := client.Files.New(ctx, openai.FileNewParams{Purpose: openai.FilePurposeBatch,
+				File: openai.File(strings.NewReader(lines), "in.jsonl", "application/jsonl")})
+			if err != nil {
+				t.Fatalf("file up: %v", err)
+			}
+			answer, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o",
+				Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Name a tree.")}})
+			if err != nil {
+				t.Fatalf("response: %v", err)
+			}
+			r.share(t, row.end)
+			batch, err := client.Batches.New(ctx, openai.BatchNewParams{InputFileID: in.ID,
+				Endpoint: openai.BatchNewParamsEndpointV1ChatCompletions, CompletionWindow: openai.BatchNewParamsCompletionWindow24h})
+			if err != nil {
+				t.Fatalf("batch: %v", err)
+			}
+			done, err := client.Batches.Get(ctx, batch.ID)
+			if err != nil || done.OutputFileID == "" {
+				t.Fatalf("poll: %+v, %v; want it done", done, err)
+			}
+			out, err := client.Files.Content(ctx, done.OutputFileID)
+			if err != nil {
+				t.Fatalf("file down: %v", err)
+			}
+			defer func() { _ = out.Body.Close() }()
+			if text, err := io.ReadAll(out.Body); err != nil || !strings.Contains(string(text), `"custom_id"`) {
+				t.Errorf("the output is %.100q, %v", text, err)
+			}
+			// A conversation by reference goes on where it began, too.
+			if _, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o", PreviousResponseID: openai.String(answer.ID),
+				Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("And another.")}}); err != nil {
+				t.Errorf("the next turn: %v", err)
+			}
+			if n := other.Stats().Calls; n != 0 {
+				t.Errorf("the other provider saw %d calls: %v", n, other.Calls())
+			}
+			if n := begun.Stats().Calls; n != 6 {
+				t.Errorf("the provider that began saw %d calls, want 6: %v", n, begun.Calls())
+			}
+			// What nobody has heard of goes to the primary, and a list to the reference.
+			before := primary.Stats().Calls
+			for _, path := range []string{"/v1/files/file-unheard-of", "/v1/files"} {
+				req, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.URL()+path, nil)
+				resp, err := newHTTPClient(t).Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+			}
+			if n := primary.Stats().Calls - before; n != 2 {
+				t.Errorf("the primary saw %d of the two calls for what is unknown and what is listed", n)
+			}
+		})
+	}
+}
