@@ -30,6 +30,10 @@ type CodeTally struct {
 	Relay   uint64 `json:"relay"`          // pairs where it is the relay's
 	Primary uint64 `json:"primary"`        // pairs where it is the primary's
 	Pair    uint64 `json:"pair,omitempty"` // pairs where it is about both
+	// BurstRelay and BurstPrimary are those failed calls among them that came
+	// in bursts, and are no evidence.
+	BurstRelay   uint64 `json:"burst_relay,omitempty"`
+	BurstPrimary uint64 `json:"burst_primary,omitempty"`
 	// Example is the id of a pair with it: one of which a sample was kept before
 	// others, the relay's before the primary's, the latest before older ones.
 	Example string `json:"example"`
@@ -45,6 +49,14 @@ func (t *CodeTally) add(f *Finding, r *Result) {
 		t.Primary++
 	default:
 		t.Pair++
+	}
+	if r.Burst && strings.HasPrefix(f.Code, codeOutcome) {
+		switch f.Arm {
+		case armRelay:
+			t.BurstRelay++
+		case armPrimary:
+			t.BurstPrimary++
+		}
 	}
 	worth := 0
 	if f.Arm != armPrimary {
@@ -67,6 +79,8 @@ func (t *CodeTally) merge(o CodeTally) {
 	t.Relay += o.Relay
 	t.Primary += o.Primary
 	t.Pair += o.Pair
+	t.BurstRelay += o.BurstRelay
+	t.BurstPrimary += o.BurstPrimary
 	t.example(o.Example, o.Worth)
 }
 
@@ -76,7 +90,7 @@ func (t CodeTally) N() uint64 { return t.Relay + t.Primary + t.Pair }
 // LogE is the logarithm of the evidence that the relay has it more often than
 // the primary.
 func (t CodeTally) LogE() float64 {
-	return Discordance{Minus: t.Primary, Plus: t.Relay}.LogEHarm(0)
+	return Discordance{Minus: t.Primary - t.BurstPrimary, Plus: t.Relay - t.BurstRelay}.LogEHarm(0)
 }
 
 // codesTested is the number of codes for which the bar of evidence allows: all

@@ -9,6 +9,10 @@ type Discordance struct {
 	Zero    uint64 `json:"zero"`              // both or neither
 	Plus    uint64 `json:"plus"`              // only the relay had it
 	Skipped uint64 `json:"skipped,omitempty"` // not bet on, since a burst lasted
+	// BurstPlus and BurstMinus are those of the skipped in which only the
+	// relay, or only the primary, had it.
+	BurstPlus  uint64 `json:"burst_plus,omitempty"`
+	BurstMinus uint64 `json:"burst_minus,omitempty"`
 }
 
 // Add counts one pair.
@@ -29,6 +33,32 @@ func (d *Discordance) Merge(o Discordance) {
 	d.Zero += o.Zero
 	d.Plus += o.Plus
 	d.Skipped += o.Skipped
+	d.BurstPlus += o.BurstPlus
+	d.BurstMinus += o.BurstMinus
+}
+
+// Skip counts one pair that came while a burst lasted.
+func (d *Discordance) Skip(primary, relay bool) {
+	d.Skipped++
+	switch {
+	case relay && !primary:
+		d.BurstPlus++
+	case primary && !relay:
+		d.BurstMinus++
+	}
+}
+
+// outageLeast is the number of pairs lost to bursts that make an outage.
+const outageLeast = 20
+
+// Outage reports whether bursts cost the relay more than a share of all pairs
+// beyond what they cost the primary. It is a budget and no test: failures in
+// bursts are not independent, and nothing bets on them.
+func (d Discordance) Outage(budget float64) bool {
+	if d.BurstPlus < d.BurstMinus+outageLeast {
+		return false
+	}
+	return float64(d.BurstPlus-d.BurstMinus) > budget*float64(d.N()+d.Skipped)
 }
 
 // N is how many pairs were bet on.

@@ -163,6 +163,41 @@ func TestFewFaultsAreNoGo(t *testing.T) {
 	}
 }
 
+// outages makes results in which a side fails for so many pairs at a time.
+func outages(pairs, every, length int, relay func(outage int) bool) Report {
+	var s Summary
+	var b Bursts
+	for i := range pairs {
+		p := chatPair("Yes.", "Yes.")
+		p.Request.ID = fmt.Sprintf("01J%06d", i)
+		if i%every < length {
+			if relay(i / every) {
+				p.Relay = failed(exchange.Relay, exchange.ClassServer, 500)
+			} else {
+				p.Primary = failed(exchange.Primary, exchange.ClassServer, 500)
+			}
+		}
+		r := Compare(p, Options{})
+		r.Burst = b.Observe(r.Primary.Failed(), r.Relay.Failed())
+		s.Add(r)
+	}
+	return NewReport(&s, ReportOptions{})
+}
+
+// A relay that is down must be stopped though nothing bets on bursts; outages
+// that hit both sides alike must not stop it.
+func TestOutages(t *testing.T) {
+	if r := outages(200, 1000, 1000, func(int) bool { return true }); r.Verdict.Judgement != Stop {
+		t.Errorf("down all the time: %+v", r.Verdict)
+	}
+	if r := outages(1000, 500, 60, func(int) bool { return true }); r.Verdict.Judgement != Stop {
+		t.Errorf("down twice: %+v", r.Verdict)
+	}
+	if r := outages(4000, 500, 40, func(n int) bool { return n%2 == 0 }); r.Verdict.Judgement == Stop {
+		t.Errorf("outages of both sides: %+v", r.Verdict)
+	}
+}
+
 func sameWords(a, b string) bool {
 	count := map[string]int{}
 	for _, w := range strings.Fields(a) {

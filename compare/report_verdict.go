@@ -36,6 +36,9 @@ func errorQuestion(t *Tally, o ReportOptions) Question {
 	}
 	q.Why += "."
 	switch {
+	case d.Outage(o.ErrorMargin):
+		q.Answer = No
+		q.Why += fmt.Sprintf(" In bursts it alone failed %d times, the primary alone %d times: it was down.", d.BurstPlus, d.BurstMinus)
 	case d.LogEPromote(o.ErrorMargin) >= math.Log(1/o.Alpha):
 		q.Answer = Yes
 	case d.LogEHarm(0) >= math.Log(harmGates/o.Alpha):

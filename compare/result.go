@@ -43,8 +43,8 @@ type Result struct {
 	// Noise is measured on pairs with a second call to the primary.
 	Noise *Triple `json:"noise,omitempty"`
 	// Burst says that this pair came while a burst of discordant failures
-	// lasted (see Bursts), and is not bet on. Whoever sees the pairs in the
-	// order of their ends sets it.
+	// lasted (see Bursts), and is not bet on. Compare can't know: who sees the
+	// pairs in the order of their ends sets it.
 	Burst bool `json:"burst,omitempty"`
 
 	Findings []Finding `json:"findings,omitempty"`

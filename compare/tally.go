@@ -169,7 +169,7 @@ func (t *Tally) addErrors(r *Result) {
 		}
 	}
 	if r.Burst {
-		t.Errors.Skipped++
+		t.Errors.Skip(r.Primary.Failed(), r.Relay.Failed())
 		return
 	}
 	t.Errors.Add(r.Primary.Failed(), r.Relay.Failed())
