@@ -6,7 +6,7 @@ FUZZTIME    ?= 60s
 PKG         ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench bench-flags cuts fuzz image clean
+.PHONY: help build demo test lint bench bench-flags cuts soak fuzz image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,12 @@ bench: ## the proxy against plain Go, a bare mirror and nginx, in one run
 
 cuts: ## 40,000 short streamed answers at 1, 8 and 200 callers: none may be cut
 	$(GO) run ./cmd/proxybench -cuts 40000
+
+soak: ## ten minutes of mixed faults at 200 requests a second
+	CUTOVER_TEST_SOAK=$${SOAK:-10m} $(GO) test -race -count=1 -timeout 20m -run 'TestSoak$$' -v ./cmd/cutover
+
+bench-flags: ## how soon a flip rules in 50 sidecars
+	$(GO) test -run '^$$' -bench Propagation -benchtime 1x -v ./flags
 
 fuzz: ## every fuzz target for FUZZTIME
 	@./.ci/fuzz $(FUZZTIME)
