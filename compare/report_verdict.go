@@ -177,22 +177,20 @@ func verdict(t *Tally, r *Report, o ReportOptions) Verdict {
 	return Verdict{Go, fmt.Sprintf("Go: in %d pairs the relay is no worse than the primary in errors, time, form and answers.", t.Pairs), nil}
 }
 
-// stopReasons are sentences on what the relay is shown to be worse in.
+// stopReasons are sentences on what the relay is shown to be worse in, what
+// breaks callers' programs first.
 func stopReasons(t *Tally, r *Report, o ReportOptions) []string {
 	var out []string
-	for _, q := range r.Questions {
-		if q.Answer != No {
-			continue
-		}
-		switch q.Key {
-		case "errors":
-			out = append(out, "The relay fails more often than the primary. "+q.Why)
-		case "ttft":
-			out = append(out, "The relay is slower to the first token. "+q.Why)
-		case "total":
-			out = append(out, "The relay is slower to the whole answer. "+q.Why)
-		case "findings":
-			out = append(out, "The relay's answers have more faults than the primary's. "+q.Why)
+	for _, way := range []struct{ key, sentence string }{
+		{"errors", "The relay fails more often than the primary. "},
+		{"findings", "The relay's answers have more faults than the primary's. "},
+		{"ttft", "The relay is slower to the first token. "},
+		{"total", "The relay is slower to the whole answer. "},
+	} {
+		for _, q := range r.Questions {
+			if q.Key == way.key && q.Answer == No {
+				out = append(out, way.sentence+q.Why)
+			}
 		}
 	}
 	for _, b := range []struct {
