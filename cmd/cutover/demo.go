@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -120,7 +121,7 @@ func demonstrate(ctx context.Context, con console, s *sidecar, o demoOptions, fo
 	if err != nil {
 		return err
 	}
-	if err := format.write(con.Out, answer, func(w io.Writer) error { return answer.writeText(w, s, o.stay) }); err != nil {
+	if err := format.write(con.Out, answer, func(w io.Writer) error { return answer.writeText(w, o.stay) }); err != nil {
 		return err
 	}
 	if o.stay && ctx.Err() == nil {
@@ -163,7 +164,7 @@ func demoReport(ctx context.Context, s *sidecar, seen trafficSeen) (demoAnswer, 
 	}, nil
 }
 
-func (a *demoAnswer) writeText(w io.Writer, s *sidecar, stay bool) error {
+func (a *demoAnswer) writeText(w io.Writer, stay bool) error {
 	fmt.Fprintf(w, "What callers saw: %d requests in %s, %d with an error that the primary gave, %d without a whole answer.\n\n",
 		a.Callers.Requests, a.Callers.Took.Round(100*time.Millisecond), a.Callers.Errors, a.Callers.Broken)
 	if err := a.Report.WriteText(w); err != nil {
@@ -172,21 +173,31 @@ func (a *demoAnswer) writeText(w io.Writer, s *sidecar, stay bool) error {
 	if !stay {
 		_, err := fmt.Fprintf(w, `
 Next:
-  cutover demo --stay                       look around while it runs
-  cutover serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
-                                            in front of your own provider; nothing is mirrored until you say so
-`)
+  %[1]s demo --stay     look around while it runs
+  %[1]s serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
+      in front of your own provider; nothing is mirrored until you say so
+`, program())
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
 Where to look, until Ctrl-C:
-  cutover report --admin %[1]s
+  %[3]s report --admin %[1]s
+  %[3]s flags list --admin %[1]s
   curl %[1]s/api/v1/status
   curl %[1]s/metrics
   curl %[2]s/v1/chat/completions -H 'Content-Type: application/json' \
     -d '{"model":"gpt-4o","messages":[{"role":"user","content":"Why is the sky blue?"}]}'
-`, a.Admin, a.Sidecar)
+`, a.Admin, a.Sidecar, program())
 	return err
+}
+
+// program is how the reader can call this program again: whoever came by "go
+// run" has no cutover on the path.
+func program() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/cutover"
+	}
+	return "cutover"
 }
 
 // demoSidecar is a sidecar with the configuration that serve would have with
@@ -195,7 +206,7 @@ func demoSidecar(ctx context.Context, primary, relay, dir string, log zerolog.Lo
 	loaded, err := addConfigFlags(&cobra.Command{}).load(environ{
 		"CUTOVER_PRIMARY=" + primary, "CUTOVER_RELAY=" + relay, "CUTOVER_DATA=" + dir,
 		"CUTOVER_LISTEN=127.0.0.1:0", "CUTOVER_ADMIN_LISTEN=127.0.0.1:0",
-		"CUTOVER_FLAGS_SHADOW_PERCENTAGE=100",
+		"CUTOVER_FLAGS_SHADOW_PERCENTAGE=100", "CUTOVER_FLAGS_NOISE_PERCENTAGE=40",
 		`CUTOVER_UPSTREAMS_PRIMARY_PRICES={"gpt-4o":{"input":30,"output":60},"claude-sonnet-4.5":{"input":45,"output":90}}`,
 		`CUTOVER_UPSTREAMS_RELAY_PRICES={"gpt-4o":{"input":4,"output":8},"claude-sonnet-4.5":{"input":7.5,"output":15}}`,
 		"CUTOVER_SHUTDOWN_DRAIN=2s",
