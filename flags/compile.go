@@ -142,17 +142,39 @@ func checkValue(id Flag, v any) error {
 
 // flagdDefinition is a flag in flagd's format.
 type flagdDefinition struct {
-	State          string          `json:"state"`
-	Variants       map[string]any  `json:"variants"`
-	DefaultVariant *string         `json:"defaultVariant"`
-	Targeting      json.RawMessage `json:"targeting"`
-	Metadata       map[string]any  `json:"metadata"`
+	State          string
+	Variants       map[string]any
+	DefaultVariant *string
+	Targeting      json.RawMessage
+	Metadata       map[string]any
+}
+
+// parseDefinition decodes field by field: the decoder of structs would take
+// "Variants" for "variants", which flagd does not.
+func parseDefinition(text string) (d flagdDefinition, err error) {
+	var fields map[string]json.RawMessage
+	err = json.Unmarshal([]byte(text), &fields)
+	into := map[string]any{
+		"state": &d.State, "variants": &d.Variants, "defaultVariant": &d.DefaultVariant,
+		"targeting": &d.Targeting, "metadata": &d.Metadata,
+	}
+	for name, raw := range fields {
+		if v := into[name]; v != nil && err == nil {
+			if err = json.Unmarshal(raw, v); err != nil {
+				return d, fmt.Errorf("the flag definition's %s is not valid: %w", name, jsonError(err))
+			}
+		}
+	}
+	if err != nil {
+		return d, fmt.Errorf("the flag definition is not valid: %w", jsonError(err))
+	}
+	return d, nil
 }
 
 func compileDefinition(key, text string, shared evaluators) (*flag, error) {
-	var d flagdDefinition
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		return nil, fmt.Errorf("the flag definition is not valid: %w", jsonError(err))
+	d, err := parseDefinition(text)
+	if err != nil {
+		return nil, err
 	}
 	f := &flag{key: key, variants: d.Variants, metadata: d.Metadata}
 	switch d.State {
@@ -186,6 +208,9 @@ func (f *flag) addVariant(name string, v any) error {
 			return fmt.Errorf("variant %q: %w", brief(name), err)
 		}
 	}
+	if name == "" {
+		return errors.New("a variant has no name")
+	}
 	k := kindOf(v)
 	if k == kindNone {
 		return fmt.Errorf("variant %q is null", brief(name))
@@ -217,7 +242,7 @@ func jsonError(err error) error {
 	}
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return fmt.Errorf("%q has the wrong type", mismatch.Field)
+		return fmt.Errorf("a %s is not allowed there", mismatch.Value)
 	}
 	return errors.New("broken JSON")
 }

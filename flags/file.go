@@ -23,6 +23,49 @@ const flagdFlags = "flags" // flagd's top-level key
 
 // parseFile reads a flags file into fields as a store holds them.
 func parseFile(data []byte) (map[string]string, error) {
+	// JSON is read as such: it may hold characters that YAML forbids.
+	if fields, ok := parseJSONFile(data); ok {
+		return fields, nil
+	}
+	return parseYAMLFile(data)
+}
+
+// parseJSONFile reads a file that is valid JSON of a flags file's form; false
+// for any other, which the YAML reader has better words for.
+func parseJSONFile(data []byte) (map[string]string, bool) {
+	var root, flags map[string]json.RawMessage
+	if json.Unmarshal(data, &root) != nil {
+		return nil, false
+	}
+	fields := map[string]string{}
+	flags = root
+	if nested, ok := root[flagdFlags]; ok {
+		flags = nil // not to decode into root
+		if json.Unmarshal(nested, &flags) != nil {
+			return nil, false
+		}
+		if shared, ok := root[evaluatorsKey]; ok {
+			fields[evaluatorsKey] = once(string(shared))
+		}
+	}
+	for key, raw := range flags {
+		var text string
+		switch {
+		case string(raw) == "null":
+			continue
+		case json.Unmarshal(raw, &text) != nil:
+			var compact bytes.Buffer
+			if json.Compact(&compact, raw) != nil {
+				return nil, false
+			}
+			text = compact.String()
+		}
+		fields[key] = text
+	}
+	return fields, true
+}
+
+func parseYAMLFile(data []byte) (map[string]string, error) {
 	root, err := parseDocument(data)
 	if err != nil || root == nil {
 		return map[string]string{}, err

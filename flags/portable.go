@@ -18,7 +18,7 @@ func Export(fields map[string]string) ([]byte, error) {
 	}{"https://flagd.dev/schema/v0/flags.json", map[string]json.RawMessage{}, nil}
 	for key, raw := range fields {
 		if key == evaluatorsKey {
-			file.Evaluators = json.RawMessage(raw)
+			file.Evaluators = json.RawMessage(once(raw))
 			continue
 		}
 		file.Flags[key] = json.RawMessage(withState(asDefinition(key, raw)))
@@ -30,16 +30,32 @@ func Export(fields map[string]string) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
-// withState adds the state that flagd requires and cutover does not.
+// withState adds the state that flagd requires and cutover does not. Keys that
+// are given twice become one.
 func withState(definition string) string {
-	var d map[string]json.RawMessage
-	if json.Unmarshal([]byte(definition), &d) != nil || d["state"] != nil {
+	var d map[string]any
+	if json.Unmarshal([]byte(definition), &d) != nil {
 		return definition
 	}
-	d["state"] = json.RawMessage(`"ENABLED"`)
+	if d["state"] == nil {
+		d["state"] = "ENABLED"
+	}
 	out, err := json.Marshal(d)
 	if err != nil {
 		return definition
+	}
+	return string(out)
+}
+
+// once decodes and encodes, so that keys given twice become one.
+func once(raw string) string {
+	var v any
+	if json.Unmarshal([]byte(raw), &v) != nil {
+		return raw
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		return raw
 	}
 	return string(out)
 }

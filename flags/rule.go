@@ -258,9 +258,12 @@ func (e *evaluation) bounded(v any) any {
 
 // reference puts a shared rule in the place of {"$ref": name}.
 func (c *compiler) reference(args []any) (rule, error) {
+	if len(args) != 1 {
+		return nil, errors.New("$ref: needs the name of a shared rule")
+	}
 	name, _ := args[0].(string)
 	raw, ok := c.shared[name]
-	if len(args) != 1 || !ok {
+	if !ok {
 		return nil, fmt.Errorf("$ref: there is no shared rule %q under %s", brief(name), evaluatorsKey)
 	}
 	if slices.Contains(c.open, name) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Store is the place where flags live, as its writers see it. There are three:
@@ -148,8 +151,14 @@ func checkChange(c Change, shared evaluators) error {
 	if c.Key == "" || len(c.Key) > maxKeyBytes {
 		return fmt.Errorf("flag key %q: must have 1 to %d bytes", brief(c.Key), maxKeyBytes)
 	}
+	if !utf8.ValidString(c.Key) || strings.ContainsFunc(c.Key, unicode.IsControl) {
+		return fmt.Errorf("flag key %q: must be text without control characters", brief(c.Key))
+	}
 	if c.Value == nil || c.Key == evaluatorsKey {
 		return nil
+	}
+	if !utf8.ValidString(*c.Value) {
+		return fmt.Errorf("%s: the value is not valid UTF-8", c.Key)
 	}
 	_, err := compileFlag(c.Key, *c.Value, shared)
 	return err
