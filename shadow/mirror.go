@@ -22,6 +22,9 @@ type Config struct {
 	// Sink gets the Result of every pair that was compared or aborted, from
 	// several goroutines at once. It must not block for long.
 	Sink func(compare.Result)
+	// Sample may keep a compared pair for people to look at, and note that in
+	// its result; nil: none are kept. It must not block.
+	Sample func(compare.Pair, *compare.Result, time.Time)
 
 	MaxConcurrency int           // copies under way; default 256
 	MaxBytes       int64         // request and answer bytes held for pairs; default 256 MiB
@@ -197,7 +200,11 @@ func (m *Mirror) compare(t *ticket) {
 	m.counts.add(p.Outcome, p.Why)
 	o := m.cfg.Compare
 	o.Diff = p.Outcome == compare.Both && m.diffs.Allow()
-	m.cfg.Sink(compare.Compare(p, o))
+	r := compare.Compare(p, o)
+	if m.cfg.Sample != nil {
+		m.cfg.Sample(p, &r, time.Now())
+	}
+	m.cfg.Sink(r)
 }
 
 // room takes what a copy needs besides money: a place among the calls, and the

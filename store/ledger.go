@@ -38,7 +38,7 @@ type Ledger struct {
 }
 
 // NewLedger makes a ledger for a store. Nothing is written before Run is called.
-func NewLedger(s *Store, o LedgerOptions) *Ledger { return newLedger(s.Put, s.AddSummaries, o) }
+func NewLedger(s Backend, o LedgerOptions) *Ledger { return newLedger(s.Put, s.AddSummaries, o) }
 
 func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compare.Summary, time.Time) error, o LedgerOptions) *Ledger {
 	if o.Room <= 0 {

@@ -31,7 +31,10 @@ func (s *sidecar) newAdmin() *http.Server {
 	r.HandleFunc("/readyz", s.readyz).Methods(http.MethodGet, http.MethodHead).Name("readyz")
 	r.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})).Methods(http.MethodGet).Name("metrics")
 	r.HandleFunc("/api/v1/status", s.status).Methods(http.MethodGet).Name("status")
-	registerResults(r, resultsAPI{Results: s.store.Results, Flush: s.ledger.Flush})
+	registerResults(r, resultsAPI{
+		Results: s.results.Results, Summary: s.results.Summary,
+		Samples: s.results.SampleResults, Sample: s.results.Sample, Flush: s.ledger.Flush,
+	})
 	registerFlags(r, flagsAPI{Set: s.flags, Actor: s.actor})
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeAPIError(w, http.StatusNotFound, errNoSuchPath)
@@ -136,6 +139,7 @@ type statusAnswer struct {
 		Written uint64 `json:"written"`
 		Dropped uint64 `json:"dropped"`
 		Lost    uint64 `json:"lost"`
+		Samples uint64 `json:"samples"`
 	} `json:"store"`
 }
 
@@ -147,5 +151,6 @@ func (s *sidecar) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	a.Mirror.InFlight, a.Mirror.Held, a.Mirror.Outcomes = s.mirror.InFlight(), s.mirror.Held(), s.mirror.Counts().All()
 	a.Store.Written, a.Store.Dropped, a.Store.Lost = s.ledger.Written(), s.ledger.Dropped(), s.ledger.Lost()
+	a.Store.Samples = s.sampler.Stored()
 	writeAPI(w, a)
 }

@@ -136,9 +136,15 @@ type ServerConfig struct {
 	MaxBody           Size          `yaml:"max_body"`
 }
 
-// CaptureConfig bounds what is held of one request's body.
+// CaptureConfig says what is held of requests and answers: of a body while it
+// is served, and of the pairs that are kept for people to look at.
 type CaptureConfig struct {
-	Limit Size `yaml:"limit"`
+	Limit     Size          `yaml:"limit"`
+	Mode      string        `yaml:"mode"`      // full, redacted, hashes or none
+	Samples   int           `yaml:"samples"`   // of each kind: worst, newest, drawn at random
+	Retention time.Duration `yaml:"retention"` // of samples
+	MaxBytes  Size          `yaml:"max_bytes"` // of all samples together
+	Key       Secret        `yaml:"key"`       // with which samples are encrypted at rest
 }
 
 // HeadersConfig says which headers the sidecar adds or reads.

@@ -278,6 +278,7 @@ func (ld *loading) checkNumbers() {
 func (ld *loading) checkWords() {
 	c := ld.config
 	ld.word("flags.primary-provider", c.Flags.PrimaryProvider, "primary", "relay")
+	ld.word("capture.mode", c.Capture.Mode, "full", "redacted", "hashes", "none")
 	ld.word("log.format", c.Log.Format, "auto", "json", "console")
 	levels := []string{"trace", "debug", "info", "warn", "error", zerolog.Disabled.String()}
 	ld.word("log.level", c.Log.Level, levels...)

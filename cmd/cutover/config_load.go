@@ -212,6 +212,7 @@ func (c *Config) secrets() []secretAt {
 		{"upstreams.primary.auth." + c.Upstreams.Primary.Auth.key(), "upstreams.primary.auth", &c.Upstreams.Primary.Auth.Secret},
 		{"upstreams.relay.auth." + c.Upstreams.Relay.Auth.key(), "upstreams.relay.auth", &c.Upstreams.Relay.Auth.Secret},
 		{"store.redis", "store.redis", &c.Store.Redis.Ref},
+		{"capture.key", "capture.key", &c.Capture.Key},
 	} {
 		if s.secret.IsSet() {
 			all = append(all, s)

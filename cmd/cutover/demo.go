@@ -154,13 +154,13 @@ func demoReport(ctx context.Context, s *sidecar, seen trafficSeen) (demoAnswer, 
 	if err := s.ledger.Flush(patience); err != nil {
 		return demoAnswer{}, fmt.Errorf("demo: the results could not be stored: %w", err)
 	}
-	results, err := s.store.Results(patience, store.Filter{})
+	summary, err := s.results.Summary(patience, store.Filter{})
 	if err != nil {
 		return demoAnswer{}, fmt.Errorf("demo: %w", err)
 	}
 	return demoAnswer{
 		Sidecar: s.URL(), Admin: s.AdminURL(), Callers: seen,
-		Report: reportOf(results, store.Filter{}, time.Now()),
+		Report: summaryReport(&summary, store.Filter{}, time.Now()),
 	}, nil
 }
 
@@ -182,6 +182,7 @@ Next:
 	_, err := fmt.Fprintf(w, `
 Where to look, until Ctrl-C:
   %[3]s report --admin %[1]s
+  %[3]s diff list --admin %[1]s
   %[3]s flags list --admin %[1]s
   curl %[1]s/api/v1/status
   curl %[1]s/metrics

@@ -110,7 +110,7 @@ func addCommands(root *cobra.Command, con console) {
 		}
 	}
 	add(groupRun, newServeCommand(con), newDemoCommand(con), newMockCommand())
-	add(groupMigrate, newFlagsCommand(con), newReportCommand(con.Env.get))
+	add(groupMigrate, newFlagsCommand(con), newReportCommand(con.Env.get), newDiffCommand(con.Env.get))
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
 

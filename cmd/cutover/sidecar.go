@@ -34,8 +34,10 @@ type sidecar struct {
 
 	primary, relay upstreamPair
 	flags          *flags.Set
-	store          *store.Store
+	store          *store.Store  // this process's own
+	results        store.Backend // where results, sums and samples go
 	ledger         *store.Ledger
+	sampler        *store.Sampler
 	redis          redis.UniversalClient // nil without one
 	budget         *shadow.Budget        // nil without a limit in dollars
 	affinity       *router.Affinity
@@ -81,13 +83,44 @@ func (s *sidecar) build(ctx context.Context) (err error) {
 	if err = s.listen(); err != nil {
 		return err
 	}
-	if s.store, err = store.Open(s.cfg.Store.Dir, store.Options{}); err != nil {
+	if err = s.openStore(); err != nil {
 		return err
 	}
 	if s.flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
 		return err
 	}
 	return s.wire()
+}
+
+// openStore opens what this process keeps for itself, and where results, sums
+// and samples go: there too, or to the Redis of a fleet.
+func (s *sidecar) openStore() (err error) {
+	o := store.Options{
+		Key: []byte(s.cfg.Capture.Key.Reveal()),
+		Retention: store.Retention{
+			PerClass: s.cfg.Capture.Samples, Age: s.cfg.Capture.Retention, Bytes: int64(s.cfg.Capture.MaxBytes),
+		},
+	}
+	if s.store, err = store.Open(s.cfg.Store.Dir, o); err != nil {
+		return err
+	}
+	s.results = s.store
+	if s.redis != nil {
+		if s.results, err = store.NewRedis(s.redis, s.cfg.Store.Namespace, o); err != nil {
+			return fmt.Errorf("capture.key: %w", err)
+		}
+	}
+	mode, err := compare.ParseCapture(s.cfg.Capture.Mode)
+	if err != nil {
+		return fmt.Errorf("capture.mode: %w", err)
+	}
+	s.sampler = store.NewSampler(s.results.PutSamples, store.SamplerOptions{
+		Capture: mode, PerClass: s.cfg.Capture.Samples,
+		Failed: func(lost int, err error) {
+			s.log.Error().Err(err).Int("lost", lost).Msg("samples could not be stored")
+		},
+	})
+	return nil
 }
 
 func (s *sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) {
@@ -187,7 +220,7 @@ func (s *sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
 
 // wire connects the rooms: the router's hooks are filled here and nowhere else.
 func (s *sidecar) wire() (err error) {
-	s.ledger = store.NewLedger(s.store, store.LedgerOptions{Failed: func(lost int, err error) {
+	s.ledger = store.NewLedger(s.results, store.LedgerOptions{Failed: func(lost int, err error) {
 		s.log.Error().Err(err).Int("lost", lost).Msg("results could not be stored")
 	}})
 	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
@@ -202,6 +235,7 @@ func (s *sidecar) wire() (err error) {
 		MaxRPS: s.cfg.Shadow.MaxRPS, Exclude: exclude, Budget: s.budget,
 		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices},
 		Registerer: s.registry,
+		Sample:     s.sampler.Offer,
 	})
 	if err != nil {
 		return err
@@ -280,6 +314,7 @@ func (s *sidecar) Run(ctx context.Context) error {
 	g.Add(func() error { defer endMirror(); return s.serveProxy(proxyCtx) }, follow)
 	g.Add(func() error { defer endLedger(); return s.mirror.Run(mirrorCtx) }, follow)
 	g.Add(func() error { defer endRest(); return s.ledger.Run(ledgerCtx) }, follow)
+	g.Add(func() error { return s.sampler.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
 	g.Add(func() error { return s.affinity.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.primary.serve.Care().Run(ledgerCtx) }, follow)
