@@ -167,6 +167,8 @@ func verdict(t *Tally, r *Report, o ReportOptions) Verdict {
 	}
 	different := r.Noise.Differs == Yes
 	switch {
+	case different && len(unknown) > 0: // this much is known, and is worth a look already
+		return Verdict{Review, fmt.Sprintf("Review: after %d pairs the relay answers differently than the primary does; look at the differences. %d of %d questions have no answer yet.", t.Pairs, len(unknown), len(r.Questions)), append([]string{r.Noise.Sentence}, unknown...)}
 	case len(unknown) > 0:
 		return Verdict{Wait, fmt.Sprintf("Wait: after %d pairs nothing speaks against the relay, but %d of %d questions have no answer yet.", t.Pairs, len(unknown), len(r.Questions)), unknown}
 	case different:
