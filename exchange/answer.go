@@ -21,7 +21,8 @@ type answer struct {
 
 	text, refusal []byte
 	calls         []call
-	side          int // bytes kept in refusal and arguments
+	frame         frame // of a streamed chat's chunks
+	side          int   // bytes kept in refusal and arguments
 
 	output   bool // the event at hand carried model output
 	spoke    bool // some event did

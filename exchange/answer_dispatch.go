@@ -38,7 +38,7 @@ func (a *answer) event(ev sseEvent) {
 			a.errorBody(data)
 			return
 		}
-		a.chat(data)
+		a.chatChunk(data)
 	case OpenAIResponses:
 		a.responsesEvent(string(eventKind(ev.name, data)), data)
 	case AnthropicMessages:

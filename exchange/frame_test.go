@@ -1,0 +1,69 @@
+package exchange
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// readChunks reads chunks one by one, with the frame or without.
+func readChunks(chunks []string, framed bool) (*answer, []bool) {
+	a := &answer{x: &Exchange{}, dialect: OpenAIChat, keep: true, streamed: true}
+	var output []bool
+	for _, c := range chunks {
+		a.output = false
+		if framed {
+			a.chatChunk([]byte(c))
+		} else {
+			a.chat([]byte(c))
+		}
+		output = append(output, a.output)
+	}
+	a.finish()
+	return a, output
+}
+
+// TestFramesChangeNothing: what is read of any sequence of chunks is the same
+// whether or not their frame is used.
+func TestFramesChangeNothing(t *testing.T) {
+	t.Parallel()
+	words := rapid.SampledFrom([]string{"", "a", "two words", `\n`, `\"`, `é\u00e9`, "\xff", `"`, "\x01", `\ud800`, `","x":"`, `"},"finish_reason":"stop","y":{"z":"`})
+	chunk := rapid.Custom(func(t *rapid.T) string {
+		w := words.Draw(t, "words")
+		id := rapid.SampledFrom([]string{"c1", "c1", "c1", "c2"}).Draw(t, "id")
+		finish := rapid.SampledFrom([]string{"null", "null", "null", `"stop"`}).Draw(t, "finish")
+		more := rapid.SampledFrom([]string{"", "", "", `,"obfuscation":"abc"`, `,"usage":{"prompt_tokens":3,"completion_tokens":4}`, `,"error":{"type":"x"}`}).Draw(t, "more")
+		delta := rapid.SampledFrom([]string{`"content":"%s"`, `"content":"%s"`, `"content":"%s","reasoning":"r"`, `"role":"assistant","content":"%s"`, `"content":"%s","content":"again"`, `"refusal":"%s"`, `"tool_calls":[{"index":0,"function":{"name":"f","arguments":"%s"}}]`}).Draw(t, "delta")
+		index := rapid.SampledFrom([]string{"0", "0", "0", "1"}).Draw(t, "index")
+		return `{"id":"` + id + `","object":"chat.completion.chunk","model":"m","choices":[{"index":` + index + `,"delta":{` +
+			strings.Replace(delta, "%s", w, 1) + `},"finish_reason":` + finish + `}]` + more + `}`
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		chunks := rapid.SliceOfN(chunk, 1, 12).Draw(t, "chunks")
+		// Repeats make frames likely.
+		if rapid.Bool().Draw(t, "twice") {
+			chunks = append(chunks, chunks...)
+		}
+		with, said := readChunks(chunks, true)
+		without, want := readChunks(chunks, false)
+		if !reflect.DeepEqual(with.x, without.x) || !reflect.DeepEqual(said, want) {
+			t.Fatalf("chunks %q\nwith    %+v %v\nwithout %+v %v", chunks, *with.x, said, *without.x, want)
+		}
+	})
+}
+
+// TestFramesAreUsed keeps the test above from passing for want of frames.
+func TestFramesAreUsed(t *testing.T) {
+	t.Parallel()
+	var chunks []string
+	for i := range 5 {
+		chunks = append(chunks, fmt.Sprintf(`{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"w%d"},"finish_reason":null}]}`, i))
+	}
+	a, _ := readChunks(chunks, true)
+	if len(a.frame.before) == 0 || a.frame.tries != 1 || string(a.text) != "" && a.x.Completion.Text != "w0w1w2w3w4" {
+		t.Errorf("frame %q...%q after %d tries, text %q", a.frame.before, a.frame.after, a.frame.tries, a.x.Completion.Text)
+	}
+}
