@@ -6,7 +6,7 @@ FUZZTIME    ?= 60s
 PKG         ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench bench-flags cuts soak fuzz image clean
+.PHONY: help build demo test lint bench bench-flags outages cuts soak fuzz image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ cuts: ## 40,000 short streamed answers at 1, 8 and 200 callers: none may be cut
 
 soak: ## ten minutes of mixed faults at 200 requests a second
 	CUTOVER_TEST_SOAK=$${SOAK:-10m} $(GO) test -race -count=1 -timeout 20m -run 'TestSoak$$' -v ./cmd/cutover
+
+outages: ## Redis killed and paused for a whole minute each
+	CUTOVER_TEST_OUTAGE=60s $(GO) test -race -count=1 -timeout 20m -run 'TestFaults$$' -v ./flags
 
 bench-flags: ## how soon a flip rules in 50 sidecars
 	$(GO) test -run '^$$' -bench Propagation -benchtime 1x -v ./flags

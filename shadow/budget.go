@@ -34,6 +34,7 @@ type Budget struct {
 	wanting atomic.Int64 // the largest reservation that was refused
 	hungry  chan struct{}
 	day     string // of the balance; Run's own
+	away    bool   // the purse can't be reached, and that has been told; Run's own
 }
 
 // BudgetConfig sets a Budget up.
@@ -42,7 +43,7 @@ type BudgetConfig struct {
 	PerDay  float64 // dollars
 	Primary compare.Prices
 	Relay   compare.Prices
-	// Failed is told when the purse can't be reached; may be nil.
+	// Failed is told, once each time, when the purse can't be reached; may be nil.
 	Failed func(error)
 	// Clock is time.Now unless a test says otherwise.
 	Clock func() time.Time
@@ -173,11 +174,13 @@ func (b *Budget) draw(ctx context.Context) bool {
 	defer cancel()
 	got, err := b.purse.Draw(limit, b.day, need-have, b.perDay)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !b.away {
+			b.away = true
 			b.failed(err)
 		}
 		return false
 	}
+	b.away = false
 	b.balance.Add(got)
 	return got > 0
 }

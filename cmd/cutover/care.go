@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,10 +34,10 @@ func (c *Config) newCare(arm exchange.Arm, fleet redis.UniversalClient, log zero
 	}
 	var err error
 	if care.Limiter, err = u.limiter(arm, c.Store.Namespace, fleet); err != nil {
-		return nil, fmt.Errorf("upstreams.%s.limits: %w", arm, err)
+		return nil, usagef("upstreams.%s.limits: %v", arm, err)
 	}
 	if care.Keys, err = u.keys(arm, log); err != nil {
-		return nil, fmt.Errorf("upstreams.%s.auth: %w", arm, err)
+		return nil, usagef("upstreams.%s.auth: %v", arm, err)
 	}
 	if care.Limiter == nil && care.Keys == nil && care.Breaker == nil && u.Retry.Attempts <= 1 {
 		return nil, nil

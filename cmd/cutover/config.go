@@ -169,6 +169,15 @@ type StoreConfig struct {
 	Redis     RedisURL `yaml:"redis"`
 	Dir       string   `yaml:"dir"`
 	Namespace string   `yaml:"namespace"`
+
+	// What Redis is told and shown besides the URL.
+	RedisUsername         string `yaml:"redis_username"`
+	RedisPassword         Secret `yaml:"redis_password"`
+	RedisSentinelUsername string `yaml:"redis_sentinel_username"`
+	RedisSentinelPassword Secret `yaml:"redis_sentinel_password"`
+	RedisCA               string `yaml:"redis_ca"`
+	RedisCert             string `yaml:"redis_cert"`
+	RedisKey              string `yaml:"redis_key"`
 }
 
 // FlagsConfig holds the values that the flags have until Redis, the file or

@@ -106,6 +106,13 @@ func configKeyTable() []configKey {
 		{key: "shadow.exclude", doc: "what is never mirrored: endpoints (`embeddings`), `tenant:NAME`, `model:NAME`, `path:PATH`; names and paths may end in `*`"},
 
 		{key: "store.redis", flag: "redis", env: "CUTOVER_REDIS", doc: "`redis://` or `rediss://` URL, shared by the fleet; one with a password as a secret: `{env: NAME}` or `{file: PATH}`"},
+		{key: "store.redis_username", doc: "user for Redis, instead of one in the URL"},
+		{key: "store.redis_password", env: "CUTOVER_REDIS_PASSWORD", doc: "password for Redis, as a secret, instead of one in the URL"},
+		{key: "store.redis_sentinel_username", doc: "user for the Sentinels themselves"},
+		{key: "store.redis_sentinel_password", doc: "password for the Sentinels themselves, as a secret"},
+		{key: "store.redis_ca", doc: "PEM file of the authorities that Redis' certificate comes from (`rediss` URLs)"},
+		{key: "store.redis_cert", doc: "PEM file with the certificate to show to Redis; with `store.redis_key`"},
+		{key: "store.redis_key", doc: "PEM file with that certificate's private key"},
 		{key: "store.dir", def: "./cutover-data", flag: "data", env: "CUTOVER_DATA", doc: "directory of the embedded store and of the last good flags"},
 		{key: "store.namespace", def: "default", env: "CUTOVER_NAMESPACE", doc: "which fleet this sidecar belongs to: part of every key in Redis"},
 

@@ -212,6 +212,8 @@ func (c *Config) secrets() []secretAt {
 		{"upstreams.primary.auth." + c.Upstreams.Primary.Auth.key(), "upstreams.primary.auth", &c.Upstreams.Primary.Auth.Secret},
 		{"upstreams.relay.auth." + c.Upstreams.Relay.Auth.key(), "upstreams.relay.auth", &c.Upstreams.Relay.Auth.Secret},
 		{"store.redis", "store.redis", &c.Store.Redis.Ref},
+		{"store.redis_password", "store.redis_password", &c.Store.RedisPassword},
+		{"store.redis_sentinel_password", "store.redis_sentinel_password", &c.Store.RedisSentinelPassword},
 		{"capture.key", "capture.key", &c.Capture.Key},
 	} {
 		if s.secret.IsSet() {

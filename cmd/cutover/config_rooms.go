@@ -78,5 +78,10 @@ func (s StoreConfig) redis() *flags.RedisOptions {
 	if !s.Redis.IsSet() {
 		return nil
 	}
-	return &flags.RedisOptions{URL: s.Redis.Reveal(), Namespace: s.Namespace}
+	return &flags.RedisOptions{
+		URL: s.Redis.Reveal(), Namespace: s.Namespace,
+		Username: s.RedisUsername, Password: s.RedisPassword.Reveal(),
+		SentinelUsername: s.RedisSentinelUsername, SentinelPassword: s.RedisSentinelPassword.Reveal(),
+		TLS: flags.TLSFiles{CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey},
+	}
 }

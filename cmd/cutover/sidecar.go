@@ -69,9 +69,9 @@ func newSidecar(ctx context.Context, cfg Config, log zerolog.Logger) (*sidecar, 
 
 // build fills the sidecar in; after an error it holds what was made so far.
 func (s *sidecar) build(ctx context.Context) (err error) {
-	if s.cfg.Store.Redis.IsSet() {
-		if s.redis, err = flags.DialRedis(*s.redisOptions()); err != nil {
-			return fmt.Errorf("store.redis: %w", err)
+	if o := s.cfg.Store.redis(); o != nil {
+		if s.redis, err = flags.DialRedis(*o); err != nil {
+			return usagef("store.redis: %v", err)
 		}
 	}
 	if s.primary, err = s.newUpstreamPair(exchange.Primary); err != nil {
@@ -107,12 +107,12 @@ func (s *sidecar) openStore() (err error) {
 	s.results = s.store
 	if s.redis != nil {
 		if s.results, err = store.NewRedis(s.redis, s.cfg.Store.Namespace, o); err != nil {
-			return fmt.Errorf("capture.key: %w", err)
+			return usagef("capture.key: %v", err)
 		}
 	}
 	mode, err := compare.ParseCapture(s.cfg.Capture.Mode)
 	if err != nil {
-		return fmt.Errorf("capture.mode: %w", err)
+		return usagef("capture.mode: %v", err)
 	}
 	s.sampler = store.NewSampler(s.results.PutSamples, store.SamplerOptions{
 		Capture: mode, PerClass: s.cfg.Capture.Samples,
@@ -186,18 +186,10 @@ func listenOn(key, address string) (net.Listener, error) {
 }
 
 func (s *sidecar) flagOptions() flags.Options {
-	o := flags.Options{
-		Initial: s.cfg.Flags.values(), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir,
+	return flags.Options{
+		Initial: s.cfg.Flags.values(), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: s.cfg.Store.redis(),
 		Logger: s.log, Registerer: s.registry,
 	}
-	if s.cfg.Store.Redis.IsSet() {
-		o.Redis = s.redisOptions()
-	}
-	return o
-}
-
-func (s *sidecar) redisOptions() *flags.RedisOptions {
-	return &flags.RedisOptions{URL: s.cfg.Store.Redis.Reveal(), Namespace: s.cfg.Store.Namespace}
 }
 
 // newBudget bounds what copies cost in a day: the fleet's day where there is a
@@ -225,7 +217,7 @@ func (s *sidecar) wire() (err error) {
 	}})
 	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
 	if err != nil {
-		return fmt.Errorf("shadow.exclude: %w", err)
+		return usagef("shadow.exclude: %v", err)
 	}
 	primaryPrices, relayPrices := prices(s.cfg.Upstreams.Primary.Prices), prices(s.cfg.Upstreams.Relay.Prices)
 	s.budget = s.newBudget(primaryPrices, relayPrices)
@@ -259,7 +251,7 @@ func (s *sidecar) wire() (err error) {
 	if c := s.cfg.TLS; c.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 		if err != nil {
-			return fmt.Errorf("tls: %w", err)
+			return usagef("tls: %v", err)
 		}
 		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
