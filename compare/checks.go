@@ -49,6 +49,7 @@ func (c *comparison) check() {
 	if p.usable() && r.usable() {
 		c.checkStructure()
 		c.checkUsage()
+		c.checkBill()
 		c.checkLatency()
 		c.checkCost()
 		if textKept(&p.x.Completion) && textKept(&r.x.Completion) {

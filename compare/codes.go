@@ -39,6 +39,7 @@ const (
 	CodeEmbeddingDistance = "embedding.distance"
 	CodeUsageInput        = "usage.input"
 	CodeUsageOutput       = "usage.output"
+	CodeUsageBilled       = "usage.billed"
 	CodeModelName         = "model.name"
 	CodeSlowFirst         = "latency.first-token"
 	CodeSlowTotal         = "latency.total"
@@ -182,6 +183,8 @@ func describeContents(code string) description {
 		return description{Major, "The {arm} counts more input tokens for the same request than the {other}."}
 	case CodeUsageOutput:
 		return description{Major, "The {arm} counts more output tokens for each byte of text than the {other}."}
+	case CodeUsageBilled:
+		return description{Major, "The {arm} bills more output tokens than an independent count finds in its answer."}
 	case CodeModelName:
 		return description{Minor, "The {arm} names another model in its answer than it was asked for."}
 	case CodeSlowFirst:
@@ -199,7 +202,7 @@ func describeContents(code string) description {
 // to answer. Failed calls are counted apart.
 func hardFault(code string) bool {
 	switch code {
-	case CodeToolNotCalled, CodeCutOff, CodeShort, CodeUsageInput, CodeUsageOutput:
+	case CodeToolNotCalled, CodeCutOff, CodeShort, CodeUsageInput, CodeUsageOutput, CodeUsageBilled:
 		return false
 	}
 	return !strings.HasPrefix(code, codeOutcome) && describe(code).severity >= Major

@@ -10,6 +10,9 @@ type Options struct {
 	// PrimaryPrices and RelayPrices give the costs; models without a price
 	// have none.
 	PrimaryPrices, RelayPrices Prices
+	// Counter counts the tokens of the answers' texts independently, which
+	// costs some hundred microseconds; nil: they are not counted.
+	Counter *Counter
 	// Ignore are further paths that the comparison of structures leaves out,
 	// like "usage.*_details" or "choices.[].logprobs"; * stands for anything.
 	Ignore []string

@@ -76,6 +76,9 @@ type ArmResult struct {
 	UsageKnown   bool `json:"usage_known,omitempty"`
 	InputTokens  int  `json:"input_tokens,omitempty"`
 	OutputTokens int  `json:"output_tokens,omitempty"`
+	// CountedTokens is what an independent count finds in the text; 0: not
+	// counted.
+	CountedTokens int `json:"counted_tokens,omitempty"`
 	// TokensPerByte is how many output tokens were counted for each byte of
 	// text; 0 when it can't be told.
 	TokensPerByte float64 `json:"tokens_per_byte,omitempty"`

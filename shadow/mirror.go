@@ -26,19 +26,20 @@ type Config struct {
 	// its result; nil: none are kept. It must not block.
 	Sample func(compare.Pair, *compare.Result, time.Time)
 
-	MaxConcurrency int           // copies under way; default 256
-	MaxBytes       int64         // request and answer bytes held for pairs; default 256 MiB
-	MaxAnswer      int           // bytes of one copy's answer, beyond which it is cut off; default 32 MiB
-	Capture        int           // bytes of each answer kept for the comparison; default 256 KiB
-	Workers        int           // comparisons at a time; default half the processors
-	Queue          int           // pairs waiting for a comparison; default 1024
-	Drain          time.Duration // how long copies under way may go on after a stop; default 5 s
-	DiffsPerSecond float64       // pairs that get a score by diff as well, which costs milliseconds; default 1
-	Compare        compare.Options
-	MaxRPS         float64               // copies that begin in a second; 0: any number
-	Exclude        Exclude               // what is never mirrored
-	Budget         *Budget               // of dollars; nil: no bound
-	Registerer     prometheus.Registerer // nil: no metrics
+	MaxConcurrency  int           // copies under way; default 256
+	MaxBytes        int64         // request and answer bytes held for pairs; default 256 MiB
+	MaxAnswer       int           // bytes of one copy's answer, beyond which it is cut off; default 32 MiB
+	Capture         int           // bytes of each answer kept for the comparison; default 256 KiB
+	Workers         int           // comparisons at a time; default half the processors
+	Queue           int           // pairs waiting for a comparison; default 1024
+	Drain           time.Duration // how long copies under way may go on after a stop; default 5 s
+	CountsPerSecond float64       // pairs whose tokens Compare.Counter counts; default 4
+	DiffsPerSecond  float64       // pairs that get a score by diff as well, which costs milliseconds; default 1
+	Compare         compare.Options
+	MaxRPS          float64               // copies that begin in a second; 0: any number
+	Exclude         Exclude               // what is never mirrored
+	Budget          *Budget               // of dollars; nil: no bound
+	Registerer      prometheus.Registerer // nil: no metrics
 }
 
 func (c *Config) setDefaults() {
@@ -63,6 +64,9 @@ func (c *Config) setDefaults() {
 	if c.Drain <= 0 {
 		c.Drain = 5 * time.Second
 	}
+	if c.CountsPerSecond <= 0 {
+		c.CountsPerSecond = 4
+	}
 	if c.DiffsPerSecond <= 0 {
 		c.DiffsPerSecond = 1
 	}
@@ -74,6 +78,7 @@ type Mirror struct {
 	targets [2]*upstream.Upstream // by arm
 	counts  *Counts
 	diffs   *rate.Limiter
+	tallies *rate.Limiter // of pairs whose tokens are counted
 	pace    *pace
 
 	base   context.Context // of every copy
@@ -104,10 +109,11 @@ func New(c Config) (*Mirror, error) {
 	c.setDefaults()
 	m := &Mirror{
 		cfg: c, counts: newCounts(c.Registerer),
-		diffs: rate.NewLimiter(rate.Limit(c.DiffsPerSecond), max(1, int(c.DiffsPerSecond))),
-		pace:  newPace(c.MaxRPS),
-		idle:  make(chan struct{}, 1),
-		queue: make(chan *ticket, c.Queue),
+		tallies: rate.NewLimiter(rate.Limit(c.CountsPerSecond), max(1, int(c.CountsPerSecond))),
+		diffs:   rate.NewLimiter(rate.Limit(c.DiffsPerSecond), max(1, int(c.DiffsPerSecond))),
+		pace:    newPace(c.MaxRPS),
+		idle:    make(chan struct{}, 1),
+		queue:   make(chan *ticket, c.Queue),
 	}
 	m.targets[exchange.Primary], m.targets[exchange.Relay] = c.Primary, c.Relay
 	m.base, m.cancel = context.WithCancel(context.Background())
@@ -200,6 +206,9 @@ func (m *Mirror) compare(t *ticket) {
 	m.counts.add(p.Outcome, p.Why)
 	o := m.cfg.Compare
 	o.Diff = p.Outcome == compare.Both && m.diffs.Allow()
+	if o.Counter != nil && (p.Outcome != compare.Both || !m.tallies.Allow()) {
+		o.Counter = nil
+	}
 	r := compare.Compare(p, o)
 	if m.cfg.Sample != nil {
 		m.cfg.Sample(p, &r, time.Now())

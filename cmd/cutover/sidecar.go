@@ -225,7 +225,7 @@ func (s *sidecar) wire() (err error) {
 		Primary: s.primary.shadow, Relay: s.relay.shadow, Sink: s.sink,
 		MaxConcurrency: s.cfg.Shadow.MaxConcurrency, MaxBytes: int64(s.cfg.Shadow.MaxBytes),
 		MaxRPS: s.cfg.Shadow.MaxRPS, Exclude: exclude, Budget: s.budget,
-		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices},
+		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices, Counter: &compare.Counter{}},
 		Registerer: s.registry,
 		Sample:     s.sampler.Offer,
 	})
