@@ -136,6 +136,8 @@ func describeFault(fault string) description {
 		return description{Major, "The {arm}'s embedding is no valid base64."}
 	case "broken-after-done":
 		return description{Minor, "The {arm}'s connection broke after the last event."}
+	case "order":
+		return description{Major, "The {arm}'s events come in an order that the protocol does not allow; callers' libraries may stumble over it."}
 	case "event-after-done":
 		return description{Minor, "The {arm}'s stream goes on after its last event."}
 	}

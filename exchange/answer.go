@@ -22,7 +22,8 @@ type answer struct {
 	text, refusal []byte
 	calls         []call
 	frame         frame // of a streamed chat's chunks
-	side          int   // bytes kept in refusal and arguments
+	order         eventOrder
+	side          int // bytes kept in refusal and arguments
 
 	output   bool // the event at hand carried model output
 	spoke    bool // some event did

@@ -38,7 +38,12 @@ func (a *answer) event(ev sseEvent) {
 			a.errorBody(data)
 			return
 		}
+		finished := a.x.Completion.FinishReason != ""
 		a.chatChunk(data)
+		// A single choice that speaks on after it has said why it ended.
+		if finished && a.output && a.x.Completion.Choices <= 1 {
+			a.fault("order")
+		}
 	case OpenAIResponses:
 		a.responsesEvent(string(eventKind(ev.name, data)), data)
 	case AnthropicMessages:

@@ -28,6 +28,9 @@ func (a *answer) messagesEvent(kind string, data []byte) {
 	if !a.check(&s) {
 		return
 	}
+	if !a.order.message(kind, index) {
+		a.fault("order")
+	}
 	switch kind {
 	case "message_start":
 		a.shaped = true

@@ -6,7 +6,7 @@ import "strings"
 func (a *answer) responsesEvent(kind string, data []byte) {
 	s := scanner{b: data}
 	last := kind == "response.completed" || kind == "response.incomplete" || kind == "response.failed"
-	index := 0
+	index, sequence, numbered := 0, 0, false
 	var delta, words jsonString
 	var it item
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
@@ -16,6 +16,8 @@ func (a *answer) responsesEvent(kind string, data []byte) {
 			a.response(&s, last)
 		case "output_index":
 			index = s.count()
+		case "sequence_number":
+			sequence, numbered = s.count(), true
 		case "item":
 			it.read(&s)
 		case "delta", "partial_image_b64":
@@ -37,6 +39,9 @@ func (a *answer) responsesEvent(kind string, data []byte) {
 	}
 	if !a.check(&s) {
 		return
+	}
+	if !a.order.response(kind, sequence, numbered) {
+		a.fault("order")
 	}
 	switch {
 	case last:

@@ -30,7 +30,7 @@ func TestVerdicts(t *testing.T) {
 		name   string
 		relay  mock.Config
 		pairs  int
-		asks   string              // what requests are like: "text", "stream" or "tools"
+		asks   string              // what requests are like: "text", "stream", "tools" or "messages"
 		judged []compare.Judgement // one of these
 		said   string              // somewhere in the verdict, its reasons or the raised codes
 	}{
@@ -39,6 +39,7 @@ func TestVerdicts(t *testing.T) {
 		{"breaks tool arguments in 5 %", relay(func(c *mock.Config) { c.BreakToolArguments = .05 }), 1500, "tools", []compare.Judgement{compare.Stop, compare.Review}, "tools."},
 		{"bills 20 % more tokens", relay(func(c *mock.Config) { c.Bill = 1.2 }), 500, "text", []compare.Judgement{compare.Stop}, "input tokens"},
 		{"streams without [DONE]", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "no-done", Rate: 1}} }), 300, "stream", []compare.Judgement{compare.Stop}, "no-done"},
+		{"streams out of order", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "wrong-order", Rate: 1}} }), 300, "messages", []compare.Judgement{compare.Stop}, "conformance.order"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -138,6 +139,10 @@ func verdictRequest(i int, asks string) loadRequest {
 		asks = [...]string{"text", "stream", "tools"}[i%3]
 	}
 	more := ""
+	if asks == "messages" {
+		return loadRequest{asks, fmt.Sprintf(
+			`{"model":"claude-sonnet-4-5","max_tokens":500,"stream":true,"messages":[{"role":"user","content":"Question %d: how would you explain subject %d to a child?"}]}`, i, i*7)}
+	}
 	switch asks {
 	case "stream":
 		more = `,"stream":true`
