@@ -134,6 +134,9 @@ func (r *Recorder) firstByte(since time.Duration) {
 	if r.x.Streamed && r.say.dialect != DialectNone {
 		return
 	}
+	if r.form == formGuess && r.code == nil {
+		return // blanks alone say nothing yet, not even which form is to come
+	}
 	if r.x.TTFT == 0 {
 		r.x.TTFT = since
 	}
