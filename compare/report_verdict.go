@@ -97,7 +97,9 @@ func findingQuestion(t *Tally, r *Report, o ReportOptions) Question {
 func raisedFaults(r *Report) []string {
 	var out []string
 	for _, f := range r.Findings {
-		if f.Raised && f.Severity >= Major {
+		// Failed calls have a question of their own: two providers may fail as
+		// often and in different ways.
+		if f.Raised && f.Severity >= Major && !strings.HasPrefix(f.Code, codeOutcome) {
 			name := f.Code
 			if f.Path != "" {
 				name += " (" + f.Path + ")"
