@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"cutover/dashboards"
 	"cutover/flags"
 	"cutover/shadow"
 )
@@ -30,6 +31,8 @@ func (s *sidecar) newAdmin() *http.Server {
 	r.HandleFunc("/healthz", s.healthz).Methods(http.MethodGet, http.MethodHead).Name("healthz")
 	r.HandleFunc("/readyz", s.readyz).Methods(http.MethodGet, http.MethodHead).Name("readyz")
 	r.Handle("/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})).Methods(http.MethodGet).Name("metrics")
+	r.Handle("/", dashboards.Console{Report: s.console}).Methods(http.MethodGet).Name("console")
+	r.HandleFunc("/api/v1/rollout", s.rollout).Methods(http.MethodGet).Name("rollout")
 	r.HandleFunc("/api/v1/status", s.status).Methods(http.MethodGet).Name("status")
 	registerResults(r, resultsAPI{
 		Results: s.results.Results, Summary: s.results.Summary,

@@ -181,6 +181,7 @@ Next:
 	}
 	_, err := fmt.Fprintf(w, `
 Where to look, until Ctrl-C:
+  %[1]s                  the report, in a browser
   %[3]s report --admin %[1]s
   %[3]s diff list --admin %[1]s
   %[3]s flags list --admin %[1]s
