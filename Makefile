@@ -30,7 +30,7 @@ bench: ## the proxy against plain Go, a bare mirror and nginx, in one run
 	$(GO) run ./cmd/proxybench $(BENCHFLAGS)
 
 cuts: ## 40,000 short streamed answers at 1, 8 and 200 callers: none may be cut
-	$(GO) run ./cmd/proxybench -cuts 40000
+	$(GO) run ./cmd/proxybench -only cuts -cuts 40000
 
 soak: ## ten minutes of mixed faults at 200 requests a second
 	CUTOVER_TEST_SOAK=$${SOAK:-10m} $(GO) test -race -count=1 -timeout 20m -run 'TestSoak$$' -v ./cmd/cutover
