@@ -35,7 +35,10 @@ func BenchmarkRecorderChunk(b *testing.B) {
 					at = at.Add(time.Millisecond)
 					r.Write(chunk, at)
 				}
-				if x := r.End(ClassAborted, "", at); len(x.Faults) > 0 || x.Completion.TextBytes == 0 {
+				// The same chunk again and again is out of order where chunks are numbered.
+				x := r.End(ClassAborted, "", at)
+				x.Faults = slices.DeleteFunc(x.Faults, func(f string) bool { return f == "order" })
+				if len(x.Faults) > 0 || x.Completion.TextBytes == 0 {
 					b.Fatalf("faults %v, %d bytes of text", x.Faults, x.Completion.TextBytes)
 				}
 			})

@@ -18,6 +18,7 @@ type Recorder struct {
 	sse  sseReader
 	body *buffer // of an answer that is not streamed, as far as bodyLimit allows
 	code *coded  // of an encoded answer, instead of all of the above
+	late backlog // of a stream that has spoken: nothing hangs on reading it at once
 
 	arrived time.Duration // when the last bytes came
 	last    time.Duration // when content came last
@@ -95,6 +96,7 @@ func (r *Recorder) Streamed() bool { return r.x.Streamed }
 // an error event has: what a fallback decides on before the commit point. Of
 // an answer that is not streamed the first byte is content; an error's is not.
 func (r *Recorder) Content() (content, errorEvent bool) {
+	r.catchUp()
 	if r.code != nil && r.x.Streamed && !r.content && !r.say.failed && !r.ended {
 		r.peek()
 	}
@@ -103,10 +105,14 @@ func (r *Recorder) Content() (content, errorEvent bool) {
 
 // Events is the number of server-sent events seen so far; of an encoded answer
 // they are seen at its end only.
-func (r *Recorder) Events() int { return r.x.Events }
+func (r *Recorder) Events() int {
+	r.catchUp()
+	return r.x.Events
+}
 
 // Spoken is the number of events with content seen so far.
 func (r *Recorder) Spoken() int {
+	r.catchUp()
 	if !r.content {
 		return 0
 	}
@@ -121,13 +127,30 @@ func (r *Recorder) Write(p []byte, at time.Time) {
 	since := r.since(at)
 	r.arrived = since
 	r.x.Bytes += int64(len(p))
-	if r.code != nil {
+	switch {
+	case r.code != nil:
 		r.code.add(p, since)
-	} else {
+	case r.content && r.form == formEvents:
+		r.postpone(p, since)
+	default:
 		r.feed(p, since)
 	}
 	r.firstByte(since)
 }
+
+// postpone leaves a piece to be read together with others.
+func (r *Recorder) postpone(p []byte, since time.Duration) {
+	if r.late.add(p, since) {
+		return
+	}
+	r.catchUp()
+	if !r.late.add(p, since) {
+		r.feed(p, since)
+	}
+}
+
+// catchUp reads what was postponed.
+func (r *Recorder) catchUp() { r.late.drain(r.feed) }
 
 // firstByte is what counts as the first token of an answer without events.
 func (r *Recorder) firstByte(since time.Duration) {
@@ -282,6 +305,7 @@ func (r *Recorder) End(class Class, detail string, at time.Time) *Exchange {
 	if r.ended {
 		return x
 	}
+	r.catchUp()
 	r.ended = true
 	x.Total = r.since(at)
 	clean := class == ClassNone

@@ -84,6 +84,7 @@ func (c *call) copy(a *attempt) error {
 	}
 	buf := pool.Get().(*[]byte)
 	defer pool.Put(buf)
+	content := false
 	for {
 		n, err := body.Read(*buf)
 		if n > 0 {
@@ -92,7 +93,9 @@ func (c *call) copy(a *attempt) error {
 				return errCallerWrite
 			}
 			a.rec.Write((*buf)[:n], now)
-			content, _ := a.rec.Content()
+			if !content { // after that the recorder may take its time
+				content, _ = a.rec.Content()
+			}
 			a.watch.Data(content, now)
 		}
 		if err == io.EOF {

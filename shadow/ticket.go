@@ -191,12 +191,15 @@ func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e *errand,
 func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader, drop *string) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
+	content := false
 	for total := 0; ; {
 		n, err := body.Read(*buf)
 		if n > 0 {
 			now := time.Now()
 			rec.Write((*buf)[:n], now)
-			content, _ := rec.Content()
+			if !content { // after that the recorder may take its time
+				content, _ = rec.Content()
+			}
 			watch.Data(content, now)
 			total += n
 			if why := t.hold(n, total); why != "" {

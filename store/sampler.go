@@ -150,37 +150,56 @@ func (s *Sampler) rare(r *compare.Result, now time.Time) bool {
 	return found
 }
 
+// Samples are written together: each write is a transaction, and a wait for
+// the disk.
+const (
+	sampleWait  = 500 * time.Millisecond // for more to come
+	sampleBatch = 64
+)
+
 // Run stores what is offered until ctx ends, then what still waits. Call it
 // once; end it after the last Offer.
 func (s *Sampler) Run(ctx context.Context) error {
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
+	var batch []SampleEntry
 	for {
 		select {
-		case first := <-s.queue:
-			s.store(first)
-		case <-ctx.Done():
-			for {
-				select {
-				case first := <-s.queue:
-					s.store(first)
-				default:
-					return nil
-				}
+		case o := <-s.queue:
+			// What a sample may not hold is let go of now, and the rest of
+			// the pair with it.
+			if batch = append(batch, s.entry(o)); len(batch) == 1 {
+				due.Reset(sampleWait)
 			}
+			if len(batch) < sampleBatch {
+				continue
+			}
+		case <-due.C:
+		case <-ctx.Done():
+			s.write(s.rest(batch))
+			return nil
+		}
+		s.write(batch)
+		batch = nil
+	}
+}
+
+// rest adds what still waits to a batch.
+func (s *Sampler) rest(batch []SampleEntry) []SampleEntry {
+	for {
+		select {
+		case o := <-s.queue:
+			batch = append(batch, s.entry(o))
+		default:
+			return batch
 		}
 	}
 }
 
-// store writes one pair and those that wait behind it.
-func (s *Sampler) store(first offered) {
-	batch := []SampleEntry{s.entry(first)}
-	for len(batch) < s.o.Room {
-		select {
-		case next := <-s.queue:
-			batch = append(batch, s.entry(next))
-			continue
-		default:
-		}
-		break
+// write stores a batch.
+func (s *Sampler) write(batch []SampleEntry) {
+	if len(batch) == 0 {
+		return
 	}
 	// Not the caller's context: what was accepted is written also when the
 	// process is about to end.
