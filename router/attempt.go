@@ -95,7 +95,7 @@ func (a *attempt) hold(rate float64) bool {
 	if a.resp == nil {
 		return false
 	}
-	if replaceable(a.resp.StatusCode) {
+	if a.up.FallsBackOn(a.resp.StatusCode) {
 		a.refusal()
 		return false
 	}
@@ -163,16 +163,6 @@ func (a *attempt) refusal() {
 		}
 	}
 	a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
-}
-
-// replaceable reports whether a status speaks of the provider rather than of
-// the request: 400 and 422 any provider would repeat.
-func replaceable(status int) bool {
-	switch status {
-	case 401, 403, 404, 408, 409, 429:
-		return true
-	}
-	return status >= 500
 }
 
 // end closes the exchange with the transport's last word.

@@ -23,7 +23,7 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 		if hold {
 			good = a.hold(c.rt.cfg.MinTokensPerSecond)
 		} else {
-			good = a.resp != nil && !replaceable(a.resp.StatusCode)
+			good = a.resp != nil && !a.up.FallsBackOn(a.resp.StatusCode)
 		}
 		if good || care == nil || !c.q.Held {
 			return a, good

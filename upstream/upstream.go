@@ -48,6 +48,11 @@ type Config struct {
 	MaxIdle  int           // idle connections kept; default 2048
 	IdleTime time.Duration // how long they are kept; default 120 s
 
+	// FallbackOn lists the statuses of answers that another provider should
+	// replace: "429", "5xx". Nil: 401, 403, 404, 408, 409, 429 and 5xx; empty:
+	// none.
+	FallbackOn []string
+
 	// Care limits and watches the calls; nil: nothing does.
 	Care *Care
 
@@ -65,6 +70,7 @@ type Upstream struct {
 	// any other path; both escaped and without a trailing slash.
 	inV1, outside prefix
 	transport     *http.Transport
+	fallbackOn    Statuses
 }
 
 type prefix struct{ plain, escaped string }
@@ -82,6 +88,13 @@ func New(c Config) (*Upstream, error) {
 	u.outside = prefix{strings.TrimSuffix(plain, "/v1"), strings.TrimSuffix(esc, "/v1")}
 	if u.transport, err = newTransport(c); err != nil {
 		return nil, fmt.Errorf("upstream %s: %w", c.Name, err)
+	}
+	on := c.FallbackOn
+	if on == nil {
+		on = defaultFallbackOn()
+	}
+	if u.fallbackOn, err = ParseStatuses(on...); err != nil {
+		return nil, fmt.Errorf("upstream %s: fallback_on: %w", c.Name, err)
 	}
 	return u, nil
 }

@@ -49,6 +49,7 @@ type UpstreamConfig struct {
 	Models      ModelsConfig      `yaml:"models"`
 	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
 	Limits      LimitsConfig      `yaml:"limits"`
+	FallbackOn  []Status          `yaml:"fallback_on"` // what another provider's answer replaces
 	Retry       RetryConfig       `yaml:"retry"`
 	Breaker     BreakerConfig     `yaml:"breaker"`
 	Keys        KeysConfig        `yaml:"keys"`

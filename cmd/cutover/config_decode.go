@@ -265,6 +265,8 @@ func parseScalar(text string, t reflect.Type) (reflect.Value, error) {
 		x, err = parseDuration(text)
 	case t == typeSize:
 		x, err = parseSize(text)
+	case t == typeStatus:
+		x, err = parseStatus(text)
 	case t.Kind() == reflect.Bool:
 		x, err = parseBool(text)
 	case t.Kind() == reflect.Int:
@@ -282,7 +284,7 @@ func tagFits(tag string, t reflect.Type) bool {
 	switch {
 	case t == typeDuration:
 		return tag == "!!str" || tag == "!!int" || tag == "!!float" // parseDuration asks for the unit
-	case t == typeSize:
+	case t == typeSize, t == typeStatus:
 		return tag == "!!str" || tag == "!!int"
 	case t.Kind() == reflect.Bool:
 		return tag == "!!bool"
@@ -306,6 +308,10 @@ func expectation(t reflect.Type) string {
 		return "expected a mapping such as {gpt-4.1: {input: 2.0, output: 8.0}}"
 	case t.Kind() == reflect.Map:
 		return "expected a mapping such as {gpt-4o: gpt-4.1}"
+	case t.Kind() == reflect.Slice && t.Elem() == typeStatus:
+		return "expected a list such as [429, 5xx]"
+	case t == typeStatus:
+		return "expected a status such as 429, or one of 4xx and 5xx"
 	case t.Kind() == reflect.Slice:
 		return "expected a list such as [embeddings, moderations]"
 	case t.Kind() == reflect.Bool:

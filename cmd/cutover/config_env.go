@@ -218,7 +218,7 @@ func (ld *loading) text(l *leaf, text string, from origin) {
 	case l.typ.Kind() == reflect.Map:
 		ld.pairs(l, text, from)
 	case l.typ.Kind() == reflect.Slice:
-		v.Set(reflect.ValueOf(splitList(text)))
+		ld.items(l, text, from)
 	case l.typ == typeSecret:
 		ld.problems.add(from.where, l.key, secretForm)
 	default:
@@ -259,6 +259,20 @@ func (ld *loading) pairs(l *leaf, text string, from origin) {
 		m.SetMapIndex(reflect.ValueOf(name), x)
 	}
 	l.field(ld.config).Set(m)
+}
+
+// items reads item,item,item.
+func (ld *loading) items(l *leaf, text string, from origin) {
+	list := reflect.Zero(l.typ)
+	for _, item := range splitList(text) {
+		x, err := parseScalar(item, l.typ.Elem())
+		if err != nil {
+			ld.problems.add(from.where, l.key, "found %s: %v", quote(item), err)
+			return
+		}
+		list = reflect.Append(list, x)
+	}
+	l.field(ld.config).Set(list)
 }
 
 func splitList(text string) []string {

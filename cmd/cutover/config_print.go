@@ -88,6 +88,12 @@ func yamlValue(v reflect.Value) *yaml.Node {
 			n.Content = append(n.Content, yamlText(s))
 		}
 		return n
+	case []Status:
+		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for _, s := range x {
+			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: string(s)})
+		}
+		return n
 	case map[string]string:
 		return yamlMap(x, yamlText)
 	case map[string]Price:

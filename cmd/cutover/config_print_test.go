@@ -115,6 +115,9 @@ func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
 	case reflect.Float64:
 		return reflect.ValueOf(rapid.Float64().Draw(rt, key))
 	case reflect.Slice:
+		if typ.Elem() == typeStatus {
+			return reflect.ValueOf(rapid.SliceOf(rapid.SampledFrom([]Status{"400", "429", "4xx", "5xx", "599"})).Draw(rt, key))
+		}
 		return reflect.ValueOf(rapid.SliceOf(name).Draw(rt, key))
 	case reflect.Map:
 		if typ.Elem() == typePrice {

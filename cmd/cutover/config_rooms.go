@@ -27,12 +27,23 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 			Default: u.Models.Default,
 			Strict:  u.Models.Strict,
 		},
-		Timeouts:  upstream.Timeouts(u.Timeouts),
-		CAFile:    u.CA,
-		Forwarded: c.Headers.Forwarded,
-		MaxIdle:   u.Connections.MaxIdle,
-		IdleTime:  u.Connections.IdleTimeout,
+		Timeouts:   upstream.Timeouts(u.Timeouts),
+		FallbackOn: words(u.FallbackOn),
+		CAFile:     u.CA,
+		Forwarded:  c.Headers.Forwarded,
+		MaxIdle:    u.Connections.MaxIdle,
+		IdleTime:   u.Connections.IdleTimeout,
 	}
+}
+
+// words are the texts of a list: empty rather than nil, for what is listed is
+// all there is.
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		out[i] = string(item)
+	}
+	return out
 }
 
 // upstream holds the secret itself: it must not be printed.

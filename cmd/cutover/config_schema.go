@@ -44,6 +44,7 @@ var (
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeSize     = reflect.TypeFor[Size]()
 	typePrice    = reflect.TypeFor[Price]()
+	typeStatus   = reflect.TypeFor[Status]()
 )
 
 // isSection reports whether a type is a mapping of further keys and not a

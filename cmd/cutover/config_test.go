@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"cutover/exchange"
+	"cutover/upstream"
 )
 
 // loading a configuration in tests: file is the text of cutover.yaml, "" for
@@ -137,6 +140,9 @@ func sampleFor(l *leaf) (text string, want any) {
 	case reflect.Float64:
 		return "12.5", 12.5
 	case reflect.Slice:
+		if l.typ.Elem() == typeStatus {
+			return "429, 5XX", []Status{"429", "5xx"}
+		}
 		return "embeddings, messages", []string{"embeddings", "messages"}
 	case reflect.Map:
 		if l.typ.Elem() == typePrice {
@@ -229,6 +235,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		Models:      ModelsConfig{Map: map[string]string{"gpt-4o": "gpt-4.1", "2024-05-13": "5"}, Prefix: true, Strict: true},
 		Prices:      map[string]Price{"gpt-4.1": {2, 8}},
 		Limits:      LimitsConfig{RPM: 60, Wait: 2 * time.Second},
+		FallbackOn:  []Status{"401", "403", "404", "408", "409", "429", "5xx"},
 		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
 		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
 		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 30 * time.Second, time.Minute, 0},
@@ -242,6 +249,40 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 	}
 	if conf.Shadow.MaxBytes != 1<<20 || conf.Flags.RelayPercentage != 12.5 || conf.Flags.PrimaryProvider != "relay" {
 		t.Errorf("shadow %+v, flags %+v", conf.Shadow, conf.Flags)
+	}
+}
+
+// TestStatusesToFallBackOn: an empty list is a list, and no list is the default.
+func TestStatusesToFallBackOn(t *testing.T) {
+	for _, c := range []struct {
+		file, env string
+		on, off   []int
+	}{
+		{"", "", []int{401, 404, 429, 500, 529}, []int{200, 400, 402, 422}},
+		{"fallback_on: ~", "", []int{401, 503}, []int{400}},
+		{"fallback_on: []", "", nil, []int{200, 400, 401, 429, 500}},
+		{"fallback_on: [422, 5xx]", "", []int{422, 500, 599}, []int{400, 429}},
+		{"fallback_on: [422]", "429,4xx", []int{400, 429, 499}, []int{500}},
+		{"fallback_on: [422]", "[503]", []int{503}, []int{422, 500}},
+	} {
+		var env environ
+		if c.env != "" {
+			env = environ{"CUTOVER_UPSTREAMS_RELAY_FALLBACK_ON=" + c.env}
+		}
+		conf, wrong := loadFrom(t, "upstreams: {relay: {"+c.file+"}}", env, both()...)
+		if wrong != nil {
+			t.Fatalf("%q, %q: %q", c.file, c.env, wrong)
+		}
+		up, err := upstream.New(conf.upstream(exchange.Relay))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, status := range append(slices.Clone(c.on), c.off...) {
+			if got, want := up.FallsBackOn(status), slices.Contains(c.on, status); got != want {
+				t.Errorf("%q, %q: falls back on %d: %v, want %v", c.file, c.env, status, got, want)
+			}
+		}
+		up.Close()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cutover/flags"
+	"cutover/upstream"
 )
 
 // Size is a number of bytes.
@@ -120,6 +121,17 @@ func parseFloat(text string) (float64, error) {
 		return 0, errors.New("expected a number")
 	}
 	return f, nil
+}
+
+// Status is an HTTP status from 400 on, or a class of them: "429", "5xx".
+type Status string
+
+func parseStatus(text string) (Status, error) {
+	text = strings.TrimSpace(text)
+	if _, err := upstream.ParseStatuses(text); err != nil {
+		return "", errors.New("expected a status from 400 to 599 such as 429, or one of 4xx and 5xx")
+	}
+	return Status(strings.ToLower(text)), nil
 }
 
 // RedisURL is where Redis is: a URL without a password, or a reference to the

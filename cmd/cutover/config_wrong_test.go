@@ -48,6 +48,10 @@ func TestWrongFiles(t *testing.T) {
 		{"shadow: {exclude: [1]}", `cutover.yaml:1: shadow.exclude[0]: found the number "1", expected text`},
 		{"upstreams: {relay: {models: {map: x}}}", `cutover.yaml:1: upstreams.relay.models.map: found the text, expected a mapping such as {gpt-4o: gpt-4.1}`},
 		{"upstreams: {relay: {prices: {m: 5}}}", `cutover.yaml:1: upstreams.relay.prices.m: found the number, expected {input: DOLLARS, output: DOLLARS} per million tokens`},
+		{"upstreams: {relay: {fallback_on: [429, 200]}}", `cutover.yaml:1: upstreams.relay.fallback_on[1]: found "200": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
+		{"upstreams: {relay: {fallback_on: [3xx]}}", `cutover.yaml:1: upstreams.relay.fallback_on[0]: found "3xx": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
+		{"upstreams: {relay: {fallback_on: 5xx}}", `cutover.yaml:1: upstreams.relay.fallback_on: found the text, expected a list such as [429, 5xx]`},
+		{"upstreams: {primary: {fallback_on: [true]}}", `cutover.yaml:1: upstreams.primary.fallback_on[0]: found the truth value "true", expected a status such as 429, or one of 4xx and 5xx`},
 		// syntax
 		{"a: [", "cutover.yaml:1: not valid YAML: did not find expected node content"},
 		{"listen: x\n\tadmin: y", "cutover.yaml:2: not valid YAML: found a tab character that violates indentation"},
@@ -120,6 +124,7 @@ func TestWrongValues(t *testing.T) {
 		{env: environ{"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=m"}, want: `CUTOVER_UPSTREAMS_RELAY_MODELS_MAP: upstreams.relay.models.map: found "m", expected JSON or NAME=VALUE,NAME=VALUE`},
 		{env: environ{"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=m=a,m=b"}, want: `CUTOVER_UPSTREAMS_RELAY_MODELS_MAP: upstreams.relay.models.map: "m" is set twice`},
 		{env: environ{`CUTOVER_UPSTREAMS_RELAY_PRICES={"m":`}, want: "CUTOVER_UPSTREAMS_RELAY_PRICES: upstreams.relay.prices: not valid JSON: expected a mapping such as {gpt-4.1: {input: 2.0, output: 8.0}}"},
+		{env: environ{"CUTOVER_UPSTREAMS_RELAY_FALLBACK_ON=429,6xx"}, want: `CUTOVER_UPSTREAMS_RELAY_FALLBACK_ON: upstreams.relay.fallback_on: found "6xx": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
 		{env: environ{"CUTOVER_LISTEN=\xff:1"}, want: "CUTOVER_LISTEN: listen: not valid UTF-8"},
 	} {
 		args := c.args

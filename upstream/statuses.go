@@ -1,0 +1,52 @@
+package upstream
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Statuses is a set of HTTP statuses. Asking it costs one look into an array.
+// The zero value is empty.
+type Statuses [16]uint64
+
+// defaultFallbackOn are the statuses that speak of the provider rather than of
+// the request: 400 and 422 any provider would repeat.
+func defaultFallbackOn() []string {
+	return []string{"401", "403", "404", "408", "409", "429", "5xx"}
+}
+
+// ParseStatuses reads a list of statuses from 400 ("429") and classes ("4xx",
+// "5xx"). What lies above 599 belongs to 5xx, as RFC 9110 has it.
+func ParseStatuses(words ...string) (s Statuses, err error) {
+	for _, word := range words {
+		from, to, ok := statusRange(strings.ToLower(strings.TrimSpace(word)))
+		if !ok {
+			return Statuses{}, fmt.Errorf("found %.20q, expected a status from 400 to 599 such as 429, or one of 4xx and 5xx", word)
+		}
+		for status := from; status <= to; status++ {
+			s[status>>6] |= 1 << (status & 63)
+		}
+	}
+	return s, nil
+}
+
+func statusRange(word string) (from, to int, ok bool) {
+	switch word {
+	case "4xx":
+		return 400, 499, true
+	case "5xx":
+		return 500, len(Statuses{})*64 - 1, true
+	}
+	n, err := strconv.Atoi(word)
+	return n, n, err == nil && len(word) == 3 && n >= 400 && n <= 599
+}
+
+// Has reports whether a status is in the set.
+func (s *Statuses) Has(status int) bool {
+	return uint(status) < uint(len(s)*64) && s[status>>6]&(1<<(status&63)) != 0
+}
+
+// FallsBackOn reports whether an answer with this status is one that another
+// provider should replace.
+func (u *Upstream) FallsBackOn(status int) bool { return u.fallbackOn.Has(status) }
