@@ -91,6 +91,8 @@ func describeOutcome(c exchange.Class) description {
 		return description{Critical, "The {arm} rejected a request that the {other} answered; versions or parameters may differ."}
 	case exchange.ClassAuth:
 		return description{Critical, "The {arm} did not accept its credentials; the {other} answered."}
+	case exchange.ClassPayment:
+		return description{Critical, "The {arm}'s account can't pay for the request; the {other} answered."}
 	case exchange.ClassNotFound:
 		return description{Critical, "The {arm} does not know the model or path that the {other} serves."}
 	case exchange.ClassUnfinished:

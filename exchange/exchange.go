@@ -201,6 +201,7 @@ const (
 	ClassRefused       Class = "not_sent"            // cutover itself did not send it
 	ClassBadRequest    Class = "bad_request"         // 4xx without a class of its own
 	ClassAuth          Class = "auth"                // 401, 403
+	ClassPayment       Class = "payment_required"    // 402: the account can't pay
 	ClassNotFound      Class = "not_found"           // 404
 	ClassRateLimited   Class = "rate_limited"        // 429
 	ClassServer        Class = "server_error"        // 5xx
@@ -220,6 +221,8 @@ func ClassOfStatus(status int) Class {
 		return ClassNone
 	case status == 401 || status == 403:
 		return ClassAuth
+	case status == 402:
+		return ClassPayment
 	case status == 404:
 		return ClassNotFound
 	case status == 429:

@@ -65,7 +65,7 @@ const (
 // limiter's matter, and a caller that went away says nothing.
 func JudgeClass(c exchange.Class) Health {
 	switch c {
-	case exchange.ClassNone, exchange.ClassBadRequest, exchange.ClassAuth, exchange.ClassNotFound:
+	case exchange.ClassNone, exchange.ClassBadRequest, exchange.ClassAuth, exchange.ClassPayment, exchange.ClassNotFound:
 		return HealthGood
 	case exchange.ClassRateLimited, exchange.ClassAborted, exchange.ClassRefused:
 		return HealthUnknown
@@ -158,13 +158,13 @@ type CircuitState struct {
 	Model   string        `json:"model"` // "": the upstream as a whole
 	State   string        `json:"state"` // "closed", "open" or "half-open"
 	Since   time.Time     `json:"since"`
-	Until   time.Time     `json:"until"` // of an open one; else zero
-	Calls   int           `json:"calls"` // in the window
+	Until   time.Time     `json:"until,omitzero"` // of an open one; else zero
+	Calls   int           `json:"calls"`          // in the window
 	Errors  int           `json:"errors"`
 	Slow    int           `json:"slow"`
 	Trips   uint64        `json:"trips"`   // times that it opened, ever
 	Refused uint64        `json:"refused"` // calls that it refused, ever
-	OpenFor time.Duration `json:"open_for"`
+	OpenFor time.Duration `json:"open_for_ns,omitempty"`
 }
 
 // State lists the circuits: the whole upstream's first, then the models' in no

@@ -29,7 +29,7 @@ type LimiterState struct {
 // ModelPause is a model that the provider's own headers hold back.
 type ModelPause struct {
 	Model string        `json:"model"`
-	For   time.Duration `json:"for"` // nanoseconds from now
+	For   time.Duration `json:"for_ns"` // from now
 }
 
 // State is the state of the moment. It is cheap enough to be asked each second.

@@ -127,7 +127,7 @@ func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 	if x.TTFT > 0 {
 		took = x.TTFT
 	}
-	p.pass.Report(x.Class, took, now)
+	p.pass.Report(p.blame(x.Class), took, now)
 	if c.Limiter != nil {
 		p.lease.Settle(x.Usage)
 		p.lease.Release()
@@ -139,6 +139,15 @@ func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 		}
 		c.Keys.Report(p.key, x.Status, code, now)
 	}
+}
+
+// blame is the class of a failure as the breaker should see it. A caller's key
+// that is refused is the caller's matter; ours is refused for all callers.
+func (p *Permit) blame(class exchange.Class) exchange.Class {
+	if p.ours && (class == exchange.ClassAuth || class == exchange.ClassPayment) {
+		return exchange.ClassServer
+	}
+	return class
 }
 
 // Refusal says, in a word for logs and headers, why a call was not made; ""

@@ -14,6 +14,7 @@ import (
 
 	"cutover/dashboards"
 	"cutover/flags"
+	"cutover/router"
 	"cutover/shadow"
 )
 
@@ -133,7 +134,9 @@ type statusAnswer struct {
 	Flags   flags.State `json:"flags"`
 	Primary careState   `json:"primary"`
 	Relay   careState   `json:"relay"`
-	Mirror  struct {
+	// Affinity is of the ids that only one provider knows.
+	Affinity router.AffinityState `json:"affinity"`
+	Mirror   struct {
 		InFlight int64          `json:"in_flight"`
 		Held     int64          `json:"held_bytes"`
 		Outcomes []shadow.Count `json:"outcomes"`
@@ -151,6 +154,7 @@ func (s *sidecar) status(w http.ResponseWriter, _ *http.Request) {
 		Version: readBuildFacts().Version, Uptime: time.Since(s.started).Round(time.Second).String(),
 		Active: s.router.Active(), Flags: s.flags.State(),
 		Primary: stateOf(s.primary.serve.Care(), time.Now()), Relay: stateOf(s.relay.serve.Care(), time.Now()),
+		Affinity: s.affinity.State(),
 	}
 	a.Mirror.InFlight, a.Mirror.Held, a.Mirror.Outcomes = s.mirror.InFlight(), s.mirror.Held(), s.mirror.Counts().All()
 	a.Store.Written, a.Store.Dropped, a.Store.Lost = s.ledger.Written(), s.ledger.Dropped(), s.ledger.Lost()

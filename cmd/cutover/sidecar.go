@@ -233,6 +233,9 @@ func (s *sidecar) wire() (err error) {
 		return err
 	}
 	s.affinity = s.newAffinity()
+	s.registry.MustRegister(newCareCollector(map[string]*upstream.Care{
+		exchange.Primary.String(): s.primary.serve.Care(), exchange.Relay.String(): s.relay.serve.Care(),
+	}, s.affinity))
 	metrics := router.NewMetrics(s.registry)
 	s.router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,
