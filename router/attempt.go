@@ -137,7 +137,8 @@ func (a *attempt) hold(rate float64) bool {
 }
 
 // judge ends an attempt whose whole answer was held. A stream that ended before
-// it said anything is none that a caller could use.
+// it said anything is none that a caller could use; one that lacks no more than
+// [DONE] is.
 func (a *attempt) judge() bool {
 	content, _ := a.rec.Content()
 	a.whole = true
@@ -145,7 +146,7 @@ func (a *attempt) judge() bool {
 	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content {
 		a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
 	}
-	return a.x.Class == exchange.ClassNone
+	return a.x.Whole()
 }
 
 // refusal reads what an error answer says of itself, as far as that is at hand,

@@ -45,6 +45,8 @@ func problemInStream(class exchange.Class, upstream string) problem {
 	switch class {
 	case exchange.ClassIdle, exchange.ClassTimeout, exchange.ClassFirstToken:
 		p.message = "cutover: the upstream " + upstream + " fell silent in the middle of its answer"
+	case exchange.ClassUnfinished:
+		p.message = "cutover: the upstream " + upstream + " ended its answer before it was finished"
 	}
 	return p
 }

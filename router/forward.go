@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"cutover/exchange"
 	"cutover/upstream"
 )
 
@@ -21,8 +22,12 @@ var (
 	bulkBuffers  = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 )
 
-// errCallerWrite is a caller that can't be written to any more.
-var errCallerWrite = errors.New("the caller does not take the answer")
+// errCallerWrite is a caller that can't be written to any more, errCutOff a
+// stream that came to a clean end where it is not over.
+var (
+	errCallerWrite = errors.New("the caller does not take the answer")
+	errCutOff      = errors.New("the upstream's stream ended before it was over")
+)
 
 // forward passes an upstream's answer on and closes the exchange. It reports
 // whether the caller has to see a broken connection.
@@ -37,14 +42,24 @@ func (c *call) forward(a *attempt) (broken bool) {
 			h[k] = nil
 		}
 	}
+	if c.mayBreak(a) {
+		delete(h, "Content-Length") // or a break after so many bytes would look like an end
+	}
 	c.announce(h, a.up.Name())
 	announced := announceTrailers(h, resp.Trailer)
 	c.patience(time.Now())
 	c.w.WriteHeader(resp.StatusCode)
 
 	err := c.copy(a)
-	if err != nil && !errors.Is(err, errCallerWrite) {
-		c.lastWord(a, err)
+	switch {
+	case errors.Is(err, errCallerWrite):
+	case err != nil:
+		class, _ := upstream.Classify(a.ctx, err)
+		c.lastWord(a, class)
+	case c.mayBreak(a) && a.rec.CutOff():
+		err = errCutOff
+		c.lastWord(a, exchange.ClassUnfinished)
+		_ = c.control().Flush() // what came is the caller's
 	}
 	if err == nil {
 		copyTrailers(h, resp.Trailer, announced)
@@ -57,8 +72,19 @@ func (c *call) forward(a *attempt) (broken bool) {
 		a.watch.Stop() // the upstream learns of it at once
 		err = context.Canceled
 	}
-	a.end(err)
+	if err == errCutOff {
+		a.end(nil) // a clean end: the recorder says what is missing
+	} else {
+		a.end(err)
+	}
 	return err != nil
+}
+
+// mayBreak reports whether an answer is a stream that the sidecar breaks where
+// it should not end. What the reference says, or fails to say, is passed on as
+// it is.
+func (c *call) mayBreak(a *attempt) bool {
+	return a.arm != c.q.Route.Reference && a.x == nil && a.rec.Streamed()
 }
 
 // copy passes the body on, each piece as it comes: written, flushed, and only
@@ -109,14 +135,12 @@ func (c *call) copy(a *attempt) error {
 }
 
 // lastWord tells the caller of a stream that the sidecar gives up on, in its
-// dialect, why the connection is about to break. What the reference says, or
-// fails to say, is passed on as it is.
-func (c *call) lastWord(a *attempt, err error) {
+// dialect, why the connection is about to break.
+func (c *call) lastWord(a *attempt, class exchange.Class) {
 	coding := a.resp.Header.Get("Content-Encoding")
-	if a.arm == c.q.Route.Reference || !a.rec.Streamed() || !c.event.here() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
+	if !c.mayBreak(a) || !c.event.here() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
 		return
 	}
-	class, _ := upstream.Classify(a.ctx, err)
 	_ = c.write(errorEvent(c.q, problemInStream(class, a.up.Name())), time.Now(), true)
 }
 

@@ -127,7 +127,11 @@ func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 	if x.TTFT > 0 {
 		took = x.TTFT
 	}
-	p.pass.Report(p.blame(x.Class), took, now)
+	class := x.Class
+	if x.Whole() {
+		class = exchange.ClassNone // a provider that never says [DONE] is not down
+	}
+	p.pass.Report(p.blame(class), took, now)
 	if c.Limiter != nil {
 		p.lease.Settle(x.Usage)
 		p.lease.Release()
