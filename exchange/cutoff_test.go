@@ -12,6 +12,7 @@ const (
 	finishChunk  = `data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n"
 	textChunk    = `data: {"id":"c","choices":[{"index":0,"text":"Hi","finish_reason":null}]}` + "\n\n"
 	textFinish   = `data: {"id":"c","choices":[{"index":0,"text":"","finish_reason":"length"}]}` + "\n\n"
+	messageStart = "event: message_start\n" + `data: {"type":"message_start","message":{"id":"m"}}` + "\n\n"
 	messageText  = "event: content_block_delta\n" + `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}` + "\n\n"
 	messageStop  = "event: message_delta\n" + `data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}` + "\n\n"
 	messageDone  = "event: message_stop\n" + `data: {"type":"message_stop"}` + "\n\n"
@@ -53,9 +54,9 @@ func TestCutOff(t *testing.T) {
 		{"a response with a whole item", responses, events, responseWord + responseItem, true, false},
 		{"a response that is over", responses, events, responseWord + responseDone, false, true},
 
-		{"half a message", messages, events, messageText, true, false},
-		{"a message that says why it ends", messages, events, messageText + messageStop, false, true},
-		{"a whole message", messages, events, messageText + messageStop + messageDone, false, true},
+		{"half a message", messages, events, messageStart + messageText, true, false},
+		{"a message that says why it ends", messages, events, messageStart + messageText + messageStop, false, true},
+		{"a whole message", messages, events, messageStart + messageText + messageStop + messageDone, false, true},
 
 		{"a stream where none is due", "/v1/embeddings", events, oneChunk, false, false},
 		{"what nobody reads", "/v1/audio/speech", events, oneChunk, false, true},
