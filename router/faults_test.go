@@ -126,6 +126,7 @@ func untilSeen(r *http.Request) {
 func faults() []fault {
 	return []fault{
 		statusFault(401, exchange.ClassAuth), statusFault(403, exchange.ClassAuth), statusFault(404, exchange.ClassNotFound),
+		statusFault(402, exchange.ClassPayment), statusFault(405, exchange.ClassBadRequest), statusFault(410, exchange.ClassBadRequest), statusFault(413, exchange.ClassBadRequest),
 		statusFault(408, exchange.ClassBadRequest), statusFault(409, exchange.ClassBadRequest), statusFault(429, exchange.ClassRateLimited),
 		statusFault(500, exchange.ClassServer), statusFault(503, exchange.ClassOverloaded), statusFault(529, exchange.ClassOverloaded),
 		{name: "reset before the header", why: exchange.ClassBroken, relay: func(*dialect, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},

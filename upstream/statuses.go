@@ -11,9 +11,10 @@ import (
 type Statuses [16]uint64
 
 // defaultFallbackOn are the statuses that speak of the provider rather than of
-// the request: 400 and 422 any provider would repeat.
+// the request: its key, its account (402), its paths and models (404, 405, 410),
+// its limits of rate and size (413). 400 and 422 any provider would repeat.
 func defaultFallbackOn() []string {
-	return []string{"401", "403", "404", "408", "409", "429", "5xx"}
+	return []string{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"}
 }
 
 // ParseStatuses reads a list of statuses from 400 ("429") and classes ("4xx",

@@ -41,7 +41,7 @@ func TestStatusesToFallBackOnByDefault(t *testing.T) {
 		on   []string
 		want map[int]bool
 	}{
-		"nil":    {nil, map[int]bool{401: true, 403: true, 404: true, 408: true, 409: true, 429: true, 500: true, 529: true, 400: false, 402: false, 413: false, 422: false, 200: false}},
+		"nil":    {nil, map[int]bool{401: true, 403: true, 404: true, 408: true, 409: true, 429: true, 500: true, 529: true, 402: true, 405: true, 410: true, 413: true, 400: false, 415: false, 422: false, 200: false}},
 		"empty":  {[]string{}, map[int]bool{401: false, 429: false, 500: false}},
 		"listed": {[]string{"422"}, map[int]bool{422: true, 429: false, 500: false}},
 	} {

@@ -49,7 +49,7 @@ type Config struct {
 	IdleTime time.Duration // how long they are kept; default 120 s
 
 	// FallbackOn lists the statuses of answers that another provider should
-	// replace: "429", "5xx". Nil: 401, 403, 404, 408, 409, 429 and 5xx; empty:
+	// replace: "429", "5xx". Nil: 401 to 405, 408 to 410, 413, 429 and 5xx; empty:
 	// none.
 	FallbackOn []string
 

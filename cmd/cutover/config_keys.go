@@ -51,7 +51,7 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.limits.tpm", def: "0", doc: "tokens per minute; 0: no limit"},
 		{key: "upstreams.*.limits.concurrency", def: "0", doc: "calls at the same time; 0: no limit"},
 		{key: "upstreams.*.limits.wait", def: "2s", doc: "how long a served call waits for room within the limits before it falls back; a mirrored one never waits"},
-		{key: "upstreams.*.fallback_on", def: "401,403,404,408,409,429,5xx", doc: "statuses and classes of statuses of which this upstream's answers are replaced by the other provider's, and retried where `retry` says so; any other answer is passed on as it is. `[]`: no answer is replaced for its status"},
+		{key: "upstreams.*.fallback_on", def: "401,402,403,404,405,408,409,410,413,429,5xx", doc: "statuses and classes of statuses of which this upstream's answers are replaced by the other provider's, and retried where `retry` says so; any other answer is passed on as it is. `[]`: no answer is replaced for its status"},
 		{key: "upstreams.*.retry.attempts", def: "1", doc: "calls of one request to this upstream, before anything has reached the caller; 1: no retries. Callers' SDKs retry by themselves"},
 		{key: "upstreams.*.retry.base", def: "500ms", doc: "longest wait before the first retry; doubled each time, drawn at random. `Retry-After` and the like come before it"},
 		{key: "upstreams.*.retry.max", def: "8s", doc: "longest wait before a retry"},

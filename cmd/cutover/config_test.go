@@ -235,7 +235,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		Models:      ModelsConfig{Map: map[string]string{"gpt-4o": "gpt-4.1", "2024-05-13": "5"}, Prefix: true, Strict: true},
 		Prices:      map[string]Price{"gpt-4.1": {2, 8}},
 		Limits:      LimitsConfig{RPM: 60, Wait: 2 * time.Second},
-		FallbackOn:  []Status{"401", "403", "404", "408", "409", "429", "5xx"},
+		FallbackOn:  []Status{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"},
 		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
 		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
 		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 30 * time.Second, time.Minute, 0},
