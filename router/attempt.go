@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -62,22 +63,28 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	return a
 }
 
+// errNoStatus is an answer whose status is none that can be passed on: below
+// 100, or a switch of protocols that nobody asked for.
+var errNoStatus = errors.New("the upstream's answer has no status of an answer")
+
 // send makes the call itself.
 func (c *call) send(a *attempt) (*http.Response, error) {
-	if c.racing { // two goroutines can't both write hints to the caller
-		out, err := a.up.Serve(a.ctx, c.q, c.r, c.stream, &a.leave)
-		if err != nil {
-			return nil, err
-		}
-		return a.up.RoundTrip(out)
+	ctx := a.ctx
+	if !c.racing { // two goroutines can't both write hints to the caller
+		hints := &earlyHints{w: c.w}
+		defer hints.end()
+		ctx = hints.trace(ctx)
 	}
-	hints := &earlyHints{w: c.w}
-	defer hints.end()
-	out, err := a.up.Serve(hints.trace(a.ctx), c.q, c.r, c.stream, &a.leave)
+	out, err := a.up.Serve(ctx, c.q, c.r, c.stream, &a.leave)
 	if err != nil {
 		return nil, err
 	}
-	return a.up.RoundTrip(out)
+	resp, err := a.up.RoundTrip(out)
+	if err == nil && resp.StatusCode < http.StatusOK {
+		_ = resp.Body.Close()
+		return nil, errNoStatus
+	}
+	return resp, err
 }
 
 // The bounds of what is held back before the first content. An answer that is

@@ -34,6 +34,11 @@ var (
 func (c *call) forward(a *attempt) (broken bool) {
 	resp := a.resp
 	defer resp.Body.Close()
+	defer func() {
+		if a.x == nil { // a panic is passing: what the call holds must not go with it
+			a.close(exchange.ClassBroken, "panic")
+		}
+	}()
 	h := c.w.Header()
 	upstream.CopyEndToEnd(h, resp.Header)
 	// What the provider left out, net/http must not fill in.

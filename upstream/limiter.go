@@ -324,6 +324,10 @@ func (t *Lease) Settle(u exchange.Usage) {
 	t.adjust(int64(max(0, u.InputTokens)) + int64(max(0, u.OutputTokens)))
 }
 
+// atMost is an estimate of n tokens as far as it was charged: what is beyond
+// the whole limit never was.
+func (t *Lease) atMost(n int) int { return int(min(int64(n), t.tokens)) }
+
 func (t *Lease) adjust(actual int64) {
 	more := actual - t.tokens
 	t.tokens = actual

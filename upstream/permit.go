@@ -53,12 +53,13 @@ var ErrOpen = errors.New("upstream: the circuit breaker is open")
 // Permit is the leave to make one call. Leave must be called once, when the
 // call has ended. The zero Permit is of a call that nobody watches.
 type Permit struct {
-	care  *Care
-	model string
-	lease Lease
-	pass  Pass
-	key   Key
-	ours  bool // the key, and so the provider's limits, are ours and not the caller's
+	care   *Care
+	model  string
+	lease  Lease
+	prompt int // tokens of the request alone, estimated
+	pass   Pass
+	key    Key
+	ours   bool // the key, and so the provider's limits, are ours and not the caller's
 }
 
 // Enter asks the breaker and the limits for leave to make a call with a body of
@@ -74,7 +75,7 @@ func (u *Upstream) Enter(ctx context.Context, q *exchange.Request, model string,
 	if !ok {
 		return p, ErrOpen
 	}
-	p = Permit{care: c, model: model, pass: pass, ours: u.cfg.Auth.Kind != Passthrough}
+	p = Permit{care: c, model: model, pass: pass, ours: u.cfg.Auth.Kind != Passthrough, prompt: EstimateTokens(len(q.Body), 0)}
 	if c.Limiter != nil {
 		p.lease, err = c.Limiter.Take(ctx, model, EstimateTokens(len(q.Body), q.Facts.MaxTokens), wait)
 		if err != nil {
@@ -96,7 +97,7 @@ func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err
 	if c == nil {
 		return p, nil
 	}
-	p = Permit{care: c, model: model, ours: u.cfg.Auth.Kind != Passthrough}
+	p = Permit{care: c, model: model, ours: u.cfg.Auth.Kind != Passthrough, prompt: EstimateTokens(len(q.Body), 0)}
 	if c.Limiter != nil {
 		if p.lease, err = c.Limiter.TryTake(model, EstimateTokens(len(q.Body), q.Facts.MaxTokens)); err != nil {
 			return Permit{}, err
@@ -133,7 +134,7 @@ func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 	}
 	p.pass.Report(p.blame(class), took, now)
 	if c.Limiter != nil {
-		p.lease.Settle(x.Usage)
+		p.settle(x)
 		p.lease.Release()
 	}
 	if c.Keys != nil {
@@ -152,6 +153,35 @@ func (p *Permit) blame(class exchange.Class) exchange.Class {
 		return exchange.ClassServer
 	}
 	return class
+}
+
+// settle corrects the estimate of a call that has ended. Few answers that are
+// streamed, cut or refused say what they used, and the longest answer that a
+// request allows is mostly far from what came: left in force it would starve
+// the calls that follow.
+func (p *Permit) settle(x *exchange.Exchange) {
+	used := x.Usage
+	seen := max(x.Events, x.Completion.TextBytes/4)
+	switch {
+	case x.Status == 0 && neverSent(x.Class):
+		p.lease.Cancel()
+		return
+	case used.Known:
+		if x.Class != exchange.ClassNone { // cut: the last count never came
+			used.OutputTokens = max(used.OutputTokens, seen)
+		}
+	case x.Status >= 400:
+		used.Known = true // an error costs a request, and no tokens
+	case x.Class != exchange.ClassNone || x.Streamed:
+		used = exchange.Usage{Known: true, InputTokens: p.lease.atMost(p.prompt), OutputTokens: seen}
+	}
+	p.lease.Settle(used)
+}
+
+// neverSent reports whether a call that ended so without an answer's header
+// was never seen by the provider.
+func neverSent(c exchange.Class) bool {
+	return c == exchange.ClassConnect || c == exchange.ClassTLS || c == exchange.ClassRefused
 }
 
 // Refusal says, in a word for logs and headers, why a call was not made; ""
