@@ -1,6 +1,6 @@
 -- One sidecar's books with the fleet: what it uses, what it wants.
--- KEYS: 1 state (hash: rpm, tpm = when each bucket is full again, in
---       microseconds), 2 members (sorted set: sidecar -> last seen),
+-- KEYS: 1 state (hash: rpm, tpm = when each bucket is full again, at = when this
+--       was written, in microseconds), 2 members (sorted set: sidecar -> last seen),
 --       3 slots (hash: sidecar -> slots held; * -> those of all)
 -- ARGV: 1 sidecar, 2 leaving (1/0), 3 silence after which a sidecar is gone (us)
 --       requests: 4 interval (us; 0: no limit), 5 burst, 6 least, 7 need, 8 spare
@@ -14,6 +14,16 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local state, members, slots = KEYS[1], KEYS[2], KEYS[3]
 local me = ARGV[1]
 local function arg(i) return tonumber(ARGV[i]) end
+
+-- A clock that was set back, or another server's that is behind, must not make
+-- the fleet wait until it has caught up: all moments move with it.
+local back = math.max(0, tonumber(redis.call('HGET', state, 'at') or '0') - now)
+redis.call('HSET', state, 'at', string.format('%d', now))
+if back > 0 then
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', members, string.format('(%d', now), '+inf')) do
+    redis.call('ZADD', members, string.format('%d', now), id)
+  end
+end
 
 local used = tonumber(redis.call('HGET', slots, '*') or '0')
 local function strike(id)
@@ -39,7 +49,7 @@ local size = redis.call('ZCARD', members)
 -- What would not do for one call is left to others.
 local function grant(field, interval, burst, least, need, spare, owed, call)
   if interval == 0 then return 0, 0 end
-  local full = math.max(now, tonumber(redis.call('HGET', state, field) or '0'))
+  local full = math.max(now, tonumber(redis.call('HGET', state, field) or '0') - back)
   full = math.max(now, full + owed * interval)
   local free = math.max(0, math.floor((now + burst * interval - full) / interval + 0.001))
   local n, after = math.min(need, free), 0

@@ -376,3 +376,40 @@ func TestFleetCallLargerThanTheBurst(t *testing.T) {
 		t.Errorf("after nearly all was given back: %v", err)
 	}
 }
+
+// Redis' clock is set back by an hour: the fleet neither waits for an hour nor
+// forgets what it has spent, and a sidecar that died before is given up all the
+// same.
+func TestFleetWhenTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	fleet := startFleet(t, r, 2, Limits{RPM: 600, TPM: 600_000, Concurrency: 4})
+	c := r.client()
+	const key = "cutover:{default}:limit:relay"
+	// An hour is added to all that Redis noted, which is the same.
+	const ahead = float64(time.Hour / time.Microsecond)
+	shift := c.Eval(t.Context(), `
+		for _, f in ipairs({'rpm', 'tpm', 'at'}) do redis.call('HINCRBYFLOAT', KEYS[1], f, ARGV[1]) end
+		for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do redis.call('ZINCRBY', KEYS[2], ARGV[1], id) end
+		redis.call('ZADD', KEYS[2], redis.call('ZSCORE', KEYS[2], redis.call('ZRANGE', KEYS[2], 0, 0)[1]), 'dead')
+		redis.call('HSET', KEYS[3], 'dead', 1)
+		redis.call('HINCRBY', KEYS[3], '*', 1)
+		return 1`, []string{key, key + ":members", key + ":slots"}, ahead)
+	if err := shift.Err(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	for i := range 30 {
+		lease, err := fleet[i%2].Take(t.Context(), "m", 1000, 3*time.Second)
+		if err != nil {
+			t.Fatalf("call %d, %v after the clock was set back: %v", i, time.Since(begun), err)
+		}
+		lease.Release()
+	}
+	within(t, 20*time.Second, "the sidecar that died is given up", func() bool {
+		return fleet[0].State().Fleet == 2 && fleet[1].State().Fleet == 2 && c.HExists(t.Context(), key+":slots", "dead").Val() == false
+	})
+	if full, err := c.HGet(t.Context(), key, "rpm").Float64(); err != nil || full > float64(time.Now().Add(10*time.Minute).UnixMicro()) {
+		t.Errorf("the bucket is full again at %v, %v", time.UnixMicro(int64(full)), err)
+	}
+}
