@@ -156,15 +156,17 @@ func (a *attempt) judge() bool {
 	return a.x.Whole()
 }
 
-// refusal reads what an error answer says of itself, as far as that is at hand,
-// and ends the attempt.
+// refusal reads what an error answer says of itself, as far as it comes soon,
+// and ends the attempt: whether the key is at fault stands in there.
 func (a *attempt) refusal() {
 	const enough = 16 << 10
-	body := io.LimitReader(a.resp.Body, enough)
+	late := time.AfterFunc(refusalPatience, a.watch.Stop)
+	defer late.Stop()
 	buf := eventBuffers.Get().(*[]byte)
 	defer eventBuffers.Put(buf)
-	for a.resp.ContentLength >= 0 && a.resp.ContentLength <= enough {
-		n, err := body.Read(*buf)
+	for got := 0; got < enough && a.resp.ContentLength <= enough; {
+		n, err := a.resp.Body.Read(*buf)
+		got += n
 		a.rec.Write((*buf)[:n], time.Now())
 		if err != nil {
 			break
@@ -172,6 +174,9 @@ func (a *attempt) refusal() {
 	}
 	a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
 }
+
+// refusalPatience is how long a fallback waits for what an error says.
+const refusalPatience = 100 * time.Millisecond
 
 // end closes the exchange with the transport's last word.
 func (a *attempt) end(err error) {

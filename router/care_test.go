@@ -195,6 +195,58 @@ func TestABadKeyIsSetAside(t *testing.T) {
 	}
 }
 
+// An account that can't pay is known by what the error says, however the error
+// comes: with a length or in chunks, as an event behind a 200, or followed by
+// silence, which the caller does not wait for.
+func TestAKeyWithoutQuotaIsSetAside(t *testing.T) {
+	t.Parallel()
+	const broke = `{"error":{"message":"pay first","type":"insufficient_quota","code":"429"}}`
+	for name, fail := range map[string]http.HandlerFunc{
+		"with a length": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(429)
+			_, _ = io.WriteString(w, broke)
+		},
+		"in chunks": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(429)
+			for _, part := range []string{broke[:10], broke[10:30], broke[30:]} {
+				send(w, []string{part})
+			}
+		},
+		"behind a 200": func(w http.ResponseWriter, _ *http.Request) { send(w, []string{"data: " + broke + "\n\n"}) },
+		"and then silence": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(402)
+			send(w, []string{broke[:20]})
+			hang(r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := dialects()[0]
+			keys, err := upstream.NewKeys(upstream.KeysOptions{Upstream: "relay", Sources: []upstream.KeySource{{Name: "a", Value: "broke-key"}, {Name: "b", Value: "good-key"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, primary := careBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "Bearer good-key" {
+					fail(w, r)
+					return
+				}
+				right(&d, w, r)
+			}, nil)
+			begun := time.Now()
+			for range 6 {
+				b.do("POST", d.path, streamed, "Content-Type", "application/json")
+			}
+			if states, _ := keys.State(time.Now()); states[0].Aside != "quota" || states[1].Aside != "" || primary.Load() != 1 {
+				t.Errorf("keys %+v, the primary served %d, want the first set aside for its quota after one call", states, primary.Load())
+			}
+			if d := time.Since(begun); d > 5*time.Second {
+				t.Errorf("six calls took %v: they waited for an error's rest", d)
+			}
+		})
+	}
+}
+
 func TestHedge(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -144,7 +144,8 @@ func (k *Keys) Report(key Key, status int, code string, now time.Time) bool {
 	if key.s == nil {
 		return false
 	}
-	if status > 0 && status < 400 {
+	broke := noQuota(code) // relays say so behind a 200, too
+	if status > 0 && status < 400 && !broke {
 		if key.s.aside.Load() != nil {
 			key.s.aside.Store(nil) // it works again
 		}
@@ -154,7 +155,7 @@ func (k *Keys) Report(key Key, status int, code string, now time.Time) bool {
 	switch {
 	case status == 401:
 		reason = "401"
-	case status == 402, noQuota(code):
+	case status == 402, broke:
 		reason = "quota"
 	case status == 403:
 		reason, length = "403", k.o.AsideFor
@@ -171,7 +172,7 @@ func (k *Keys) Report(key Key, status int, code string, now time.Time) bool {
 func noQuota(code string) bool {
 	switch code {
 	case "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error",
-		"account_deactivated", "insufficient_balance", "credit_exhausted":
+		"account_deactivated", "insufficient_balance", "credit_exhausted", "insufficient_user_quota", "insufficient_credits":
 		return true
 	}
 	return false

@@ -228,6 +228,45 @@ func TestKeyFilesAreReadAgain(t *testing.T) {
 	}
 }
 
+// Kubernetes mounts a secret as a link to a link, and switches the second.
+func TestAMountedSecretSwitchesItsLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mount := func(version, key string) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, version, "key"), []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(version, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount("..2026_01", "one")
+	path := filepath.Join(dir, "key")
+	if err := os.Symlink(filepath.Join("..data", "key"), path); err != nil {
+		t.Fatal(err)
+	}
+	k := newKeys(t, KeysOptions{Sources: []KeySource{{Name: "relay.key", File: path}}, Poll: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	mount("..2026_02", "two\nthree")
+	if err := os.RemoveAll(filepath.Join(dir, "..2026_01")); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 5*time.Second, "the new secret is in force", func() bool {
+		key, _ := k.Pick(keysStart)
+		return key.Secret() == "two" || key.Secret() == "three"
+	})
+}
+
 func TestKeyFilesThatAreNone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "key")

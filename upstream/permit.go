@@ -139,7 +139,7 @@ func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
 	}
 	if c.Keys != nil {
 		code := x.Completion.ErrorCode
-		if code == "" {
+		if !noQuota(code) { // some say it in the one, some in the other
 			code = x.Completion.ErrorType
 		}
 		c.Keys.Report(p.key, x.Status, code, now)
