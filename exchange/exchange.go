@@ -85,6 +85,7 @@ type Exchange struct {
 	Arm       Arm
 	Upstream  string // configured name
 	Model     string // the model asked of this upstream, after mapping
+	ModelRule string // the key that it was mapped by, "unmapped", or "" when that is not known
 	Status    int    // 0: no header came
 	Class     Class
 	Detail    string // a short code for the log ("dial", "eof", "no-done"); never text from a body

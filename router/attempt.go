@@ -16,7 +16,7 @@ import (
 type attempt struct {
 	arm   exchange.Arm
 	up    *upstream.Upstream
-	model string // asked of the upstream, after mapping
+	model upstream.Mapping
 	leave upstream.Permit
 	ctx   context.Context
 	watch *upstream.Watch
@@ -36,7 +36,7 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	up := c.rt.upstream(arm)
 	now := time.Now()
 	a := &attempt{arm: arm, up: up}
-	a.model, _ = up.Model(c.q.Facts.Model)
+	a.model = up.Model(c.q)
 	a.ctx, a.watch = up.Timeouts().Begin(ctx, now)
 	keep := c.paired && arm == c.q.Route.Serve
 	o := exchange.RecorderOptions{KeepText: keep}
@@ -48,7 +48,7 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	}
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
 	var err error
-	if a.leave, err = up.Enter(a.ctx, c.q, a.model, waitFor(up)); err == nil {
+	if a.leave, err = up.Enter(a.ctx, c.q, a.model.Name, waitFor(up)); err == nil {
 		a.resp, err = c.send(a)
 	}
 	if err != nil {
@@ -194,7 +194,7 @@ func (a *attempt) close(class exchange.Class, detail string) {
 	a.watch.Stop()
 	now := time.Now()
 	a.x = a.rec.End(class, detail, now)
-	a.x.Model = a.model
+	a.x.Model, a.x.ModelRule = a.model.Name, a.model.Rule
 	a.leave.Leave(a.x, now)
 }
 

@@ -192,8 +192,7 @@ func (rt *Router) relayCan(q *exchange.Request) bool {
 	if q.Facts.Stateful != "" || !q.Facts.Valid {
 		return false
 	}
-	_, ok := rt.cfg.Relay.Model(q.Facts.Model)
-	return ok
+	return rt.cfg.Relay.Model(q).Known
 }
 
 // primaryOnly is the route of what can't be routed by share.

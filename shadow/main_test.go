@@ -44,7 +44,7 @@ func newRig(t *testing.T, relay http.Handler, change func(*shadow.Config)) *rig 
 		if arm == exchange.Primary {
 			c.Auth = upstream.Auth{Kind: upstream.Passthrough}
 		} else {
-			c.Models = upstream.Models{Exact: map[string]string{"gpt-4o": "gpt-4.1", "gpt-4o-mini": "unpriced"}, Strict: true}
+			c.Models = upstream.Models{NameMap: upstream.NameMap{Exact: map[string]string{"gpt-4o": "gpt-4.1", "gpt-4o-mini": "unpriced"}}, Strict: true}
 		}
 		u, err := upstream.New(c)
 		if err != nil {

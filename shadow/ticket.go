@@ -32,7 +32,7 @@ type ticket struct {
 // exchange goes.
 type errand struct {
 	target   *upstream.Upstream
-	model    string
+	model    upstream.Mapping
 	reserved int64
 	permit   upstream.Permit
 	into     **exchange.Exchange
@@ -54,8 +54,7 @@ func (m *Mirror) Offer(q *exchange.Request) func(*exchange.Exchange) {
 	}
 	t := &ticket{m: m, q: q}
 	e := errand{target: m.targets[q.Route.Serve.Other()], into: &t.copied, drop: &t.drop}
-	var ok bool
-	if e.model, ok = e.target.Model(q.Facts.Model); !ok {
+	if e.model = e.target.Model(q); !e.model.Known {
 		m.counts.add(compare.Skipped, "model")
 		return nil
 	}
@@ -80,9 +79,9 @@ func (m *Mirror) admit(q *exchange.Request, e *errand, bytes int64) (why string)
 	if why = m.room(bytes); why != "" {
 		return why
 	}
-	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model); why == "" {
+	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model.Name); why == "" {
 		var err error
-		if e.permit, err = e.target.EnterShadow(q, e.model); err == nil {
+		if e.permit, err = e.target.EnterShadow(q, e.model.Name); err == nil {
 			return ""
 		}
 		m.cfg.Budget.settle(e.reserved, e.target.Arm(), &exchange.Exchange{})
@@ -100,8 +99,7 @@ func (m *Mirror) again(t *ticket) {
 		return
 	}
 	e := errand{target: m.targets[exchange.Primary], into: &t.rerun, drop: new(string)}
-	var ok bool
-	if e.model, ok = e.target.Model(t.q.Facts.Model); !ok {
+	if e.model = e.target.Model(t.q); !e.model.Known {
 		return
 	}
 	if why := m.admit(t.q, &e, 0); why != "" {
@@ -160,7 +158,7 @@ func (t *ticket) call(e errand) {
 		class, detail = exchange.ClassRefused, *e.drop
 	}
 	x := rec.End(class, detail, time.Now())
-	x.Model = e.model
+	x.Model, x.ModelRule = e.model.Name, e.model.Rule
 	t.m.cfg.Budget.settle(e.reserved, x.Arm, x)
 	e.permit.Leave(x, time.Now())
 	*e.into = x

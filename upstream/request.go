@@ -80,11 +80,11 @@ func (u *Upstream) body(q *exchange.Request, edits editSet) ([]byte, error) {
 	if !q.Held || q.Endpoint.Kind != exchange.Inference {
 		return q.Body, nil
 	}
-	model, ok := u.cfg.Models.Map(q.Facts.Model)
-	if !ok {
+	model := u.Model(q)
+	if !model.Known {
 		return nil, ErrModel
 	}
-	return edits.apply(q, model), nil
+	return edits.apply(q, model.Name), nil
 }
 
 func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header, body []byte, stream *Stream, p *Permit) *http.Request {

@@ -184,9 +184,11 @@ func (u *Upstream) Care() *Care { return u.cfg.Care }
 // Timeouts are the configured limits.
 func (u *Upstream) Timeouts() Timeouts { return u.cfg.Timeouts }
 
-// Model maps the name that a caller asked for to this upstream's; false means
-// that the map is strict and has no name for it.
-func (u *Upstream) Model(asked string) (string, bool) { return u.cfg.Models.Map(asked) }
+// Model maps the name that a request asks for to this upstream's, by the
+// request's use.
+func (u *Upstream) Model(q *exchange.Request) Mapping {
+	return u.cfg.Models.Map(q.Facts.Model, UseOf(q))
+}
 
 // RoundTrip makes one call over the connection pool. It follows no redirect
 // and decodes nothing.

@@ -59,10 +59,18 @@ type UpstreamConfig struct {
 
 // ModelsConfig maps the model that a caller names to one of the upstream's.
 type ModelsConfig struct {
+	Map       map[string]string `yaml:"map"`
+	Prefix    bool              `yaml:"prefix"` // for each of the maps
+	Default   string            `yaml:"default"`
+	Strict    bool              `yaml:"strict"`
+	Streaming NamesConfig       `yaml:"streaming"` // comes before the two above, for streamed calls
+	Batch     NamesConfig       `yaml:"batch"`     // likewise for all others
+}
+
+// NamesConfig maps models for one use.
+type NamesConfig struct {
 	Map     map[string]string `yaml:"map"`
-	Prefix  bool              `yaml:"prefix"`
 	Default string            `yaml:"default"`
-	Strict  bool              `yaml:"strict"`
 }
 
 // Price is in dollars per million tokens.

@@ -101,8 +101,12 @@ func (ld *loading) checkPresence() {
 	if u.Primary.BaseURL == "" {
 		ld.wrong("upstreams.primary.base_url", "missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: https://api.openai.com/v1)")
 	}
-	if u.Relay.BaseURL == "" && (f.RelayEnabled || f.PrimaryProvider == "relay") {
+	switch {
+	case u.Relay.BaseURL != "":
+	case f.RelayEnabled || f.PrimaryProvider == "relay":
 		ld.wrong("upstreams.relay.base_url", "missing: set it with --relay URL, CUTOVER_RELAY or in the file, or set flags.relay-enabled to false")
+	default:
+		ld.checkIdleModels("upstreams.relay.", &u.Relay.Models)
 	}
 }
 
@@ -136,11 +140,7 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 	if u.CA != "" {
 		ld.checkCA(key+"ca", u.CA)
 	}
-	for _, model := range slices.Sorted(maps.Keys(u.Models.Map)) {
-		if model == "" || u.Models.Map[model] == "" {
-			ld.wrong(key+"models.map", "a model's name is empty: %s", quote(model+" -> "+u.Models.Map[model]))
-		}
-	}
+	ld.checkModels(key, &u.Models)
 	for _, model := range slices.Sorted(maps.Keys(u.Prices)) {
 		if p := u.Prices[model]; p.Input < 0 || p.Output < 0 {
 			ld.wrong(key+"prices", "the price of %s is negative", quote(model))

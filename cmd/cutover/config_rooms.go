@@ -22,10 +22,11 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 		Protocol: upstream.Protocol(u.Protocol),
 		Auth:     u.Auth.upstream(),
 		Models: upstream.Models{
-			Exact:   u.Models.Map,
-			Prefix:  u.Models.Prefix,
-			Default: u.Models.Default,
-			Strict:  u.Models.Strict,
+			NameMap:   upstream.NameMap{Exact: u.Models.Map, Default: u.Models.Default},
+			Streaming: u.Models.Streaming.upstream(),
+			Batch:     u.Models.Batch.upstream(),
+			Prefix:    u.Models.Prefix,
+			Strict:    u.Models.Strict,
 		},
 		Timeouts:   upstream.Timeouts(u.Timeouts),
 		FallbackOn: words(u.FallbackOn),
@@ -44,6 +45,10 @@ func words[T ~string](list []T) []string {
 		out[i] = string(item)
 	}
 	return out
+}
+
+func (n NamesConfig) upstream() upstream.NameMap {
+	return upstream.NameMap{Exact: n.Map, Default: n.Default}
 }
 
 // upstream holds the secret itself: it must not be printed.

@@ -111,8 +111,9 @@ func TestDoctorOnProviders(t *testing.T) {
 		{500, "", "auth: none", findingFailed, "answers 500", "fails by itself"},
 		{400, "", "auth: none", findingFailed, "answers 400", "refuses this call"},
 		{200, "<html>", "auth: none", findingNote, "not a list of models", "and not a web page"},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", findingNote, "2 models", `not in the list: "gone", "nowhere"`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", findingOK, "2 models", ""},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", findingNote, "2 models", `not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}", findingNote, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", findingOK, "2 models, with all that names are mapped to: gpt-4.1, other", ""},
 	} {
 		relay, _ := modelsServer(t, c.status, c.body)
 		file := filepath.Join(t.TempDir(), "c.yaml")

@@ -55,13 +55,16 @@ func (d *doctor) settings(arm exchange.Arm) *UpstreamConfig {
 func (d *doctor) listModels(ctx context.Context, up *upstream.Upstream, arm exchange.Arm) (*http.Response, error) {
 	const path = "/v1/models"
 	header := http.Header{"Accept": {"application/json"}, "User-Agent": {"cutover-doctor"}}
+	query := ""
 	if d.settings(arm).Auth.Kind == AuthXAPIKey {
 		header["Anthropic-Version"] = []string{"2023-06-01"}
+		query = "limit=1000" // all at once, in place of the first twenty
 	}
 	q := &exchange.Request{
 		Endpoint: exchange.Lookup(http.MethodGet, path),
 		Method:   http.MethodGet,
 		Path:     path,
+		RawQuery: query,
 		Header:   header,
 		At:       time.Now(),
 	}
@@ -163,21 +166,44 @@ func (d *doctor) judgeModels(f finding, arm exchange.Arm, body []byte) finding {
 	for _, m := range list.Data {
 		offered[m.ID] = true
 	}
-	models := d.settings(arm).Models
-	wanted := slices.Collect(maps.Values(models.Map))
-	if models.Default != "" {
-		wanted = append(wanted, models.Default)
+	models := &d.settings(arm).Models
+	astray := models.astray(offered)
+	if reached := models.reached(); len(reached) > 0 && len(astray) == 0 {
+		f.Detail += ", with all that names are mapped to: " + strings.Join(reached, ", ")
 	}
-	slices.Sort(wanted)
-	var missing []string
-	for _, m := range slices.Compact(wanted) {
-		if !offered[m] {
-			missing = append(missing, quote(m))
-		}
-	}
-	if len(missing) > 0 {
+	if len(astray) > 0 {
 		f.Status = findingNote
-		f.Advice = "upstreams." + arm.String() + ".models leads to models that are not in the list: " + strings.Join(missing, ", ")
+		f.Advice = "not in the list: " + strings.Join(astray, ", ") + ": calls that are mapped there will fail; correct upstreams." + arm.String() + ".models"
 	}
 	return f
+}
+
+// reached are the models that names are mapped to, sorted.
+func (m *ModelsConfig) reached() []string {
+	var to []string
+	for _, one := range m.all() {
+		to = slices.AppendSeq(to, maps.Values(one.names.Map))
+		if one.names.Default != "" {
+			to = append(to, one.names.Default)
+		}
+	}
+	slices.Sort(to)
+	return slices.Compact(to)
+}
+
+// astray are the names that are mapped to models which are not offered, each
+// with the key that does so.
+func (m *ModelsConfig) astray(offered map[string]bool) []string {
+	var found []string
+	for _, one := range m.all() {
+		for _, asked := range slices.Sorted(maps.Keys(one.names.Map)) {
+			if to := one.names.Map[asked]; !offered[to] {
+				found = append(found, fmt.Sprintf("%s (%s.map maps %s to it)", quote(to), one.key, quote(asked)))
+			}
+		}
+		if to := one.names.Default; to != "" && !offered[to] {
+			found = append(found, fmt.Sprintf("%s (%s.default)", quote(to), one.key))
+		}
+	}
+	return found
 }
