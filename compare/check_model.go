@@ -1,11 +1,43 @@
 package compare
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // checkModel notes an answer that names another model than it was asked for.
 func (c *comparison) checkModel(s *side) {
 	if named := s.x.Completion.Model; named != "" && s.x.Model != "" && !sameModel(s.x.Model, named) {
 		c.trait(s, CodeModelName)
+	}
+}
+
+// findOutcome adds the finding of a failed call. Of a model that a side does not
+// have it says how the name came about, and what to do. Path tells such findings
+// apart in reports by what the map says, which is bounded; names that nothing
+// maps are the callers', and share one.
+func (c *comparison) findOutcome(s *side, code string) {
+	n := len(c.result.Findings)
+	if code != CodeUnknownModel {
+		c.find(s, code, "")
+		return
+	}
+	asked, to, key := label(c.request.Facts.Model), label(s.x.Model), "upstreams."+s.name+"."
+	path, sentence := "", ""
+	switch rule := s.x.ModelRule; {
+	case to == "":
+		sentence = fmt.Sprintf("The %s does not have the model that was asked for.", s.name)
+	case rule == "" || rule == "unmapped":
+		sentence = fmt.Sprintf("The %s has no model %s, which was asked for by that name and is not mapped: add it under %smodels.map.", s.name, to, key)
+	case strings.HasSuffix(rule, "default"):
+		path = to
+		sentence = fmt.Sprintf("The %s has no model %s, which %s%s gives for %s: correct it, or add %s under %smodels.map.", s.name, to, key, rule, asked, asked, key)
+	default:
+		path = to
+		sentence = fmt.Sprintf("The %s has no model %s, to which %s%s maps %s: correct that entry.", s.name, to, key, rule, asked)
+	}
+	if c.find(s, code, path); len(c.result.Findings) > n {
+		c.result.Findings[n].Sentence = sentence
 	}
 }
 

@@ -107,7 +107,7 @@ func (c *comparison) oneSided(s, other *side) {
 		// made and did not fail.
 		if strings.HasPrefix(code, codeOutcome) {
 			if other.x != nil && !other.arm.Failed() && other.x.Class != exchange.ClassAborted && other.x.Class != exchange.ClassRefused {
-				c.find(s, code, "")
+				c.findOutcome(s, code)
 			}
 			continue
 		}

@@ -52,6 +52,14 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"timed out", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassIdle, 200) }, "outcome.idle_timeout@relay"},
 		{"aborted", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassAborted, 200) }, ""},
 		{"not sent", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassRefused, 0) }, ""},
+		{"no such model", func(p *Pair, _ *exchange.Exchange) {
+			p.Relay = failed(exchange.Relay, exchange.ClassNotFound, 404)
+			p.Relay.Completion.NoModel = true
+		}, "outcome.unknown-model@relay"},
+		{"no such model on both", func(p *Pair, _ *exchange.Exchange) {
+			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassNotFound, 404), failed(exchange.Relay, exchange.ClassNotFound, 404)
+			p.Primary.Completion.NoModel, p.Relay.Completion.NoModel = true, true
+		}, ""},
 		{"both failed alike", func(p *Pair, _ *exchange.Exchange) {
 			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassServer, 500), failed(exchange.Relay, exchange.ClassServer, 502)
 		}, ""},
@@ -103,7 +111,7 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 
 // Every code must say something of its own.
 func TestEveryCodeIsDescribed(t *testing.T) {
-	all := []string{CodeOutcomeOther, CodeNoFinish, CodeNoUsage, CodeNoID, CodeNotStreamed, CodeStructureMissing, CodeStructureType, CodeStructureValue,
+	all := []string{CodeOutcomeOther, CodeUnknownModel, "outcome.not_found", CodeNoFinish, CodeNoUsage, CodeNoID, CodeNotStreamed, CodeStructureMissing, CodeStructureType, CodeStructureValue,
 		CodeRefusal, CodeEmpty, CodeTruncated, CodeCutOff, CodeLoop, CodeLanguage, CodeShort, CodeToolNotCalled, CodeToolUnknown, CodeToolJSON, CodeToolSchema,
 		CodeToolChoice, CodeToolArguments, CodeJSONInvalid, CodeJSONSchema, CodeEmbeddingSize, CodeEmbeddingDistance, CodeUsageInput, CodeUsageOutput, CodeModelName,
 		CodeSlowFirst, CodeSlowTotal, CodeCost, "outcome.server_error", "outcome.unfinished", "conformance.json", "conformance.shape", "conformance.new"}
@@ -114,6 +122,32 @@ func TestEveryCodeIsDescribed(t *testing.T) {
 			t.Errorf("%s and %s both say %q", code, other, s)
 		}
 		seen[s] = code
+	}
+}
+
+// A finding about a model that a side does not have names the mapping: what was
+// asked, what it became, by which key, and what to do. Names are callers' input.
+func TestUnknownModelsNameTheMapping(t *testing.T) {
+	const script = "<script>alert(1)</script>"
+	for _, c := range []struct{ asked, to, rule, path, want string }{
+		{"gpt-4o", "gpt-4.1", "models.map", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.map maps gpt-4o: correct that entry."},
+		{"gpt-4o-x", "gpt-4.1", "models.batch.map (prefix)", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.batch.map (prefix) maps gpt-4o-x: correct that entry."},
+		{"gpt-4o", "gpt-5", "models.streaming.default", "gpt-5", "The relay has no model gpt-5, which upstreams.relay.models.streaming.default gives for gpt-4o: correct it, or add gpt-4o under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "unmapped", "", "The relay has no model gpt-4o, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "", "", "The relay has no model gpt-4o, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"", "", "unmapped", "", "The relay does not have the model that was asked for."},
+		{script, script, "unmapped", "", "The relay has no model other, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{strings.Repeat("x", 5000), "y", "models.default", "y", "The relay has no model y, which upstreams.relay.models.default gives for other: correct it, or add other under upstreams.relay.models.map."},
+	} {
+		p := chatPair("yes", "yes")
+		p.Request.Facts.Model = c.asked
+		p.Relay = failed(exchange.Relay, exchange.ClassNotFound, 404)
+		p.Relay.Model, p.Relay.ModelRule, p.Relay.Completion.ErrorCode = c.to, c.rule, "model_not_found"
+		r := Compare(p, Options{})
+		want := Finding{Code: CodeUnknownModel, Severity: Critical, Arm: "relay", Path: c.path, Sentence: c.want}
+		if len(r.Findings) != 1 || r.Findings[0] != want {
+			t.Errorf("%.20s: %+v\nwant %+v", c.asked, r.Findings, want)
+		}
 	}
 }
 

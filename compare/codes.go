@@ -12,7 +12,8 @@ const (
 	codeOutcome     = "outcome."
 	codeConformance = "conformance."
 
-	CodeOutcomeOther      = "outcome.other" // both failed, in different ways
+	CodeOutcomeOther      = "outcome.other"         // both failed, in different ways
+	CodeUnknownModel      = "outcome.unknown-model" // whatever the class; see checkUnknownModel
 	CodeNoFinish          = "conformance.no-finish"
 	CodeNoUsage           = "conformance.no-usage"
 	CodeNoID              = "conformance.no-id"
@@ -55,10 +56,9 @@ type description struct {
 
 // describe returns the description of a code; any code has one.
 func describe(code string) description {
-	if class, ok := strings.CutPrefix(code, codeOutcome); ok && code != CodeOutcomeOther {
-		return describeOutcome(exchange.Class(class))
-	}
 	switch code {
+	case CodeUnknownModel:
+		return description{Critical, "The {arm} does not have the model that it was asked for; the {other} answered. Correct what upstreams.{arm}.models maps the name to, or map it where nothing does."}
 	case CodeOutcomeOther:
 		return description{Minor, "Both calls failed, in different ways."}
 	case CodeNoFinish:
@@ -75,6 +75,9 @@ func describe(code string) description {
 		return description{Major, "A field has another JSON type in the two answers."}
 	case CodeStructureValue:
 		return description{Major, "A field that should agree has another value in the two answers."}
+	}
+	if class, ok := strings.CutPrefix(code, codeOutcome); ok {
+		return describeOutcome(exchange.Class(class))
 	}
 	if fault, ok := strings.CutPrefix(code, codeConformance); ok {
 		return describeFault(fault)

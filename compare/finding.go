@@ -54,6 +54,6 @@ type Finding struct {
 	// Arm is the side that the finding is about: "relay", "primary", or ""
 	// when it is about the pair.
 	Arm      string `json:"arm,omitempty"`
-	Path     string `json:"path,omitempty"` // path in the answer, where the check has one
+	Path     string `json:"path,omitempty"` // path in the answer, or the model, where the check has one
 	Sentence string `json:"sentence"`       // for people; cutover's own words
 }

@@ -158,22 +158,5 @@ func (r *Result) Has(code string) bool {
 	return false
 }
 
-// label makes a name that a provider or caller chose fit for logs, metrics and
-// reports: identifiers pass, anything else becomes "other", so that no text can
-// hide in a name.
-func label(s string) string {
-	const limit = 96
-	if len(s) > limit {
-		return "other"
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case c == '-', c == '_', c == '.', c == ':', c == '/', c == '@', c == '+':
-		default:
-			return "other"
-		}
-	}
-	return s
-}
+// label makes a name fit for logs, metrics and reports.
+func label(s string) string { return exchange.Label(s) }

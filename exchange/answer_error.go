@@ -14,7 +14,9 @@ func (a *answer) readError(s *scanner) {
 // errorValue consumes an error: an object with type and code, or words.
 func (a *answer) errorValue(s *scanner) {
 	if s.peek() != '{' {
-		a.x.Completion.ErrorType = identifier(s.span())
+		words := s.span()
+		a.x.Completion.ErrorType = identifier(words)
+		a.errorWords(words)
 		return
 	}
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
@@ -30,8 +32,18 @@ func (a *answer) errorField(s *scanner, key []byte) {
 		c.ErrorType = identifier(s.span())
 	case "code":
 		c.ErrorCode = identifier(s.span())
+	case "message":
+		a.errorWords(s.span())
 	default:
 		s.skip()
+	}
+}
+
+// errorWords takes from an error's words, a JSON value, whether they deny the
+// model; the words themselves are not kept.
+func (a *answer) errorWords(value []byte) {
+	if len(value) > 1 && value[0] == '"' && deniesModel(a.x.Status, jsonString{raw: value[1 : len(value)-1]}.String()) {
+		a.x.Completion.NoModel = true
 	}
 }
 
@@ -48,7 +60,8 @@ func (a *answer) errorBody(body []byte) {
 		a.errorObject(&s)
 	}
 	if !s.whole() {
-		a.x.Completion.ErrorType, a.x.Completion.ErrorCode = "", ""
+		c := &a.x.Completion
+		c.ErrorType, c.ErrorCode, c.NoModel = "", "", false
 	}
 }
 

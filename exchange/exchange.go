@@ -121,13 +121,17 @@ type Exchange struct {
 // Step is one thing that was done for a request before the exchange that ended
 // it: a call that failed, or one that was not made.
 type Step struct {
-	Upstream string        `json:"upstream"`
-	Class    Class         `json:"class"`
-	Detail   string        `json:"detail,omitempty"`
-	Status   int           `json:"status,omitempty"`
-	Took     time.Duration `json:"took_ns"`
-	Next     string        `json:"next"`              // "retry", "fallback" or "hedge"
-	Wait     time.Duration `json:"wait_ns,omitempty"` // before it
+	Upstream string `json:"upstream"`
+	Class    Class  `json:"class"`
+	Detail   string `json:"detail,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	// Model is what was asked of an upstream that does not know it, with the
+	// key that the name was mapped by.
+	Model     string        `json:"model,omitempty"`
+	ModelRule string        `json:"model_rule,omitempty"`
+	Took      time.Duration `json:"took_ns"`
+	Next      string        `json:"next"`              // "retry", "fallback" or "hedge"
+	Wait      time.Duration `json:"wait_ns,omitempty"` // before it
 }
 
 // OK reports whether the answer is a success that a caller could use.
@@ -177,6 +181,7 @@ type Completion struct {
 	Categories   []string  // moderations: categories that the first input was flagged for, sorted
 	ErrorType    string    // type of an error body or error event, if it looks like an identifier; else "other"
 	ErrorCode    string    // likewise
+	NoModel      bool      // an error's words say that there is no such model
 }
 
 // ToolCall is one function call that the model asks for.

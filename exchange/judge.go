@@ -9,6 +9,9 @@ package exchange
 func (r *Recorder) judge(class Class, detail string) (Class, string) {
 	switch {
 	case r.x.Status >= 400:
+		if detail == "" && r.x.Completion.deniesModel() {
+			detail = "unknown-model"
+		}
 		return ClassOfStatus(r.x.Status), detail
 	case r.say.failed:
 		return ClassErrorEvent, orElse(detail, "error-event")

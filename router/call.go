@@ -177,6 +177,9 @@ func (c *call) finish(x *exchange.Exchange) {
 		if len(c.trail) > 0 {
 			e.Interface("trail", c.trail)
 		}
+		if x.UnknownModel() {
+			e.Str("model", exchange.Label(x.Model)).Str("model_rule", x.ModelRule)
+		}
 		e.Str("id", c.q.ID).Str("endpoint", c.q.Endpoint.Name).Str("served_by", x.Upstream).
 			Int("status", x.Status).Str("class", string(x.Class)).Str("detail", x.Detail).
 			Str("mirror_skip", c.q.Route.Skip).

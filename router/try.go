@@ -75,9 +75,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // note puts a failed attempt on the trail of the request.
 func (c *call) note(x *exchange.Exchange, next string, wait time.Duration) {
-	c.trail = append(c.trail, exchange.Step{
+	step := exchange.Step{
 		Upstream: x.Upstream, Class: x.Class, Detail: x.Detail, Status: x.Status, Took: x.Total, Next: next, Wait: wait,
-	})
+	}
+	if x.UnknownModel() {
+		step.Model, step.ModelRule = exchange.Label(x.Model), x.ModelRule
+	}
+	c.trail = append(c.trail, step)
 }
 
 // drop ends an attempt of which nothing has been sent and nothing will be.
@@ -101,6 +105,10 @@ func refused(why string) problem {
 	if why == "breaker" {
 		return problem{http.StatusServiceUnavailable, "api_error", "upstream_unavailable",
 			"cutover: the upstream has been failing and is given a rest; try again in a few seconds"}
+	}
+	if why == "model" {
+		return problem{http.StatusNotFound, "not_found_error", "model_not_found",
+			"cutover: the upstream's model map is strict and has no name for this model"}
 	}
 	return problem{http.StatusTooManyRequests, "rate_limit_error", "rate_limit_exceeded",
 		"cutover: the limits set for the upstream leave no room for this request; try again in a few seconds"}
