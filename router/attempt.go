@@ -37,7 +37,10 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	now := time.Now()
 	a := &attempt{arm: arm, up: up}
 	a.model = up.Model(c.q)
-	a.ctx, a.watch = up.Timeouts().Begin(ctx, now)
+	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Begin(ctx, now)
+	if c.stall != nil { // it is sent once, so this is the only call
+		c.stall.watch = a.watch
+	}
 	keep := c.paired && arm == c.q.Route.Serve
 	o := exchange.RecorderOptions{KeepText: keep}
 	if keep && !c.q.Facts.Stream { // of a stream the completion says it all

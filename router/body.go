@@ -131,6 +131,7 @@ type stallReader struct {
 	body    io.ReadCloser
 	control *http.ResponseController
 	limit   time.Duration
+	watch   *upstream.Watch // of the call that the body goes into
 
 	mu       sync.Mutex
 	released bool
@@ -139,7 +140,9 @@ type stallReader struct {
 
 func (s *stallReader) Read(p []byte) (int, error) {
 	s.deadline(s.limit)
+	s.watch.Hold()
 	n, err := s.body.Read(p)
+	s.watch.Go(time.Now())
 	switch err {
 	case nil:
 	case io.EOF:

@@ -145,7 +145,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }
 func (t *ticket) call(e errand) {
 	defer t.m.end()
 	started := time.Now()
-	ctx, watch := e.target.Timeouts().Begin(t.ctx, started)
+	ctx, watch := e.target.Timeouts().For(t.q.Facts.Stream).Begin(t.ctx, started)
 	defer watch.Stop()
 	o := exchange.RecorderOptions{KeepText: true}
 	if !t.q.Facts.Stream { // of a stream the completion says it all

@@ -30,6 +30,7 @@ const (
 type Timeouts struct {
 	Connect    time.Duration // TCP, and the TLS handshake on its own
 	Header     time.Duration // request begun to answer's header
+	Plain      time.Duration // the same where the answer is not streamed; 0: as Header
 	FirstToken time.Duration // answer's header to first content of a stream
 	Idle       time.Duration // silence inside an answer
 	Total      time.Duration // whole call

@@ -30,6 +30,9 @@ type Watch struct {
 	// started, and what it means if it lasts.
 	since atomic.Int64
 	phase atomic.Uint32
+	// held says that the call waits for its caller, whose silence is not the
+	// upstream's.
+	held atomic.Bool
 }
 
 // The phases of a call. Each has a limit of its own.
@@ -39,6 +42,15 @@ const (
 	inAnswer
 	stopped
 )
+
+// For returns the limits of one call. An answer that is not streamed has its
+// header when all of it has been made, which takes as long as a whole stream.
+func (t Timeouts) For(streamed bool) Timeouts {
+	if !streamed && t.Plain > 0 {
+		t.Header = t.Plain
+	}
+	return t
+}
 
 // Begin starts a call under ctx and returns the context to make it with. Stop
 // must be called when the call is over.
@@ -63,6 +75,9 @@ func (w *Watch) left(now time.Time) (time.Duration, exchange.Class) {
 	limit, class := time.Duration(0), exchange.ClassNone
 	switch w.phase.Load() {
 	case inHeader:
+		if w.held.Load() {
+			break
+		}
 		limit, class = w.limits.Header, exchange.ClassHeaderTimeout
 	case inFirstToken:
 		limit, class = w.limits.FirstToken, exchange.ClassFirstToken
@@ -125,6 +140,19 @@ func (w *Watch) enter(phase uint32, now time.Time) {
 		wait, _ := w.left(now)
 		w.timer.Reset(max(wait, 0))
 	}
+}
+
+// Hold tells the watch that the call waits for more of its caller's body, until
+// Go. An upload takes what it takes: the limit for the header is one on the
+// upstream's silence after that. Any goroutine may call either.
+func (w *Watch) Hold() { w.held.Store(true) }
+
+// Go ends a Hold.
+func (w *Watch) Go(now time.Time) {
+	if w.phase.Load() == inHeader { // the answer may begin before the body has ended
+		w.since.Store(int64(now.Sub(w.started)))
+	}
+	w.held.Store(false)
 }
 
 // Data tells the watch that bytes have come; content says whether the answer

@@ -124,6 +124,7 @@ type FallbackConfig struct {
 type TimeoutsConfig struct {
 	Connect    time.Duration `yaml:"connect"`     // TCP and TLS
 	Header     time.Duration `yaml:"header"`      // until the answer's header
+	Plain      time.Duration `yaml:"plain"`       // the same where it is not streamed; 0: as Header
 	FirstToken time.Duration `yaml:"first_token"` // from the header to the first content
 	Idle       time.Duration `yaml:"idle"`        // silence inside the answer
 	Total      time.Duration `yaml:"total"`

@@ -74,6 +74,8 @@ func configKeyTable() []configKey {
 		// without it.
 		{key: "upstreams.primary.timeouts.header", def: "0s", doc: "until the answer's header; 0: the caller's patience decides"},
 		{key: "upstreams.relay.timeouts.header", def: "60s", doc: "until the answer's header; then the call falls back"},
+		{key: "upstreams.primary.timeouts.plain", def: "0s", doc: "the same for answers that are not streamed, whose header comes when all of it is made; 0: as `header`"},
+		{key: "upstreams.relay.timeouts.plain", def: "5m", doc: "the same for answers that are not streamed, whose header comes when all of it is made; 0: as `header`"},
 		{key: "upstreams.primary.timeouts.first_token", def: "0s", doc: "from the header to the first content of a stream; 0: no limit"},
 		{key: "upstreams.relay.timeouts.first_token", def: "30s", doc: "from the header to the first content of a stream; then the call falls back"},
 		{key: "upstreams.primary.timeouts.idle", def: "0s", doc: "silence inside an answer; 0: no limit"},

@@ -76,7 +76,7 @@ func TestConfigDefaults(t *testing.T) {
 		{"primary.auth", primary.Auth, Auth{Kind: AuthPassthrough}},
 		{"relay.auth without RELAY_API_KEY", relay.Auth, Auth{Kind: AuthNone}},
 		{"primary.timeouts", primary.Timeouts, TimeoutsConfig{Connect: 10 * time.Second}},
-		{"relay.timeouts", relay.Timeouts, TimeoutsConfig{10 * time.Second, time.Minute, 30 * time.Second, time.Minute, 0}},
+		{"relay.timeouts", relay.Timeouts, TimeoutsConfig{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Second, time.Minute, 0}},
 		{"capture.limit", conf.Capture.Limit, Size(8 << 20)},
 		{"shadow.max_concurrency", conf.Shadow.MaxConcurrency, 256},
 		{"shadow.max_bytes", conf.Shadow.MaxBytes, Size(256 << 20)},
@@ -238,7 +238,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		FallbackOn:  []Status{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"},
 		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
 		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
-		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 30 * time.Second, time.Minute, 0},
+		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Second, time.Minute, 0},
 		Connections: ConnectionsConfig{2048, 2 * time.Minute},
 	}
 	if !reflect.DeepEqual(relay, want) {
