@@ -108,9 +108,7 @@ func (a *answer) delta(s *scanner, first bool) {
 		case "reasoning_content", "reasoning":
 			a.said(s.str())
 		case "audio":
-			if s.set() {
-				a.output = true
-			}
+			a.spoken(s)
 		default:
 			s.skip()
 		}

@@ -93,8 +93,8 @@ func (a *answer) message(s *scanner) {
 // block is a content block, or a delta to one: the fields that matter of all
 // their kinds.
 type block struct {
-	kind, id, name, text, thought, partial, sealed, stop jsonString
-	input                                                []byte
+	kind, id, name, text, thought, signature, partial, sealed, stop jsonString
+	input                                                           []byte
 }
 
 func (b *block) read(s *scanner) {
@@ -110,6 +110,8 @@ func (b *block) read(s *scanner) {
 			b.text = s.str()
 		case "thinking":
 			b.thought = s.str()
+		case "signature":
+			b.signature = s.str()
 		case "partial_json":
 			b.partial = s.str()
 		case "data":
@@ -132,8 +134,12 @@ func (a *answer) block(index int, b *block, start bool) {
 		a.addText(b.text)
 	case "thinking", "thinking_delta":
 		a.said(b.thought)
+		a.seal(b.signature)
+	case "signature_delta":
+		a.seal(b.signature)
 	case "redacted_thinking":
 		a.said(b.sealed)
+		a.seal(b.sealed)
 	case "tool_use":
 		p := callParts{id: b.id, name: b.name}
 		// In a stream the input begins as {} and follows in pieces.

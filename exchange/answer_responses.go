@@ -152,9 +152,9 @@ func (a *answer) items(output []byte) {
 
 // item is one piece of a response's output: a message, a call, a thought.
 type item struct {
-	kind, id, name, args jsonString
-	content              []byte
-	summary              bool
+	kind, id, name, args, sealed jsonString
+	content                      []byte
+	summary                      bool
 }
 
 func (it *item) read(s *scanner) {
@@ -172,6 +172,8 @@ func (it *item) read(s *scanner) {
 			it.content = s.span()
 		case "summary":
 			it.summary = s.set()
+		case "encrypted_content":
+			it.sealed = s.str()
 		default:
 			s.skip()
 		}
@@ -181,6 +183,9 @@ func (it *item) read(s *scanner) {
 // item takes in an output item when it is begun and when it is done. What was
 // streamed in between is not taken in twice.
 func (a *answer) item(index int, it *item, done bool) {
+	if done {
+		a.seal(it.sealed)
+	}
 	switch string(it.kind.raw) {
 	case "function_call", "custom_tool_call":
 		if !done {

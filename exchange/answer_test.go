@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -338,5 +339,40 @@ func TestAfterTheEnd(t *testing.T) {
 	}
 	if content, _ := r.Content(); !content || !r.Streamed() {
 		t.Error("what was seen is forgotten")
+	}
+}
+
+// What only its maker can read again is named, however the answer comes.
+func TestWhatAnAnswerLeavesBound(t *testing.T) {
+	t.Parallel()
+	const chats, messages, responses = "/v1/chat/completions", "/v1/messages", "/v1/responses"
+	sealed := func(s string) string { return SealedID([]byte(s)) }
+	for _, row := range []struct {
+		name, path, body string
+		want             []string
+	}{
+		{"a thought", messages, `{"id":"m","type":"message","content":[{"type":"thinking","thinking":"x","signature":"Eq+/a="},{"type":"redacted_thinking","data":"Em\/b"},{"type":"text","text":"hi","signature":""}]}`, []string{sealed("Eq+/a="), sealed("Em/b")}},
+		{"a thought that streams", messages, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n" +
+			"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"Eq+\"}}\n\n" +
+			"event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"Em\"}}\n\n", []string{sealed("Eq+"), sealed("Em")}},
+		{"no thought", messages, `{"id":"m","content":[{"type":"text","text":"hi"}]}`, nil},
+		{"reasoning", responses, `{"id":"r","status":"completed","output":[{"type":"reasoning","id":"rs_1","encrypted_content":"gAAA"},{"type":"message","id":"msg_1","content":[]}]}`, []string{sealed("gAAA")}},
+		{"reasoning that streams", responses, "event: response.output_item.added\ndata: {\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"first\"}}\n\n" +
+			"event: response.output_item.done\ndata: {\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"last\"}}\n\n", []string{sealed("last")}},
+		{"a spoken chat", chats, `{"id":"c","choices":[{"index":0,"message":{"role":"assistant","audio":{"id":"audio_1","data":"UklG","transcript":"hi"}}}]}`, []string{"audio_1"}},
+		{"a spoken chat that streams", chats, "data: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"id\":\"audio_1\",\"transcript\":\"h\"}}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"data\":\"UklG\"}}}]}\n\n", []string{"audio_1"}},
+		{"many", messages, `{"content":[` + strings.Repeat(`{"type":"thinking","thinking":"x","signature":"same"},`, 500) + `{"type":"text","text":""}]}`, []string{sealed("same")}},
+	} {
+		h := http.Header{"Content-Type": {"application/json"}}
+		if !strings.HasPrefix(row.body, "{") {
+			h.Set("Content-Type", "text/event-stream")
+		}
+		at := time.Now()
+		r := NewRecorder(Lookup("POST", row.path), Relay, "relay", at, RecorderOptions{})
+		r.Header(200, h, at)
+		r.Write([]byte(row.body), at)
+		if got := r.End(ClassNone, "", at).Completion.Bound; !slices.Equal(got, row.want) {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
 	}
 }

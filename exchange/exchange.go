@@ -182,6 +182,10 @@ type Completion struct {
 	ErrorType    string    // type of an error body or error event, if it looks like an identifier; else "other"
 	ErrorCode    string    // likewise
 	NoModel      bool      // an error's words say that there is no such model
+	// Bound are ids of what the answer leaves at its provider without making
+	// anything there: spoken answers, and sealed content as SealedID names it.
+	// Other ids are the affinity's to find.
+	Bound []string
 }
 
 // ToolCall is one function call that the model asks for.

@@ -109,7 +109,7 @@ func goldens() []golden {
 		{file: "messages.json", path: messages, usage: messagesUsage, want: message(Completion{Text: "Hello!\n", FinishReason: "end_turn"})},
 		{file: "messages-tools.sse", path: messages, first: 3, gaps: 4, events: 13, usage: messagesUsage, want: message(Completion{Text: "Okay", ToolCalls: messageCalls(" "), FinishReason: "tool_use"})},
 		{file: "messages-tools.json", path: messages, usage: startUsage, want: message(Completion{Text: "Okay", ToolCalls: messageCalls(" "), FinishReason: "tool_use"})},
-		{file: "messages-thinking.sse", path: messages, first: 3, gaps: 3, events: 15, usage: messagesUsage, want: message(Completion{Text: "Found", FinishReason: "end_turn"})},
+		{file: "messages-thinking.sse", path: messages, first: 3, gaps: 3, events: 15, usage: messagesUsage, want: message(Completion{Text: "Found", FinishReason: "end_turn", Bound: []string{SealedID([]byte("EqQBCgIYAhIM"))}})},
 		{file: "messages-error.sse", path: messages, class: ClassErrorEvent, first: 3, events: 4, usage: startUsage, want: message(Completion{Text: "Half", ErrorType: "overloaded_error"})},
 		{file: "messages-unfinished.sse", path: messages, class: ClassUnfinished, faults: []string{"no-done"}, first: 3, events: 4, usage: startUsage, want: message(Completion{Text: "Half"})},
 		{file: "count.json", path: "/v1/messages/count_tokens", usage: Usage{Known: true, InputTokens: 2095}},

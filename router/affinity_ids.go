@@ -16,6 +16,7 @@ type named struct{ ids []string }
 // The bounds of what is taken from one request or answer.
 const (
 	maxNamed    = 16
+	maxSealed   = 4 // of maxNamed, and the last ones
 	maxAnswered = 128
 	minID       = 4
 	maxID       = 160
@@ -59,8 +60,66 @@ func namedIDs(q *exchange.Request) named {
 	if q.Held && len(q.Body) > 0 && q.Body[0] != '-' { // not multipart
 		items := q.Endpoint.Dialect == exchange.OpenAIResponses
 		bodyIDs(&n, q.Body, items)
+		if q.Facts.Stateful != "" {
+			n.seal(sealedIDs(q))
+		}
 	}
 	return n
+}
+
+// seal adds the ids of sealed content, which have their room.
+func (n *named) seal(ids []string) {
+	n.ids = append(n.ids[:min(len(n.ids), maxNamed-len(ids))], ids...)
+}
+
+// sealedIDs are those of the content that one provider has sealed and no other
+// can read: the newest, as the oldest may be forgotten.
+func sealedIDs(q *exchange.Request) []string {
+	var last [maxSealed][]byte
+	count := 0
+	for i := 0; ; {
+		key, end, ok := nextString(q.Body, i)
+		if !ok {
+			break
+		}
+		i = blanks(q.Body, end)
+		if i >= len(q.Body) || q.Body[i] != ':' || !sealedKey(key, q.Facts.Stateful) {
+			continue
+		}
+		if i = blanks(q.Body, i+1); i >= len(q.Body) || q.Body[i] != '"' {
+			continue
+		}
+		value, end, ok := nextString(q.Body, i)
+		if !ok {
+			break
+		}
+		i = end
+		if len(value) > 0 {
+			last[count%maxSealed] = value
+			count++
+		}
+	}
+	var ids []string
+	for i := max(0, count-maxSealed); i < count; i++ {
+		value := last[i%maxSealed]
+		if bytes.IndexByte(value, '\\') >= 0 { // some encoders escape what base64 holds
+			value = []byte(gjson.Parse(`"` + string(value) + `"`).Str)
+		}
+		ids = append(ids, exchange.SealedID(value))
+	}
+	return ids
+}
+
+// sealedKey reports whether a key's value is sealed content. "data" is an image
+// more often than not.
+func sealedKey(key []byte, stateful string) bool {
+	switch string(key) {
+	case "signature", "encrypted_content":
+		return true
+	case "data":
+		return stateful == "redacted_thinking"
+	}
+	return false
 }
 
 // fineTuned reports whether a model was made by a fine-tuning job.

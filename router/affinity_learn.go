@@ -51,6 +51,11 @@ func (a *Affinity) Learn(q *exchange.Request, x *exchange.Exchange) <-chan struc
 		return nil
 	}
 	var made, answers named
+	if x.Arm == exchange.Relay {
+		for _, id := range x.Completion.Bound {
+			answers.add(id, maxAnswered)
+		}
+	}
 	switch {
 	case q.Endpoint.Kind == exchange.Stateful && !isContent(q.Endpoint.Name):
 		readBody(x, &made, &made)

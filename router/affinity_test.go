@@ -91,6 +91,12 @@ func answered(arm exchange.Arm, status int, body string) *exchange.Exchange {
 	return &exchange.Exchange{Arm: arm, Status: status, Body: []byte(body), Streamed: strings.HasPrefix(body, "event:") || strings.HasPrefix(body, "data:")}
 }
 
+// bound gives an answer what only its provider can read again.
+func bound(x *exchange.Exchange, ids ...string) *exchange.Exchange {
+	x.Completion.Bound = ids
+	return x
+}
+
 // Where requests belong when a thing with an id "K..." is known to be at the
 // relay, "P..." at the primary, and nothing else is known.
 func TestWhereRequestsBelong(t *testing.T) {
@@ -99,6 +105,17 @@ func TestWhereRequestsBelong(t *testing.T) {
 	until := time.Now().Add(time.Hour)
 	for _, id := range []string{"file-K1", "resp_K1", "batch_K1", "vs_K1", "thread_K1", "conv_K1", "cntr_K1", "msg_K1", "ft:gpt-4o:org::K1", "ftjob-K1", "upload_K1", "chatcmpl-K1", "msgbatch_K1", "skill_K1"} {
 		a.memory.put(id, exchange.Relay, owned, until)
+	}
+	sealed := exchange.SealedID([]byte("K/seal+"))
+	for _, id := range []string{sealed, "audio_K1"} {
+		a.memory.put(id, exchange.Relay, owned, until)
+	}
+	turns := func(first, block string) string { // a conversation of many turns, of which the last is sealed
+		return `{"model":"m","store":false,"input":[` + first + strings.Repeat(`{"type":"message","id":"msg_of_a_turn","role":"assistant","content":[]},`, 40) + block + `]}`
+	}
+	var items string
+	for i := range 30 {
+		items += fmt.Sprintf(`{"type":"reasoning","id":"rs_%d","encrypted_content":"seal of %d"},`, i, i)
 	}
 	for _, id := range []string{"file-P1", "vs_P1"} {
 		a.memory.put(id, exchange.Primary, owned, until)
@@ -167,6 +184,16 @@ func TestWhereRequestsBelong(t *testing.T) {
 		{"POST", "/v1/messages", `{"model":"m","container":"cntr_K1","messages":[]}`, "relay cntr_K1"},
 		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file-K1"}}]}]}`, "relay file-K1"},
 		{"POST", "/v1/messages", `{"model":"m","container":{"skills":[{"type":"custom","skill_id":"skill_K1","version":"latest"}]},"messages":[]}`, "relay skill_K1"},
+		// What only its maker can read.
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"K/seal+"}]}]}`, "relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"K\/seal\u002b"}]}]}`, "relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"X/seal+"}]}]}`, "other"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"redacted_thinking","data":"K/seal+"}]}]}`, "relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\"signature\":\"K/seal+\""}]}]}`, "unbound"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"K/seal+"}}]}]}`, "unbound"},
+		{"POST", "/v1/responses", turns(items, `{"type":"reasoning","id":"rs_X","encrypted_content":"K/seal+"}`), "relay " + sealed},
+		{"POST", "/v1/responses", turns(items, `{"type":"reasoning","id":"rs_X","encrypted_content":"X/seal+"}`), "other"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_K1"}},{"role":"user","content":"and?"}]}`, "relay audio_K1"},
 		// Not ours to judge.
 		{"GET", "/v1/models", "", "unbound"},
 		{"POST", "/v1/embeddings", `{"model":"m","input":"x","file_id":"file-K1"}`, "unbound"},
@@ -243,6 +270,10 @@ func TestWhatAnswersTeach(t *testing.T) {
 		{"a message with a container that streams", asked("POST", "/v1/messages", `{"model":"m","container":"container_1","messages":[]}`),
 			answered(p, 200, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"bash_code_execution_tool_result\",\"content\":{\"content\":[{\"file_id\":\"file-7\"}]}}}\n\n"+
 				"event: message_delta\ndata: {\"delta\":{\"container\":{\"id\":\"container_1\"}}}\n\n"), "container_1@primary 720h, file-7@primary 720h"},
+		{"a thought of the relay", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), bound(answered(r, 200, `{"id":"msg_1"}`), "sealed-1"), "sealed-1@relay 72h"},
+		{"a thought of the primary", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), bound(answered(p, 200, `{"id":"msg_1"}`), "sealed-1"), ""},
+		{"a thought that is not stored", asked("POST", "/v1/responses", `{"model":"m","store":false}`), bound(answered(r, 200, response), "sealed-1"), "sealed-1@relay 72h"},
+		{"a spoken chat", asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`), bound(answered(r, 200, `{}`), "audio_1"), "audio_1@relay 72h"},
 		{"a plain message", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), answered(r, 200, `{"id":"msg_1"}`), ""},
 		{"a body that was cut", asked("GET", "/v1/files", ""), answered(r, 200, `{"object":"list","data":[{"id":"file-1","filename":"a"},{"id":"file-2","fil`), "file-1@relay 720h, file-2@relay 720h"},
 		{"no JSON", asked("GET", "/v1/files", ""), answered(r, 200, `<html>"id":"file-1"`), ""},

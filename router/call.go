@@ -38,6 +38,7 @@ type call struct {
 	trail      []exchange.Step          // what was tried before
 	racing     bool                     // two upstreams are being called at once
 	learnAtEnd bool                     // ids are in a stream
+	learnBound bool                     // and things that only the relay can read again may be
 	paired     bool                     // the mirror sent a copy
 	others     sync.WaitGroup           // calls of this request that go on in the background
 	cancels    []context.CancelFunc     // of those
@@ -162,7 +163,7 @@ func (c *call) giveUp(a *attempt) {
 // finish hands the exchange on, once the caller has all of it.
 func (c *call) finish(x *exchange.Exchange) {
 	x.Trail = c.trail
-	if c.learnAtEnd {
+	if c.learnAtEnd || c.learnBound && leavesBound(x) {
 		c.rt.cfg.Affinity.Learn(c.q, x)
 	}
 	c.hand(x)

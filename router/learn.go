@@ -3,6 +3,8 @@ package router
 import (
 	"io"
 	"time"
+
+	"cutover/exchange"
 )
 
 // learnPatience is how long an answer that made something waits for the store
@@ -13,14 +15,18 @@ const learnPatience = 50 * time.Millisecond
 // is read to its end first: its ids must be known before the caller has them.
 func (c *call) learn(a *attempt) {
 	affinity := c.rt.cfg.Affinity
-	if affinity == nil || !affinity.WantsBody(c.q, a.arm) || a.resp.StatusCode >= 300 {
+	if affinity == nil || a.resp.StatusCode >= 300 {
 		return
 	}
-	if a.x == nil && !a.rec.Streamed() {
+	wanted := affinity.WantsBody(c.q, a.arm)
+	if wanted && a.x == nil && !a.rec.Streamed() {
 		a.absorb()
 	}
 	if a.x == nil {
-		c.learnAtEnd = true
+		c.learnAtEnd, c.learnBound = wanted, a.arm == exchange.Relay
+		return
+	}
+	if !wanted && !leavesBound(a.x) {
 		return
 	}
 	done := affinity.Learn(c.q, a.x)
@@ -34,6 +40,12 @@ func (c *call) learn(a *attempt) {
 	case <-limit.C:
 	case <-c.r.Context().Done():
 	}
+}
+
+// leavesBound reports whether an answer holds what only its provider can read
+// again. The primary's need not be known: it is asked for whatever is unknown.
+func leavesBound(x *exchange.Exchange) bool {
+	return x.Arm == exchange.Relay && len(x.Completion.Bound) > 0
 }
 
 // absorb reads an answer into held, to its end if that is near.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/anthropics/anthropic-sdk-go"
+	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
@@ -104,5 +107,60 @@ func TestBatchJobStaysWithItsProvider(t *testing.T) {
 				t.Errorf("the primary saw %d of the two calls for what is unknown and what is listed", n)
 			}
 		})
+	}
+}
+
+// TestThoughtsStayWithTheirProvider holds a conversation in which the model
+// thinks: each provider refuses a thought that another one has signed, so every
+// turn must go where the first one went, whatever the shares have become.
+func TestThoughtsStayWithTheirProvider(t *testing.T) {
+	for _, streamed := range []bool{false, true} {
+		for _, row := range []struct{ name, begin, end string }{
+			{"begun at the primary", "0", "100"}, {"begun at the relay", "100", "0"}, {"at the relay all the time", "100", "100"},
+		} {
+			t.Run(fmt.Sprintf("%s, streamed %v", row.name, streamed), func(t *testing.T) {
+				primary := startProvider(t, mock.Config{Name: "primary"})
+				relay := startProvider(t, mock.Config{Name: "relay", DrawSeed: 2})
+				r := startSidecar(t, primary, relay)
+				client := anthropic.NewClient(anthropicoption.WithBaseURL(r.URL()), anthropicoption.WithAPIKey(callerKey),
+					anthropicoption.WithHTTPClient(newHTTPClient(t)), anthropicoption.WithMaxRetries(0))
+				begun := primary
+				if row.begin == "100" {
+					begun = relay
+				}
+				r.share(t, row.begin)
+				params := messageWith("Tell me about rivers.")
+				params.Temperature.Value, params.MaxTokens = 1, 2048
+				params.Thinking = anthropic.ThinkingConfigParamOfEnabled(1024)
+				for turn := range 3 {
+					var said anthropic.Message
+					if streamed {
+						stream := client.Messages.NewStreaming(within(t), params)
+						for stream.Next() {
+							if err := said.Accumulate(stream.Current()); err != nil {
+								t.Fatal(err)
+							}
+						}
+						if err := stream.Err(); err != nil {
+							t.Fatalf("turn %d: %v", turn, err)
+						}
+					} else {
+						whole, err := client.Messages.New(within(t), params)
+						if err != nil {
+							t.Fatalf("turn %d: %v", turn, err)
+						}
+						said = *whole
+					}
+					if len(said.Content) == 0 || said.Content[0].Signature == "" {
+						t.Fatalf("turn %d: no signed thought in %+v", turn, said.Content)
+					}
+					params.Messages = append(params.Messages, said.ToParam(), anthropic.NewUserMessage(anthropic.NewTextBlock("And then?")))
+					r.share(t, row.end)
+				}
+				if n := begun.Stats().Calls; n != 3 {
+					t.Errorf("the provider that began saw %d of the 3 calls", n)
+				}
+			})
+		}
 	}
 }
