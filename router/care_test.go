@@ -95,6 +95,41 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// A caller that says how long it waits is not kept waiting for a retry that
+// would come too late: the other provider answers now.
+func TestRetriesKeepToTheCallersPatience(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		header, value, after string
+		calls                int64
+	}{
+		{"X-Stainless-Timeout", "5", "Retry-After: 30", 1},
+		{"X-Stainless-Read-Timeout", "4.5", "Retry-After: 30", 1},
+		{"X-Stainless-Timeout", "600", "Retry-After-Ms: 5", 2},
+		{"X-Stainless-Timeout", "0", "Retry-After-Ms: 5", 2},
+		{"X-Stainless-Timeout", "soon", "Retry-After-Ms: 5", 2},
+		{"X-Stainless-Timeout", "NaN", "Retry-After-Ms: 5", 2},
+		{"X-Stainless-Timeout", "1e300", "Retry-After-Ms: 5", 2},
+	} {
+		t.Run(row.header+" "+row.value, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+			b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+				calls.Add(1)
+				k, v, _ := strings.Cut(row.after, ": ")
+				w.Header().Set(k, v)
+				w.WriteHeader(503)
+			}, nil)
+			begun := time.Now()
+			b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json", row.header, row.value)
+			if d := time.Since(begun); calls.Load() != row.calls || primary.Load() != 1 || d > 4*time.Second {
+				t.Errorf("%d calls of the relay and %d of the primary in %v, want %d and one at once", calls.Load(), primary.Load(), d, row.calls)
+			}
+		})
+	}
+}
+
 func TestRetryBudgetStopsStorms(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64

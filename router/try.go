@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"cutover/exchange"
@@ -51,11 +52,22 @@ func (c *call) mayRetry(a *attempt, care *upstream.Care, n int) (time.Duration, 
 	if f.Class == exchange.ClassRefused || f.Class == exchange.ClassAborted {
 		return 0, false
 	}
-	if at, ok := c.r.Context().Deadline(); ok {
-		f.Deadline = at.Sub(c.q.At)
-	}
+	f.Deadline = patienceOf(c.q.Header)
 	wait, ok, _ := care.Retry.Next(f, rand.Float64())
 	return wait, ok && care.Budget.Spend()
+}
+
+// patienceOf is how long a caller waits for an answer, where its SDK says so;
+// 0: it does not.
+func patienceOf(h http.Header) time.Duration {
+	for _, name := range [...]string{"X-Stainless-Timeout", "X-Stainless-Read-Timeout"} {
+		if v := h[name]; len(v) > 0 {
+			if s, err := strconv.ParseFloat(v[0], 64); err == nil && s > 0 && s < 24*3600 {
+				return time.Duration(s * float64(time.Second))
+			}
+		}
+	}
+	return 0
 }
 
 // pause waits; false means that the caller is gone.
