@@ -27,6 +27,9 @@ type KeySource struct {
 type KeyShape struct {
 	Prefix               string
 	MinLength, MaxLength int // MaxLength 0: 4,096
+	// Scheme allows words before the key ("Token KEY"): what goes into a header
+	// of one's own is the header's whole value.
+	Scheme bool
 }
 
 // KeysOptions set Keys up. Sources is required; zero fields take the defaults.
@@ -291,9 +294,9 @@ func (s KeyShape) check(key string) error {
 	switch {
 	case key == "":
 		return errors.New("is empty")
-	case len(key) > 7 && strings.EqualFold(key[:7], "bearer "):
+	case !s.Scheme && len(key) > 7 && strings.EqualFold(key[:7], "bearer "):
 		return errors.New("begins with \"Bearer \": give the key alone")
-	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == ' ' && !s.Scheme || r > '~' }):
 		return errors.New("holds a blank or a character that no key has: was it copied whole, and alone?")
 	case (key[0] == '"' || key[0] == '\'') && key[len(key)-1] == key[0]:
 		return errors.New("is in quotes: give it without")

@@ -69,7 +69,7 @@ func (u *UpstreamConfig) keys(arm exchange.Arm, log zerolog.Logger) (*upstream.K
 	source := upstream.KeySource{Name: secret.where(), Value: secret.Reveal(), File: secret.File}
 	return upstream.NewKeys(upstream.KeysOptions{
 		Upstream: arm.String(), Sources: []upstream.KeySource{source},
-		Shape: upstream.KeyShape{Prefix: u.Keys.Prefix, MinLength: u.Keys.MinLength},
+		Shape: upstream.KeyShape{Prefix: u.Keys.Prefix, MinLength: u.Keys.MinLength, Scheme: u.Auth.Kind == AuthHeader},
 		Changed: func(e upstream.KeyEvent) {
 			log.Warn().Str("upstream", e.Upstream).Str("event", e.Event).Str("key", e.Key).
 				Str("reason", e.Reason).Int("keys", e.Keys).Msg("keys")

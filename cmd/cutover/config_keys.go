@@ -66,8 +66,8 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.breaker.min_calls", def: "20", doc: "fewer calls within 30 s never open it"},
 		{key: "upstreams.*.breaker.slow_after", def: "0s", doc: "calls that take longer to speak count as slow, and 9 in 10 of those open it; 0: none is slow"},
 		{key: "upstreams.*.breaker.open_for", def: "10s", doc: "how long it stays open at first; doubled each time in a row, up to 2m"},
-		{key: "upstreams.*.keys.prefix", doc: "what every key of this upstream begins with, checked at start"},
-		{key: "upstreams.*.keys.min_length", def: "0", doc: "characters that a key has at least, checked at start"},
+		{key: "upstreams.*.keys.prefix", doc: "what every key of this upstream begins with, checked at start and when its file changes"},
+		{key: "upstreams.*.keys.min_length", def: "0", doc: "characters that a key has at least, checked at start and when its file changes"},
 		{key: "upstreams.*.timeouts.connect", def: "10s", doc: "for connection and TLS handshake"},
 		// The primary gets no limit of its own below what callers accept
 		// today: the sidecar must not end a call that would have succeeded

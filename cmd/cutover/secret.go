@@ -126,7 +126,7 @@ func (s *Secret) fetch(env environ) (string, error) {
 
 // firstLine is the first line that says something; # begins a comment.
 func firstLine(text string) string {
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			return line
 		}
