@@ -70,6 +70,14 @@ func (r *Reason) UnmarshalText(b []byte) error {
 // Decide says what the flags allow for one request. It reads one snapshot, does
 // no input or output, takes no lock and can't fail. Safe for concurrent use.
 func (s *Set) Decide(a Attributes) Decision {
+	if s.halt.Load() != nil {
+		return halted(s.decide(a))
+	}
+	return s.decide(a)
+}
+
+// decide is what the flags say.
+func (s *Set) decide(a Attributes) Decision {
 	snap := s.current.Load()
 	if !snap.targeted && !s.hooked {
 		return snap.plain.decide(snap.version, a.TargetingKey)

@@ -44,6 +44,12 @@ func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 			}
 			return 0
 		}),
+		gauge("cutover_flags_halted", "1 while the relay is halted in this process, whatever the flags say.", func() float64 {
+			if s.Halted() != nil {
+				return 1
+			}
+			return 0
+		}),
 		gauge("cutover_flags_age_seconds", "Time since the place where flags live was read in full.", func() float64 {
 			return s.State().Age.Round(time.Millisecond).Seconds()
 		}),

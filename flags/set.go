@@ -49,6 +49,9 @@ type Set struct {
 	metrics *metrics
 	base    map[string]*flag // defaults and configuration
 
+	halt     atomic.Pointer[Halt] // nil: none
+	haltPath string               // "": halts are not kept
+
 	mu        sync.Mutex // guards what follows, and the swapping of current
 	fields    map[string]string
 	shared    evaluators
@@ -113,6 +116,7 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	if s.source, s.store, err = openSource(o); err != nil {
 		return nil, fmt.Errorf("flags: %w", err)
 	}
+	s.loadHalt(o.DataDir)
 	if err := s.source.start(ctx, s); err != nil {
 		return nil, fmt.Errorf("flags: %w", errors.Join(err, s.source.close()))
 	}

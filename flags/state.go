@@ -24,6 +24,7 @@ type State struct {
 	Age     time.Duration `json:"age_ns"`           // time since ReadAt
 	Source  Origin        `json:"source"`           // where the values in force come from
 	Version uint64        `json:"version"`
+	Halted  *Halt         `json:"halted,omitempty"` // the relay gets nothing from this process
 }
 
 // silentAfter is the age at which values are called STALE even though nobody
@@ -66,7 +67,7 @@ func (s *Set) State() State {
 	s.mu.Lock()
 	st := s.state
 	s.mu.Unlock()
-	st.Age = time.Since(st.ReadAt)
+	st.Age, st.Halted = time.Since(st.ReadAt), s.halt.Load()
 	if st.Source == FromConfiguration {
 		st.Age = 0
 	}

@@ -43,6 +43,8 @@ func registerFlags(r *mux.Router, api flagsAPI) {
 	handle(http.MethodGet, base+"/openapi.json", "flags-openapi", api.openAPI)
 	handle(http.MethodGet, base+"/history", "flags-history", api.history)
 	handle(http.MethodPost, base+"/undo", "flags-undo", api.undo)
+	handle(http.MethodPost, base+"/halt", "flags-halt", api.halt)
+	handle(http.MethodPost, base+"/resume", "flags-resume", api.resume)
 	handle(http.MethodGet, base+"/export", "flags-export", api.export)
 	handle(http.MethodPost, base+"/import", "flags-import", api.importFile)
 	handle(http.MethodGet, base+"/watch", "flags-watch", api.watch)

@@ -40,6 +40,7 @@ set, in force at once, and kept in the audit with who, when and why.`,
 		newFlagsListCommand(target), newFlagsGetCommand(target),
 		newFlagsSetCommand(target, con), newFlagsUnsetCommand(target, con),
 		newFlagsUndoCommand(target, con), newFlagsHistoryCommand(target),
+		newFlagsHaltCommand(target, con), newFlagsResumeCommand(target, con),
 		newFlagsExportCommand(target), newFlagsImportCommand(target, con),
 		newFlagsWatchCommand(target), newFlagsExplainCommand(target),
 	)

@@ -38,6 +38,13 @@ func writeFlagList(w io.Writer, l flagList) error {
 	if err := table(w, rows); err != nil {
 		return err
 	}
+	if h := l.State.Halted; h != nil {
+		_, err := fmt.Fprintf(w, "\nHALTED since %s by %s (%s): the relay gets nothing from this sidecar, until: cutover flags resume\n",
+			h.At.Local().Format(time.DateTime), oneLine(h.Who), oneLine(h.Why))
+		if err != nil {
+			return err
+		}
+	}
 	if l.State.Status == flags.Stale {
 		_, err := fmt.Fprintf(w, "\nSTALE since %s: %s\n", l.State.Since.Local().Format(time.DateTime), l.State.Reason)
 		return err
@@ -142,6 +149,9 @@ func writeExplanation(w io.Writer, e flags.Explanation) error {
 	}
 	if !d.RelayEnabled {
 		parts = append(parts, "nothing may go to the relay")
+	}
+	if e.State.Halted != nil {
+		parts = append(parts, "this sidecar's relay is halted")
 	}
 	if _, err := fmt.Fprintf(w, "caller %s: %s (version %d)\n\n", e.KeyHash, strings.Join(parts, "; "), d.Version); err != nil {
 		return err
