@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
+
+	"cutover/flags"
 )
 
 // asCommand makes the test binary be the command: the tests of whole processes
@@ -19,6 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main() // exits
 	}
+	flags.LogRedisTo(zerolog.Nop())
 	// go-redis dials once a second in a goroutine that Close does not wait for;
 	// it ends within that second.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
