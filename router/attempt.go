@@ -36,6 +36,9 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	up := c.rt.upstream(arm)
 	now := time.Now()
 	a := &attempt{arm: arm, up: up}
+	if c.alive != nil {
+		c.alive.consider(nil)
+	}
 	a.model = up.Model(c.q)
 	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Begin(ctx, now)
 	if c.stall != nil { // it is sent once, so this is the only call
@@ -59,6 +62,9 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 		a.end(err)
 		return a
 	}
+	if c.alive != nil {
+		c.alive.consider(a.resp)
+	}
 	now = time.Now()
 	a.watch.Header(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
@@ -74,7 +80,7 @@ var errNoStatus = errors.New("the upstream's answer has no status of an answer")
 func (c *call) send(a *attempt) (*http.Response, error) {
 	ctx := a.ctx
 	if !c.racing { // two goroutines can't both write hints to the caller
-		hints := &earlyHints{w: c.w}
+		hints := &earlyHints{w: c.w, alive: c.alive}
 		defer hints.end()
 		ctx = hints.trace(ctx)
 	}
@@ -82,6 +88,7 @@ func (c *call) send(a *attempt) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.askPlain(out)
 	resp, err := a.up.RoundTrip(out)
 	if err == nil && resp.StatusCode < http.StatusOK {
 		_ = resp.Body.Close()

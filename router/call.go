@@ -34,6 +34,7 @@ type call struct {
 	deadline   time.Time                // when the caller's write deadline was last set
 	served     func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
 	event      boundary                 // of the events that have passed
+	alive      *keepalive               // between the call and its caller; nil: nothing is
 	fallback   *exchange.Exchange       // of the first choice, where that did not serve
 	trail      []exchange.Step          // what was tried before
 	racing     bool                     // two upstreams are being called at once
@@ -53,6 +54,9 @@ func (c *call) control() *http.ResponseController {
 
 // close lets go of the connection, which goes on to its next request.
 func (c *call) close() {
+	if c.alive != nil {
+		c.alive.end()
+	}
 	c.others.Wait()
 	for _, cancel := range c.cancels {
 		cancel()
@@ -181,6 +185,9 @@ func (c *call) finish(x *exchange.Exchange) {
 		if x.UnknownModel() {
 			e.Str("model", exchange.Label(x.Model)).Str("model_rule", x.ModelRule)
 		}
+		if c.alive != nil {
+			e.Int("keepalive_comments", c.alive.said())
+		}
 		e.Str("id", c.q.ID).Str("endpoint", c.q.Endpoint.Name).Str("served_by", x.Upstream).
 			Int("status", x.Status).Str("class", string(x.Class)).Str("detail", x.Detail).
 			Str("mirror_skip", c.q.Route.Skip).
@@ -212,6 +219,10 @@ func (c *call) refuseBody(err error) {
 }
 
 func (c *call) answer(p problem) {
+	if c.alive != nil && c.alive.take() {
+		c.breakOff(errorEvent(c.q, p))
+		panic(http.ErrAbortHandler)
+	}
 	body := p.body(c.q)
 	h := c.w.Header()
 	h["Content-Type"] = []string{"application/json"}

@@ -39,6 +39,9 @@ func (c *call) forward(a *attempt) (broken bool) {
 			a.close(exchange.ClassBroken, "panic")
 		}
 	}()
+	if c.alive != nil && c.alive.take() {
+		return c.resume(a)
+	}
 	h := c.w.Header()
 	upstream.CopyEndToEnd(h, resp.Header)
 	// What the provider left out, net/http must not fill in.
@@ -55,7 +58,22 @@ func (c *call) forward(a *attempt) (broken bool) {
 	c.patience(time.Now())
 	c.w.WriteHeader(resp.StatusCode)
 
+	err := c.body(a)
+	if err == nil {
+		copyTrailers(h, resp.Trailer, announced)
+		if len(resp.Trailer) > 0 && announced == 0 {
+			_ = c.control().Flush() // chunked, or the trailers have nowhere to go
+		}
+	}
+	return c.ended(a, err)
+}
+
+// body passes an answer's body on, and says why if it breaks off.
+func (c *call) body(a *attempt) error {
 	err := c.copy(a)
+	if c.alive != nil {
+		c.alive.end()
+	}
 	switch {
 	case errors.Is(err, errCallerWrite):
 	case err != nil:
@@ -66,12 +84,11 @@ func (c *call) forward(a *attempt) (broken bool) {
 		c.lastWord(a, exchange.ClassUnfinished)
 		_ = c.control().Flush() // what came is the caller's
 	}
-	if err == nil {
-		copyTrailers(h, resp.Trailer, announced)
-		if len(resp.Trailer) > 0 && announced == 0 {
-			_ = c.control().Flush() // chunked, or the trailers have nowhere to go
-		}
-	}
+	return err
+}
+
+// ended closes the exchange of an answer that was passed on as far as it goes.
+func (c *call) ended(a *attempt, err error) (broken bool) {
 	gone := errors.Is(err, errCallerWrite) || c.r.Context().Err() != nil
 	if gone {
 		a.watch.Stop() // the upstream learns of it at once
@@ -143,10 +160,18 @@ func (c *call) copy(a *attempt) error {
 // dialect, why the connection is about to break.
 func (c *call) lastWord(a *attempt, class exchange.Class) {
 	coding := a.resp.Header.Get("Content-Encoding")
-	if !c.mayBreak(a) || !c.event.here() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
+	if !c.mayBreak(a) || !c.here() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
 		return
 	}
 	_ = c.write(errorEvent(c.q, problemInStream(class, a.up.Name())), time.Now(), true)
+}
+
+// here reports whether another event may begin.
+func (c *call) here() bool {
+	if c.alive != nil {
+		return c.alive.here()
+	}
+	return c.event.here()
 }
 
 // write passes one piece on. The last one need not be flushed: the server does
@@ -194,9 +219,10 @@ func copyTrailers(h http.Header, t http.Header, announced int) {
 // earlyHints passes informational answers (102, 103) on. The transport calls
 // it from a goroutine of its own, at worst while the call ends.
 type earlyHints struct {
-	w    http.ResponseWriter
-	mu   sync.Mutex
-	done bool
+	w     http.ResponseWriter
+	alive *keepalive // in front of w, or nil
+	mu    sync.Mutex
+	done  bool
 }
 
 func (e *earlyHints) trace(ctx context.Context) context.Context {
@@ -212,11 +238,19 @@ func (e *earlyHints) pass(code int, header textproto.MIMEHeader) error {
 	if e.done {
 		return nil
 	}
-	h := e.w.Header()
-	upstream.CopyEndToEnd(h, http.Header(header))
-	e.w.WriteHeader(code)
-	clear(h)
+	if e.alive != nil {
+		e.alive.hint(code, http.Header(header))
+	} else {
+		hint(e.w, code, http.Header(header))
+	}
 	return nil
+}
+
+func hint(w http.ResponseWriter, code int, header http.Header) {
+	h := w.Header()
+	upstream.CopyEndToEnd(h, header)
+	w.WriteHeader(code)
+	clear(h)
 }
 
 func (e *earlyHints) end() {

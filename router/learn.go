@@ -20,7 +20,7 @@ func (c *call) learn(a *attempt) {
 	}
 	wanted := affinity.WantsBody(c.q, a.arm)
 	if wanted && a.x == nil && !a.rec.Streamed() {
-		a.absorb()
+		a.absorb(shortAnswer)
 	}
 	if a.x == nil {
 		c.learnAtEnd, c.learnBound = wanted, a.arm == exchange.Relay
@@ -48,9 +48,11 @@ func leavesBound(x *exchange.Exchange) bool {
 	return x.Arm == exchange.Relay && len(x.Completion.Bound) > 0
 }
 
+// shortAnswer is how much is read of an answer to see its end.
+const shortAnswer = 64 << 10
+
 // absorb reads an answer into held, to its end if that is near.
-func (a *attempt) absorb() {
-	const near = 64 << 10
+func (a *attempt) absorb(near int) {
 	buf := eventBuffers.Get().(*[]byte)
 	defer eventBuffers.Put(buf)
 	for len(a.held) < near {

@@ -38,6 +38,9 @@ type Config struct {
 	RequestID    bool          // answer with X-Cutover-Request-Id
 	TenantHeader string        // header that names the tenant; "": none
 
+	// KeepAlive is the silence after which a caller that asked for a stream
+	// gets a comment; 0: never.
+	KeepAlive time.Duration
 	// ReplaceReference lets the relay answer where the reference fails.
 	ReplaceReference bool
 	// MinTokensPerSecond is what an answer that could still be replaced must
@@ -111,6 +114,7 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rt.route(r.Context(), q)
+	c.keepAlive()
 	c.serve()
 }
 

@@ -29,6 +29,9 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 		if good || care == nil || !c.q.Held {
 			return a, good
 		}
+		if c.alive != nil {
+			c.alive.consider(nil)
+		}
 		wait, ok := c.mayRetry(a, care, n)
 		if !ok || !pause(ctx, wait) {
 			return a, false

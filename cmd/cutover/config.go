@@ -144,6 +144,9 @@ type ServerConfig struct {
 	ReadStallTimeout  time.Duration `yaml:"read_stall_timeout"`
 	WriteStallTimeout time.Duration `yaml:"write_stall_timeout"`
 	MaxBody           Size          `yaml:"max_body"`
+	// StreamKeepalive is the silence after which a caller of a stream gets a
+	// comment; 0: never.
+	StreamKeepalive time.Duration `yaml:"stream_keepalive"`
 }
 
 // CaptureConfig says what is held of requests and answers: of a body while it

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -37,6 +38,7 @@ func (ld *loading) check() {
 	ld.checkPresence()
 	ld.checkLoops()
 	ld.checkNumbers()
+	ld.checkKeepalive()
 	ld.checkWords()
 	ld.checkExcludes()
 	if c.Store.Redis.Plain != "" {
@@ -271,6 +273,14 @@ func (ld *loading) checkNumbers() {
 		case n < 0:
 			ld.wrong(l.key, "found %v, expected 0 or more", n)
 		}
+	}
+}
+
+// checkKeepalive refuses an interval that would drown every answer in comments.
+func (ld *loading) checkKeepalive() {
+	const least = 50 * time.Millisecond
+	if d := ld.config.Server.StreamKeepalive; d > 0 && d < least {
+		ld.wrong("server.stream_keepalive", "found %s, expected 0 (never) or at least %s; 15s suits most balancers", d, least)
 	}
 }
 

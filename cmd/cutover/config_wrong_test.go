@@ -109,6 +109,7 @@ func TestWrongValues(t *testing.T) {
 		{file: "flags: {relay-enabled: false}\nupstreams: {relay: {models: {default: b}}}", args: []string{"--relay", ""}, want: "cutover.yaml:2: upstreams.relay.models.default: can't apply: upstreams.relay.base_url is not set"},
 		{file: "upstreams: {relay: {prices: {m: {input: -1, output: 1}}}}", want: `cutover.yaml:1: upstreams.relay.prices: the price of "m" is negative`},
 		{file: "upstreams: {relay: {limits: {rpm: -1}}}", want: "cutover.yaml:1: upstreams.relay.limits.rpm: found -1, expected 0 or more"},
+		{file: "server: {stream_keepalive: 15ms}", want: "cutover.yaml:1: server.stream_keepalive: found 15ms, expected 0 (never) or at least 50ms; 15s suits most balancers"},
 		{file: "flags: {shadow-percentage: 100.5}", want: "cutover.yaml:1: flags.shadow-percentage: found 100.5, expected a number from 0 to 100"},
 		{file: "flags: {primary-provider: realy}", want: `cutover.yaml:1: flags.primary-provider: found "realy", expected one of primary, relay: did you mean relay?`},
 		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to mirror nothing set flags.shadow-percentage to 0"},

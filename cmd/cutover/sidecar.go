@@ -245,7 +245,8 @@ func (s *sidecar) wire() (err error) {
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
-		Hedge: s.cfg.Fallback.hedge(), Affinity: s.affinity,
+		KeepAlive: s.cfg.Server.StreamKeepalive,
+		Hedge:     s.cfg.Fallback.hedge(), Affinity: s.affinity,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,117 @@
+package router
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"cutover/exchange"
+)
+
+// resume goes on where comments went before: the caller has a header that
+// promises a stream. A stream follows byte for byte, without a header of its
+// own; anything else becomes an error event, and the connection breaks, so that
+// every SDK raises.
+func (c *call) resume(a *attempt) (broken bool) {
+	coded := encoded(a.resp.Header)
+	if a.rec.Streamed() && a.resp.StatusCode < 300 && !coded {
+		return c.ended(a, c.body(a))
+	}
+	event := c.refusal(a, coded)
+	if c.r.Context().Err() == nil {
+		c.breakOff(event)
+	}
+	return true
+}
+
+// breakOff writes the last event of a stream that can't go on. What follows
+// must be a broken connection.
+func (c *call) breakOff(event []byte) {
+	c.alive.end()
+	if _, err := c.w.Write(event); err == nil { // a caller that is gone has nothing to be told
+		_ = c.control().Flush()
+	}
+}
+
+// refusal ends an answer that is no stream, and words it as an event: in the
+// provider's own words where they are an error of the dialect.
+func (c *call) refusal(a *attempt, coded bool) []byte {
+	status := a.resp.StatusCode
+	if a.x == nil && !coded {
+		a.absorb(shortAnswer)
+	}
+	if a.x == nil && a.after != nil {
+		a.end(a.after)
+	}
+	a.close(exchange.ClassOfStatus(status), "")
+	if status >= 300 {
+		if a.whole && !coded {
+			if event := told(c.q, a.held); event != nil {
+				return event
+			}
+		}
+		return errorEvent(c.q, problem{status, kindOf(status), string(a.x.Class),
+			fmt.Sprintf("cutover: the upstream %s answered with status %d", a.up.Name(), status)})
+	}
+	if a.x.Class == exchange.ClassNone || coded {
+		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no-stream"
+	}
+	return errorEvent(c.q, problem{http.StatusBadGateway, "api_error", string(a.x.Class),
+		"cutover: a stream was asked for and had begun with comments, but the upstream " + a.up.Name() + " answered with something else"})
+}
+
+// told is a provider's error as an event of a stream; nil where the body is
+// none that the dialect knows.
+func told(q *exchange.Request, body []byte) []byte {
+	var answer struct {
+		Type  string `json:"type"`
+		Error struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+			Code    any    `json:"code"`
+			Param   any    `json:"param"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.Error.Message == "" {
+		return nil
+	}
+	e := &answer.Error
+	switch q.Endpoint.Dialect {
+	case exchange.AnthropicMessages:
+		if answer.Type == "error" {
+			return event("error", json.RawMessage(body))
+		}
+		return event("error", map[string]any{
+			"type": "error", "error": map[string]any{"type": e.Type, "message": e.Message},
+		})
+	case exchange.OpenAIResponses:
+		code := e.Code
+		if code == nil {
+			code = e.Type
+		}
+		return event("error", map[string]any{
+			"type": "error", "code": code, "message": e.Message, "param": e.Param, "sequence_number": 0,
+		})
+	}
+	return event("", json.RawMessage(body))
+}
+
+// kindOf is the error type that the dialects have for a status.
+func kindOf(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "authentication_error"
+	case http.StatusForbidden:
+		return "permission_error"
+	case http.StatusNotFound:
+		return "not_found_error"
+	case http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case 529:
+		return "overloaded_error"
+	}
+	if status >= 500 || status < 400 {
+		return "api_error"
+	}
+	return "invalid_request_error"
+}
