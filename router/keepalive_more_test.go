@@ -69,7 +69,9 @@ func TestKeepAliveGivesUpOnACallerThatTakesNothing(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		hang(r) // until the call is called off
 	}), setup{router: func(c *routerConfig) { c.KeepAlive = keepAliveEvery }})
-	r, err := http.NewRequest("POST", "/v1/chat/completions", strings.NewReader(streamed))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "POST", "/v1/chat/completions", strings.NewReader(streamed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +81,8 @@ func TestKeepAliveGivesUpOnACallerThatTakesNothing(t *testing.T) {
 		if p := recover(); p != http.ErrAbortHandler {
 			t.Errorf("the handler ended with %v, want a broken connection", p)
 		}
-		if _, x := b.exchangeOf(1); x.Class != exchange.ClassAborted {
-			t.Errorf("class = %q, want %q", x.Class, exchange.ClassAborted)
+		if _, x := b.exchangeOf(1); x.Class != exchange.ClassAborted || ctx.Err() != nil {
+			t.Errorf("class = %q, want %q at once", x.Class, exchange.ClassAborted)
 		}
 	}()
 	b.router.ServeHTTP(refusing{http.Header{}}, r)

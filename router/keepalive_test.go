@@ -181,6 +181,12 @@ func lulls() []lull {
 				s.comments(r)
 				panic(http.ErrAbortHandler)
 			}},
+		{name: "a break before the first event", relay: true, by: "relay", at: nothing, rest: nothing, tells: "broke off", broken: true, class: exchange.ClassBroken,
+			answer: func(_ *dialect, w http.ResponseWriter, r *http.Request, s *stage) {
+				send(w, []string{""})
+				s.comments(r)
+				panic(http.ErrAbortHandler)
+			}},
 		{name: "a whole answer instead of a stream", ours: true, at: nothing, rest: nothing, tells: "with something else", broken: true, class: exchange.ClassMalformed,
 			answer: func(d *dialect, w http.ResponseWriter, r *http.Request, s *stage) {
 				s.comments(r)
