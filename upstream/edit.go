@@ -11,25 +11,28 @@ import (
 // editSet says which edits apply to a body. What a caller is answered from is
 // touched as little as possible; a copy must not leave traces at the other
 // provider.
-type editSet uint8
+//
+// The zero value edits the model's name, and nothing else.
+type editSet struct {
+	copy *CopyPolicy // of a copy; else nil
+}
 
-const (
-	serveEdits  editSet = iota // the model's name, and nothing else
-	shadowEdits                // also what must differ in a copy
-)
-
-// dropped are the top-level fields that a copy leaves out: they buy a service
-// level, name the caller's people, or steer a cache that is not the copy's.
-func (e editSet) dropped(key string) bool {
-	if e != shadowEdits {
-		return false
+// kept is what a copy has of a top-level field, as JSON; "" leaves it out.
+// Dropped are those that buy a service level or steer a cache that is not the
+// copy's; what names the caller's people goes by the policy.
+func (e editSet) kept(key string, v gjson.Result) string {
+	if e.copy == nil {
+		return v.Raw
 	}
 	switch key {
-	case "service_tier", "metadata", "user", "safety_identifier",
-		"prompt_cache_key", "prompt_cache_retention", "inference_geo", "speed":
-		return true
+	case "service_tier", "prompt_cache_key", "prompt_cache_retention", "inference_geo", "speed":
+		return ""
+	case "user", "safety_identifier":
+		return e.copy.person(v)
+	case "metadata":
+		return e.copy.metadata(v)
 	}
-	return false
+	return v.Raw
 }
 
 // apply returns the body with the upstream's model and the set's edits, or the
@@ -40,14 +43,15 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 		return q.Body
 	}
 	rename := model != "" && model != q.Facts.Model
-	if !rename && e == serveEdits {
+	copied := e.copy != nil
+	if !rename && !copied {
 		return q.Body
 	}
-	unstore := e == shadowEdits && q.Endpoint.Dialect == exchange.OpenAIResponses &&
+	unstore := copied && q.Endpoint.Dialect == exchange.OpenAIResponses &&
 		q.Endpoint.Name == "responses"
-	usage := e == shadowEdits && q.Facts.Stream && !q.Facts.IncludeUsage &&
+	usage := copied && q.Facts.Stream && !q.Facts.IncludeUsage &&
 		(q.Endpoint.Dialect == exchange.OpenAIChat || q.Endpoint.Dialect == exchange.OpenAICompletions)
-	chatStore := e == shadowEdits && q.Endpoint.Dialect == exchange.OpenAIChat
+	chatStore := copied && q.Endpoint.Dialect == exchange.OpenAIChat
 
 	out := make([]byte, 1, len(q.Body)+64)
 	out[0] = '{'
@@ -64,7 +68,7 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 	view := unsafe.String(unsafe.SliceData(q.Body), len(q.Body))
 	gjson.Parse(view).ForEach(func(k, v gjson.Result) bool {
 		switch {
-		case e.dropped(k.Str), k.Str == "store" && (unstore || chatStore):
+		case k.Str == "store" && (unstore || chatStore):
 			changed = true
 		case k.Str == "stream_options" && usage:
 			streamOptions = v
@@ -72,7 +76,11 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 			add(k.Raw, quoted(model))
 			changed = true
 		default:
-			add(k.Raw, v.Raw)
+			value := e.kept(k.Str, v)
+			if value != "" {
+				add(k.Raw, value)
+			}
+			changed = changed || value != v.Raw
 		}
 		return true
 	})

@@ -17,6 +17,11 @@ func TestEdits(t *testing.T) {
 		responses = "/v1/responses"
 		messages  = "/v1/messages"
 	)
+	serveEdits, shadowEdits := editSet{}, editSet{copy: &CopyPolicy{}}
+	copies := func(user UserPolicy, metadata bool) editSet {
+		return editSet{copy: &CopyPolicy{User: user, Metadata: metadata, Key: []byte("k")}}
+	}
+	const people = `{"model":"a","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u","run":7}}`
 	for _, row := range []struct {
 		name, path, body, model string
 		edits                   editSet
@@ -31,6 +36,14 @@ func TestEdits(t *testing.T) {
 		{"copy: usage asked for already", chat, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`, "a", shadowEdits, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`},
 		{"copy: responses are not stored", responses, `{"model":"a","input":"x","store":true}`, "a", shadowEdits, `{"model":"a","input":"x","store":false}`},
 		{"copy: messages", messages, `{"model":"a","metadata":{"user_id":"u"},"max_tokens":5,"stream":true}`, "b", shadowEdits, `{"model":"b","max_tokens":5,"stream":true}`},
+		{"copy: people kept", chat, people, "a", copies(KeepUser, false), `{"model":"a","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u"}}`},
+		{"copy: metadata kept", chat, people, "a", copies(DropUser, true), `{"model":"a","metadata":{"run":7}}`},
+		{"copy: all kept", chat, people, "a", copies(KeepUser, true), people},
+		{"copy: people hashed", chat, people, "a", copies(HashUser, false), `{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d","safety_identifier":"a45adcd006398bb3c56ff3c81314064d","metadata":{"user_id":"b841e0889970cfa4193f1c8d44e1e4fb"}}`},
+		{"copy: a person by an escaped name", chat, `{"model":"a","user":"\u0061nna","\u0075ser":7}`, "a", copies(HashUser, false), `{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d"}`},
+		{"copy: nobody to hash", messages, `{"model":"a","user":"","metadata":{"user_id":null}}`, "a", copies(HashUser, false), `{"model":"a"}`},
+		{"copy: metadata that is none", responses, `{"model":"a","metadata":"x","store":false}`, "a", copies(HashUser, false), `{"model":"a","store":false}`},
+		{"served: people stay whatever copies tell", chat, people, "b", serveEdits, `{"model":"b","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u","run":7}}`},
 		{"a model with quotes", chat, `{"model":"a"}`, "b\"\\", serveEdits, `{"model":"b\"\\"}`},
 		{"not JSON", chat, `{"model":`, "b", shadowEdits, `{"model":`},
 	} {
@@ -71,7 +84,7 @@ func TestEditsTouchNothingElse(t *testing.T) {
 		}
 		q := &exchange.Request{Endpoint: ep, Body: body, Held: true, Facts: exchange.ReadFacts(ep, body)}
 		var out map[string]any
-		if err := json.Unmarshal(serveEdits.apply(q, "mapped"), &out); err != nil {
+		if err := json.Unmarshal(editSet{}.apply(q, "mapped"), &out); err != nil {
 			t.Fatalf("%v in %s", err, body)
 		}
 		in["model"] = "mapped"
@@ -79,4 +92,31 @@ func TestEditsTouchNothingElse(t *testing.T) {
 			t.Fatalf("got %v, want %v", out, in)
 		}
 	})
+}
+
+// Hashes are the same wherever the key is, and one that New draws is nobody
+// else's.
+func TestHashesOfPeople(t *testing.T) {
+	t.Parallel()
+	hash := func(key []byte) string {
+		u, err := New(Config{Name: "relay", BaseURL: "http://relay.invalid/v1", Copy: CopyPolicy{User: HashUser, Key: key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := askFor(0, 0)
+		q.Body = []byte(`{"model":"m","user":"anna"}`)
+		r, err := u.Shadow(t.Context(), q, &Permit{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct{ User string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		return body.User
+	}
+	one, same, other, drawn, again := hash([]byte("one key of them")), hash([]byte("one key of them")), hash([]byte("another")), hash(nil), hash(nil)
+	if one != same || one == other || drawn == again || drawn == one || len(drawn) != 32 {
+		t.Errorf("hashes %s %s %s %s %s", one, same, other, drawn, again)
+	}
 }

@@ -41,7 +41,7 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 	if u.cfg.Forwarded {
 		addForwarded(h, r)
 	}
-	body, err := u.body(q, serveEdits)
+	body, err := u.body(q, editSet{})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (
 			}
 		}
 	}
-	body, err := u.body(q, shadowEdits)
+	body, err := u.body(q, editSet{copy: &u.cfg.Copy})
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,9 @@ type Config struct {
 	// Care limits and watches the calls; nil: nothing does.
 	Care *Care
 
+	// Copy is what mirrored copies may tell this upstream.
+	Copy CopyPolicy
+
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool
 }
@@ -82,6 +85,7 @@ func New(c Config) (*Upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream %s: base_url: %w", c.Name, err)
 	}
+	c.Copy = c.Copy.withKey()
 	u := &Upstream{cfg: c, scheme: base.Scheme, host: base.Host}
 	esc := strings.TrimRight(base.EscapedPath(), "/")
 	plain := strings.TrimRight(base.Path, "/")

@@ -53,6 +53,7 @@ type UpstreamConfig struct {
 	Retry       RetryConfig       `yaml:"retry"`
 	Breaker     BreakerConfig     `yaml:"breaker"`
 	Keys        KeysConfig        `yaml:"keys"`
+	Copy        CopyConfig        `yaml:"copy"`
 	Timeouts    TimeoutsConfig    `yaml:"timeouts"`
 	Connections ConnectionsConfig `yaml:"connections"`
 }
@@ -110,6 +111,13 @@ type BreakerConfig struct {
 type KeysConfig struct {
 	Prefix    string `yaml:"prefix"`
 	MinLength int    `yaml:"min_length"`
+}
+
+// CopyConfig is what mirrored copies tell an upstream of the caller's people.
+type CopyConfig struct {
+	User     string `yaml:"user"`     // drop, hash or keep
+	Metadata string `yaml:"metadata"` // drop or keep
+	Key      Secret `yaml:"key"`      // of the hashes
 }
 
 // FallbackConfig shapes what fallback-enabled allows.

@@ -68,6 +68,9 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.breaker.open_for", def: "10s", doc: "how long it stays open at first; doubled each time in a row, up to 2m"},
 		{key: "upstreams.*.keys.prefix", doc: "what every key of this upstream begins with, checked at start and when its file changes"},
 		{key: "upstreams.*.keys.min_length", def: "0", doc: "characters that a key has at least, checked at start and when its file changes"},
+		{key: "upstreams.*.copy.user", def: "drop", doc: "what mirrored copies tell this upstream of the caller's people (`user`, `safety_identifier`, `metadata.user_id`): `drop`, `hash` (by `copy.key`) or `keep`"},
+		{key: "upstreams.*.copy.metadata", def: "drop", doc: "the rest of `metadata` in mirrored copies: `drop` or `keep`"},
+		{key: "upstreams.*.copy.key", doc: "secret of at least 16 bytes for `copy.user: hash`, the same on all sidecars of a fleet; without one each process draws its own"},
 		{key: "upstreams.*.timeouts.connect", def: "10s", doc: "for connection and TLS handshake"},
 		// The primary gets no limit of its own below what callers accept
 		// today: the sidecar must not end a call that would have succeeded

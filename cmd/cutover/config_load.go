@@ -215,6 +215,8 @@ func (c *Config) secrets() []secretAt {
 		{"store.redis_password", "store.redis_password", &c.Store.RedisPassword},
 		{"store.redis_sentinel_password", "store.redis_sentinel_password", &c.Store.RedisSentinelPassword},
 		{"capture.key", "capture.key", &c.Capture.Key},
+		{"upstreams.primary.copy.key", "upstreams.primary.copy.key", &c.Upstreams.Primary.Copy.Key},
+		{"upstreams.relay.copy.key", "upstreams.relay.copy.key", &c.Upstreams.Relay.Copy.Key},
 	} {
 		if s.secret.IsSet() {
 			all = append(all, s)
@@ -226,7 +228,7 @@ func (c *Config) secrets() []secretAt {
 // resolveSecrets fetches every secret, once, at start.
 func (ld *loading) resolveSecrets() {
 	for _, s := range ld.config.secrets() {
-		if err := s.secret.resolveAs(ld.env, strings.HasPrefix(s.key, "upstreams.")); err != nil {
+		if err := s.secret.resolveAs(ld.env, strings.Contains(s.key, ".auth.")); err != nil {
 			ld.problems.add(ld.origins[s.origin].where, s.key, "%v", err)
 			continue
 		}

@@ -139,6 +139,9 @@ func flow(content ...*yaml.Node) *yaml.Node {
 func yamlText(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
+	if n.Style == yaml.LiteralStyle { // which can't hold lines that begin with a tab
+		n.Style = yaml.DoubleQuotedStyle
+	}
 	return n
 }
 

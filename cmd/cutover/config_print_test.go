@@ -71,7 +71,7 @@ func hasNothing(v reflect.Value) bool {
 
 // drawValue makes any value that a key of type typ can have.
 func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
-	name := rapid.OneOf(rapid.SampledFrom([]string{"", "null", "~", "true", "1e3", "2024-05-13", "<<", "#x", "a: b", "- x", "{", "*a", "&a", "!a", "'", "\"", " x", "\n", "\u2028", "\ufeff"}), rapid.String())
+	name := rapid.OneOf(rapid.SampledFrom([]string{"", "null", "~", "true", "1e3", "2024-05-13", "<<", "#x", "a: b", "- x", "{", "*a", "&a", "!a", "'", "\"", " x", "\n", "\t\n", "\u2028", "\ufeff"}), rapid.String())
 	secret := func() Secret {
 		if rapid.Bool().Draw(rt, "file") {
 			return Secret{File: rapid.StringMatching(`/[a-z #:'"{}]{0,9}[a-z]`).Draw(rt, "path")}

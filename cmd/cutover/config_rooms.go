@@ -31,9 +31,12 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 		Timeouts:   upstream.Timeouts(u.Timeouts),
 		FallbackOn: words(u.FallbackOn),
 		CAFile:     u.CA,
-		Forwarded:  c.Headers.Forwarded,
-		MaxIdle:    u.Connections.MaxIdle,
-		IdleTime:   u.Connections.IdleTimeout,
+		Copy: upstream.CopyPolicy{
+			User: upstream.UserPolicy(u.Copy.User), Metadata: u.Copy.Metadata == "keep", Key: []byte(u.Copy.Key.Reveal()),
+		},
+		Forwarded: c.Headers.Forwarded,
+		MaxIdle:   u.Connections.MaxIdle,
+		IdleTime:  u.Connections.IdleTimeout,
 	}
 }
 

@@ -238,6 +238,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		FallbackOn:  []Status{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"},
 		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
 		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
+		Copy:        CopyConfig{User: "drop", Metadata: "drop"},
 		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Second, time.Minute, 0},
 		Connections: ConnectionsConfig{2048, 2 * time.Minute},
 	}
