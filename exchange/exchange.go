@@ -116,7 +116,25 @@ type Exchange struct {
 	// Trail is what was tried before this exchange, first to last; empty for
 	// nearly every request.
 	Trail []Step
+	// Queued is how long the call waited for room within its upstream's limits
+	// before it was made. It is part of the times above.
+	Queued time.Duration
+	// Hedge says what came of calling a second provider while the first was
+	// silent; "" where the delay was not reached.
+	Hedge Hedge
 }
+
+// Hedge is how a race between two providers ended.
+type Hedge string
+
+// The outcomes of a hedge.
+const (
+	HedgeWon      Hedge = "won"       // the second spoke first, and serves
+	HedgeLost     Hedge = "lost"      // the first spoke first all the same
+	HedgeFailed   Hedge = "failed"    // the second failed, and the first serves
+	HedgeNeeded   Hedge = "needed"    // the first failed while the second was under way: that serves
+	HedgeNoBudget Hedge = "no_budget" // it was time, but the budget had nothing left
+)
 
 // Step is one thing that was done for a request before the exchange that ended
 // it: a call that failed, or one that was not made.
@@ -130,8 +148,9 @@ type Step struct {
 	Model     string        `json:"model,omitempty"`
 	ModelRule string        `json:"model_rule,omitempty"`
 	Took      time.Duration `json:"took_ns"`
-	Next      string        `json:"next"`              // "retry", "fallback" or "hedge"
-	Wait      time.Duration `json:"wait_ns,omitempty"` // before it
+	Queued    time.Duration `json:"queued_ns,omitempty"` // of Took: waited for room within the limits
+	Next      string        `json:"next"`                // "retry", "fallback" or "hedge"
+	Wait      time.Duration `json:"wait_ns,omitempty"`   // before it
 }
 
 // OK reports whether the answer is a success that a caller could use.

@@ -21,26 +21,33 @@ type attempt struct {
 	ctx   context.Context
 	watch *upstream.Watch
 	rec   *exchange.Recorder
-	resp  *http.Response     // nil: no header came, and x says why
-	held  []byte             // body that was read before the commit
-	whole bool               // held is all of it
-	after error              // what came after held, if not more
+	resp  *http.Response // nil: no header came, and x says why
+	held  []byte         // body that was read before the commit
+	whole bool           // held is all of it
+	after error          // what came after held, if not more
+	keep  bool           // hold leaves a failed answer as it came: the caller may yet get it
+	begun time.Time
+	spoke time.Duration      // since begun: when hold knew the answer to be good; 0: it does not
 	x     *exchange.Exchange // nil until the exchange has ended
 }
 
 // captured is how much of a served answer is kept for its pair.
 const captured = 256 << 10
 
-// begin calls an upstream up to its answer's header.
-func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
+// begin calls an upstream up to its answer's header. first is when the first
+// call of this request to the upstream began; zero: this is the first.
+func (c *call) begin(ctx context.Context, arm exchange.Arm, first time.Time) *attempt {
 	up := c.rt.upstream(arm)
 	now := time.Now()
-	a := &attempt{arm: arm, up: up}
+	if first.IsZero() {
+		first = now
+	}
+	a := &attempt{arm: arm, up: up, begun: now}
 	if c.alive != nil {
 		c.alive.consider(nil)
 	}
 	a.model = up.Model(c.q)
-	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Begin(ctx, now)
+	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Again(ctx, first, now)
 	if c.stall != nil { // it is sent once, so this is the only call
 		c.stall.watch = a.watch
 	}
@@ -54,7 +61,7 @@ func (c *call) begin(ctx context.Context, arm exchange.Arm) *attempt {
 	}
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
 	var err error
-	if a.leave, err = up.Enter(a.ctx, c.q, a.model.Name, waitFor(up)); err == nil {
+	if a.leave, err = up.Enter(a.ctx, c.q, a.model.Name, c.patienceFor(up, now)); err == nil {
 		a.resp, err = c.send(a)
 	}
 	if err != nil {
@@ -107,13 +114,16 @@ const (
 // hold reads an answer until it is known to be good: a stream until its first
 // content, anything else to its end. It reports false for one that another
 // provider should replace; then the attempt has ended and x says why. What was
-// read stays in held, byte for byte.
+// read stays in held, byte for byte. With keep a failed answer can still be
+// forwarded afterwards, whole.
 func (a *attempt) hold(rate float64) bool {
 	if a.resp == nil {
 		return false
 	}
 	if a.up.FallsBackOn(a.resp.StatusCode) {
-		a.refusal()
+		if !a.keep {
+			a.refusal()
+		}
 		return false
 	}
 	if a.resp.StatusCode >= 300 {
@@ -131,10 +141,11 @@ func (a *attempt) hold(rate float64) bool {
 			content, failed := a.rec.Content()
 			a.watch.Data(content, now)
 			if failed {
-				a.close(exchange.ClassErrorEvent, "")
+				a.erred(err)
 				return false
 			}
 			if a.rec.Streamed() && content && err == nil && pace.good(a.rec.Spoken(), now) {
+				a.spoke = now.Sub(a.begun)
 				return true
 			}
 		}
@@ -142,6 +153,7 @@ func (a *attempt) hold(rate float64) bool {
 		case err == io.EOF:
 			return a.judge()
 		case err != nil:
+			a.after = err
 			a.end(err)
 			return false
 		case len(a.held) > heldBytes || a.rec.Events() > heldEvents:
@@ -153,6 +165,18 @@ func (a *attempt) hold(rate float64) bool {
 	}
 }
 
+// erred takes an error event for the end of the attempt; err came with it.
+func (a *attempt) erred(err error) {
+	if err == io.EOF {
+		a.whole = true
+	} else {
+		a.after = err
+	}
+	if !a.keep || err != nil {
+		a.close(exchange.ClassErrorEvent, "")
+	}
+}
+
 // judge ends an attempt whose whole answer was held. A stream that ended before
 // it said anything is none that a caller could use; one that lacks no more than
 // [DONE] is.
@@ -161,9 +185,19 @@ func (a *attempt) judge() bool {
 	a.whole = true
 	a.close(exchange.ClassNone, "")
 	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content {
-		a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
+		if !a.keep {
+			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
+		}
+		return false
 	}
-	return a.x.Whole()
+	if !a.x.Whole() {
+		return false
+	}
+	a.spoke = a.x.Total
+	if a.x.Streamed {
+		a.spoke = a.x.TTFT
+	}
+	return true
 }
 
 // refusal reads what an error answer says of itself, as far as it comes soon,
@@ -205,7 +239,7 @@ func (a *attempt) close(class exchange.Class, detail string) {
 	a.watch.Stop()
 	now := time.Now()
 	a.x = a.rec.End(class, detail, now)
-	a.x.Model, a.x.ModelRule = a.model.Name, a.model.Rule
+	a.x.Model, a.x.ModelRule, a.x.Queued = a.model.Name, a.model.Rule, a.leave.Queued()
 	a.leave.Leave(a.x, now)
 }
 

@@ -38,6 +38,7 @@ type call struct {
 	fallback   *exchange.Exchange       // of the first choice, where that did not serve
 	trail      []exchange.Step          // what was tried before
 	racing     bool                     // two upstreams are being called at once
+	hedge      exchange.Hedge           // what came of that
 	learnAtEnd bool                     // ids are in a stream
 	learnBound bool                     // and things that only the relay can read again may be
 	paired     bool                     // the mirror sent a copy
@@ -94,23 +95,36 @@ func (c *call) serve() {
 func (c *call) answerer() *attempt {
 	arm := c.q.Route.Serve
 	next, may := c.substitute(arm)
-	if may && c.rt.cfg.Hedge.After(arm) > 0 {
-		return c.race(arm, next)
+	hedge := &c.rt.cfg.Hedge
+	hedged := may && hedge.covers(arm)
+	if hedged {
+		if delay := hedge.after(c.askedOf(arm), c.q.Facts.Stream, c.q.At); delay > 0 {
+			return c.race(arm, next, delay)
+		}
 	}
 	a, good := c.try(c.r.Context(), arm, may)
-	if good || !may {
+	if hedged { // the first calls say how long to wait with later ones
+		c.timed(a)
+	}
+	if good || !may || !c.replaced(a) {
 		return a
 	}
-	// The pair is of the provider that was to serve, with its failure.
+	a, _ = c.try(c.r.Context(), next, false)
+	return a
+}
+
+// replaced takes down that the first choice failed, with the pair, which is of
+// the provider that was to serve. It reports whether anybody waits for a
+// substitute's answer.
+func (c *call) replaced(a *attempt) bool {
 	a.drop()
 	c.hand(a.x)
 	if c.r.Context().Err() != nil {
-		return a
+		return false
 	}
 	c.fallback = a.x
 	c.note(a.x, "fallback", 0)
-	a, _ = c.try(c.r.Context(), next, false)
-	return a
+	return true
 }
 
 // substitute says who answers in place of arm if that fails. What the
@@ -166,7 +180,7 @@ func (c *call) giveUp(a *attempt) {
 
 // finish hands the exchange on, once the caller has all of it.
 func (c *call) finish(x *exchange.Exchange) {
-	x.Trail = c.trail
+	x.Trail, x.Hedge = c.trail, c.hedge
 	if c.learnAtEnd || c.learnBound && leavesBound(x) {
 		c.rt.cfg.Affinity.Learn(c.q, x)
 	}
@@ -174,8 +188,14 @@ func (c *call) finish(x *exchange.Exchange) {
 	if c.rt.cfg.Served != nil {
 		c.rt.cfg.Served(c.q, x)
 	}
+	c.log(x)
+}
+
+// log writes the request's line: for people to see where something was decided
+// on its way, else for those who look closely.
+func (c *call) log(x *exchange.Exchange) {
 	e := c.rt.cfg.Logger.Debug()
-	if len(c.trail) > 0 {
+	if len(c.trail) > 0 || x.Queued > 0 || x.Hedge != "" {
 		e = c.rt.cfg.Logger.Info()
 	}
 	if e.Enabled() {
@@ -187,6 +207,15 @@ func (c *call) finish(x *exchange.Exchange) {
 		}
 		if c.alive != nil {
 			e.Int("keepalive_comments", c.alive.said())
+		}
+		if x.Queued > 0 {
+			e.Dur("queued", x.Queued)
+		}
+		if x.Hedge != "" {
+			e.Str("hedge", string(x.Hedge))
+		}
+		if c.fallback != nil {
+			e.Str("fallback", reasonOf(c.fallback))
 		}
 		e.Str("id", c.q.ID).Str("endpoint", c.q.Endpoint.Name).Str("served_by", x.Upstream).
 			Int("status", x.Status).Str("class", string(x.Class)).Str("detail", x.Detail).
@@ -249,7 +278,7 @@ func (c *call) announce(h http.Header, by string) {
 
 // reasonOf words a failure for a header: its class, or why it was never called.
 func reasonOf(x *exchange.Exchange) string {
-	if x.Class == exchange.ClassRefused {
+	if x.Class == exchange.ClassRefused || x.Detail == hedgeDetail {
 		return x.Detail
 	}
 	return strings.ReplaceAll(string(x.Class), "_", "-")

@@ -53,7 +53,7 @@ func TestRetries(t *testing.T) {
 		name   string
 		fail   int64 // calls that fail first
 		status int
-		header string // of the failure
+		header string // of the failure; several: one a line
 		calls  int64  // that the relay sees
 		by     string
 	}{
@@ -64,6 +64,11 @@ func TestRetries(t *testing.T) {
 		{"the provider asks for too long", 9, 429, "Retry-After: 3600", 1, "primary because of rate-limited"},
 		{"it would come again", 9, 401, "", 1, "primary because of auth"},
 		{"the caller's mistake is no failure", 9, 400, "", 1, "relay"},
+		{"the provider says yes", 1, 404, "X-Should-Retry: true", 2, "relay"},
+		{"it says yes to nothing that is passed on", 1, 400, "X-Should-Retry: true", 1, "relay"},
+		{"milliseconds come before seconds", 1, 429, "Retry-After: 3600\nRetry-After-Ms: 1", 2, "relay"},
+		{"a date gone by", 1, 503, "Retry-After: Sun, 01 Mar 2020 12:00:00 GMT", 2, "relay"},
+		{"a date too far off", 9, 503, "Retry-After: Fri, 01 Mar 2120 12:00:00 GMT", 1, "primary because of overloaded"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +77,8 @@ func TestRetries(t *testing.T) {
 			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond, MaxAfter: time.Second}}
 			b, primary := careBench(t, care, func(w http.ResponseWriter, r *http.Request) {
 				if calls.Add(1) <= row.fail {
-					if k, v, ok := strings.Cut(row.header, ": "); ok {
+					for line := range strings.Lines(row.header) {
+						k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
 						w.Header().Set(k, v)
 					}
 					w.WriteHeader(row.status)

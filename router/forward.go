@@ -114,7 +114,8 @@ func (c *call) mayBreak(a *attempt) bool {
 func (c *call) copy(a *attempt) error {
 	body, length := a.resp.Body, a.resp.ContentLength
 	if len(a.held) > 0 || a.whole || a.after != nil {
-		if err := c.write(a.held, time.Now(), !a.whole); err != nil {
+		// Without a flush the server would give a short answer a length.
+		if err := c.write(a.held, time.Now(), !a.whole || length < 0); err != nil {
 			return errCallerWrite
 		}
 		if a.held = nil; a.whole || a.after != nil {

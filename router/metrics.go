@@ -18,6 +18,7 @@ type Metrics struct {
 	ttft     *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
 	steps    *prometheus.CounterVec
+	hedges   *prometheus.CounterVec
 
 	mu     sync.Mutex // of writers of series
 	series atomic.Pointer[map[seriesKey]*series]
@@ -56,7 +57,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "cutover_attempts_failed_total", Help: "Calls that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge).",
 		}, []string{"upstream", "error_type", "next"}),
 	}
-	reg.MustRegister(m.requests, m.duration, m.ttft, m.tokens, m.steps)
+	m.hedges = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cutover_hedges_total", Help: "Silent calls for which it was time to call a second provider, by what came of it (outcome): won, lost, failed, needed or no_budget.",
+	}, []string{"outcome"})
+	reg.MustRegister(m.requests, m.duration, m.ttft, m.tokens, m.steps, m.hedges)
 	m.series.Store(&map[seriesKey]*series{})
 	return m
 }
@@ -65,6 +69,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) Observe(q *exchange.Request, x *exchange.Exchange) {
 	for _, step := range x.Trail { // rare enough for the registry's lock
 		m.steps.WithLabelValues(step.Upstream, string(step.Class), step.Next).Inc()
+	}
+	if x.Hedge != "" {
+		m.hedges.WithLabelValues(string(x.Hedge)).Inc()
 	}
 	s := m.get(seriesKey{q.Endpoint, x.Arm, x.Class})
 	s.requests.Inc()

@@ -19,8 +19,12 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 	if care != nil && c.q.Held {
 		care.Budget.Request()
 	}
+	var first time.Time
 	for n := 1; ; n++ {
-		a = c.begin(ctx, arm)
+		a = c.begin(ctx, arm, first)
+		if n == 1 {
+			first = a.begun
+		}
 		if hold {
 			good = a.hold(c.rt.cfg.MinTokensPerSecond)
 		} else {
@@ -32,7 +36,7 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 		if c.alive != nil {
 			c.alive.consider(nil)
 		}
-		wait, ok := c.mayRetry(a, care, n)
+		wait, ok := c.mayRetry(a, care, n, first)
 		if !ok || !pause(ctx, wait) {
 			return a, false
 		}
@@ -41,8 +45,10 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 	}
 }
 
-// mayRetry asks the policy and then the budget.
-func (c *call) mayRetry(a *attempt, care *upstream.Care, n int) (time.Duration, bool) {
+// mayRetry asks the policy and then the budget. There is no retry that the
+// caller would not wait for, nor one that could not begin before the upstream's
+// own limit on its header is over: the substitute is to have its turn.
+func (c *call) mayRetry(a *attempt, care *upstream.Care, n int, first time.Time) (time.Duration, bool) {
 	now := time.Now()
 	f := upstream.Failure{Attempt: n, Elapsed: now.Sub(c.q.At), Now: now}
 	if a.x != nil {
@@ -56,6 +62,11 @@ func (c *call) mayRetry(a *attempt, care *upstream.Care, n int) (time.Duration, 
 		return 0, false
 	}
 	f.Deadline = patienceOf(c.q.Header)
+	if header := a.up.Timeouts().For(c.q.Facts.Stream).Header; header > 0 {
+		if until := first.Sub(c.q.At) + header; f.Deadline <= 0 || until < f.Deadline {
+			f.Deadline = until
+		}
+	}
 	wait, ok, _ := care.Retry.Next(f, rand.Float64())
 	return wait, ok && care.Budget.Spend()
 }
@@ -91,7 +102,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // note puts a failed attempt on the trail of the request.
 func (c *call) note(x *exchange.Exchange, next string, wait time.Duration) {
 	step := exchange.Step{
-		Upstream: x.Upstream, Class: x.Class, Detail: x.Detail, Status: x.Status, Took: x.Total, Next: next, Wait: wait,
+		Upstream: x.Upstream, Class: x.Class, Detail: x.Detail, Status: x.Status, Took: x.Total, Queued: x.Queued, Next: next, Wait: wait,
 	}
 	if x.UnknownModel() {
 		step.Model, step.ModelRule = exchange.Label(x.Model), x.ModelRule
@@ -107,12 +118,16 @@ func (a *attempt) drop() {
 	a.resp = nil
 }
 
-// waitFor is how long a call may wait for room at an upstream.
-func waitFor(up *upstream.Upstream) time.Duration {
-	if care := up.Care(); care != nil {
-		return care.Wait
+// patienceFor is how long a call may wait from now for room at an upstream.
+func (c *call) patienceFor(up *upstream.Upstream, now time.Time) time.Duration {
+	care := up.Care()
+	if care == nil {
+		return 0
 	}
-	return 0
+	if all := patienceOf(c.q.Header); all > 0 {
+		return min(care.Wait, max(0, all-now.Sub(c.q.At)))
+	}
+	return care.Wait
 }
 
 // refused is the answer to a caller whose request no upstream may take now.

@@ -195,10 +195,12 @@ func (l *Limiter) refuse(no refusal) error {
 // await waits for room until the deadline.
 func (l *Limiter) await(ctx context.Context, model string, cost int64, wait time.Duration) (Lease, error) {
 	l.waited.Add(1)
-	until := l.now() + int64(wait)
+	begun := l.now()
+	until := begun + int64(wait)
 	for {
 		lease, no, err := l.standInLine(ctx, model, cost, until)
 		if err != nil || no.limit == NoLimit {
+			lease.queued = time.Duration(l.now() - begun)
 			return lease, err
 		}
 		rest := time.Duration(until - l.now())
@@ -312,6 +314,7 @@ type Lease struct {
 	tokens  int64    // charged so far
 	from    *buckets // nil: from the fleet
 	settled bool
+	queued  time.Duration // waited for it
 }
 
 // Settle corrects the estimate by what the answer says that it used. An answer

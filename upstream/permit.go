@@ -109,6 +109,9 @@ func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err
 	return p, nil
 }
 
+// Queued is how long the call waited for room within the limits; 0: not at all.
+func (p *Permit) Queued() time.Duration { return p.lease.queued }
+
 // Header tells what the answer's header says of the provider's own limits, when
 // it comes: at the end of a long stream it would be stale.
 func (p *Permit) Header(status int, h http.Header, now time.Time) {

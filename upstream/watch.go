@@ -40,6 +40,7 @@ const (
 	inHeader uint32 = iota
 	inFirstToken
 	inAnswer
+	parked
 	stopped
 )
 
@@ -55,11 +56,19 @@ func (t Timeouts) For(streamed bool) Timeouts {
 // Begin starts a call under ctx and returns the context to make it with. Stop
 // must be called when the call is over.
 func (t Timeouts) Begin(ctx context.Context, now time.Time) (context.Context, *Watch) {
+	return t.Again(ctx, now, now)
+}
+
+// Again is Begin for a retry: the limits on the header and on the whole go on
+// from when the first call of the request began, or each retry would ask for
+// all of the caller's patience anew.
+func (t Timeouts) Again(ctx context.Context, first, now time.Time) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &Watch{limits: t, cancel: cancel, started: now}
+	w := &Watch{limits: t, cancel: cancel, started: first}
 	if t.Header > 0 || t.FirstToken > 0 || t.Idle > 0 || t.Total > 0 {
 		w.timer = time.AfterFunc(time.Hour, w.look) // set before it can fire
-		w.enter(inHeader, now)
+		wait, _ := w.left(now)
+		w.timer.Reset(max(wait, 0))
 	}
 	return ctx, w
 }
@@ -130,6 +139,10 @@ func (w *Watch) Header(now time.Time) {
 	}
 	w.enter(phase, now)
 }
+
+// Park suspends the limits on silence while nobody reads the answer: what is
+// silent then is not the upstream. Header begins them anew.
+func (w *Watch) Park(now time.Time) { w.enter(parked, now) }
 
 // enter begins a phase. A limit shorter than the one that the timer sleeps for
 // needs the timer anew.

@@ -134,6 +134,7 @@ type statusAnswer struct {
 	Flags   flags.State `json:"flags"`
 	Primary careState   `json:"primary"`
 	Relay   careState   `json:"relay"`
+	Hedge   *hedgeState `json:"hedge,omitempty"`
 	// Affinity is of the ids that only one provider knows.
 	Affinity router.AffinityState `json:"affinity"`
 	Mirror   struct {
@@ -156,6 +157,7 @@ func (s *sidecar) status(w http.ResponseWriter, _ *http.Request) {
 		Primary: stateOf(s.primary.serve.Care(), time.Now()), Relay: stateOf(s.relay.serve.Care(), time.Now()),
 		Affinity: s.affinity.State(),
 	}
+	a.Hedge = s.hedgeState(time.Now())
 	a.Mirror.InFlight, a.Mirror.Held, a.Mirror.Outcomes = s.mirror.InFlight(), s.mirror.Held(), s.mirror.Counts().All()
 	a.Store.Written, a.Store.Dropped, a.Store.Lost = s.ledger.Written(), s.ledger.Dropped(), s.ledger.Lost()
 	a.Store.Samples = s.sampler.Stored()

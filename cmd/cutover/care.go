@@ -79,10 +79,29 @@ func (u *UpstreamConfig) keys(arm exchange.Arm, log zerolog.Logger) (*upstream.K
 
 // hedge is when the reference is called beside a silent relay.
 func (f *FallbackConfig) hedge() router.Hedge {
-	if f.HedgeAfter <= 0 {
-		return router.Hedge{}
+	h := router.Hedge{Delay: f.HedgeAfter.Fixed}
+	if f.HedgeAfter.Percentile > 0 {
+		h.Pace = router.NewPace(f.HedgeAfter.Percentile / 100)
 	}
-	return router.Hedge{Delay: f.HedgeAfter, Budget: upstream.NewRetryBudget(f.HedgeBudget, 20)}
+	if h.Delay > 0 || h.Pace != nil {
+		h.Budget = upstream.NewRetryBudget(f.HedgeBudget, 20)
+	}
+	return h
+}
+
+// hedgeState is when silent calls to the relay get company at the moment.
+type hedgeState struct {
+	After  string             `json:"after"` // as configured
+	Budget float64            `json:"budget_left"`
+	Models []router.PaceState `json:"models,omitempty"`
+}
+
+// hedgeState is nil where nothing is hedged.
+func (s *sidecar) hedgeState(now time.Time) *hedgeState {
+	if s.hedge.Budget == nil {
+		return nil
+	}
+	return &hedgeState{After: s.cfg.Fallback.HedgeAfter.String(), Budget: s.hedge.Budget.Left(), Models: s.hedge.Pace.State(now)}
 }
 
 // newAffinity remembers who made which id, for the fleet where there is a Redis.

@@ -122,10 +122,10 @@ type CopyConfig struct {
 
 // FallbackConfig shapes what fallback-enabled allows.
 type FallbackConfig struct {
-	ReplaceReference   bool          `yaml:"replace_reference"`
-	MinTokensPerSecond float64       `yaml:"min_tokens_per_second"`
-	HedgeAfter         time.Duration `yaml:"hedge_after"`
-	HedgeBudget        float64       `yaml:"hedge_budget"`
+	ReplaceReference   bool       `yaml:"replace_reference"`
+	MinTokensPerSecond float64    `yaml:"min_tokens_per_second"`
+	HedgeAfter         HedgeDelay `yaml:"hedge_after"`
+	HedgeBudget        float64    `yaml:"hedge_budget"`
 }
 
 // TimeoutsConfig bounds one call; 0 is no limit.

@@ -263,6 +263,8 @@ func parseScalar(text string, t reflect.Type) (reflect.Value, error) {
 	switch {
 	case t == typeDuration:
 		x, err = parseDuration(text)
+	case t == typeHedge:
+		x, err = parseHedgeDelay(text)
 	case t == typeSize:
 		x, err = parseSize(text)
 	case t == typeStatus:
@@ -282,7 +284,7 @@ func parseScalar(text string, t reflect.Type) (reflect.Value, error) {
 // tagFits reports whether YAML's own idea of a scalar's type goes with t.
 func tagFits(tag string, t reflect.Type) bool {
 	switch {
-	case t == typeDuration:
+	case t == typeDuration, t == typeHedge:
 		return tag == "!!str" || tag == "!!int" || tag == "!!float" // parseDuration asks for the unit
 	case t == typeSize, t == typeStatus:
 		return tag == "!!str" || tag == "!!int"
@@ -300,6 +302,8 @@ func expectation(t reflect.Type) string {
 	switch {
 	case t == typeDuration:
 		return "expected a duration such as 500ms, 10s or 1m30s"
+	case t == typeHedge:
+		return "expected a duration such as 500ms, or a percentile of the relay's own times such as p95"
 	case t == typeSize:
 		return "expected a size such as 8MiB, 256KB or 1048576"
 	case t == typePrice:

@@ -90,6 +90,8 @@ func typeName(t reflect.Type) string {
 		return "URL or secret"
 	case typeDuration:
 		return "duration"
+	case typeHedge:
+		return "duration or percentile"
 	case typeSize:
 		return "size"
 	}

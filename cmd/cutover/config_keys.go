@@ -107,7 +107,7 @@ func configKeyTable() []configKey {
 
 		{key: "fallback.replace_reference", def: "false", doc: "let the relay answer where the reference fails, too"},
 		{key: "fallback.min_tokens_per_second", def: "0", doc: "an answer of the relay that is slower at its beginning is replaced before it is seen; 0: any speed will do"},
-		{key: "fallback.hedge_after", def: "0s", doc: "when the relay has said nothing for so long, the reference is called as well, and whoever speaks first serves; 0: never"},
+		{key: "fallback.hedge_after", def: "0s", doc: "when the relay has said nothing for so long, the reference is called as well, and whoever speaks first serves: a duration, or `p50` to `p99.9` of the relay's own times in the last 5 to 10 minutes (of each model, once 30 calls are known; streams: to the first content, others: to the end); 0: never"},
 		{key: "fallback.hedge_budget", def: "0.05", doc: "such second calls as a share of the relay's requests"},
 
 		{key: "shadow.max_concurrency", def: "256", doc: "mirrored calls at the same time; more are dropped and counted"},

@@ -72,6 +72,8 @@ func yamlValue(v reflect.Value) *yaml.Node {
 		return yamlAuth(x)
 	case time.Duration:
 		return yamlText(formatDuration(x))
+	case HedgeDelay:
+		return yamlText(x.String())
 	case Size:
 		return yamlText(x.String())
 	case bool:

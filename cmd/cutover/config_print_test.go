@@ -101,6 +101,11 @@ func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
 			return reflect.ValueOf(RedisURL{Ref: secret()})
 		}
 		return reflect.ValueOf(RedisURL{Plain: rapid.StringMatching(`redis://[a-z]{1,8}(:[0-9]{4})?/[0-9]`).Draw(rt, key)})
+	case typeHedge:
+		if rapid.Bool().Draw(rt, "percentile") {
+			return reflect.ValueOf(HedgeDelay{Percentile: float64(rapid.IntRange(500, 999).Draw(rt, key)) / 10})
+		}
+		return reflect.ValueOf(HedgeDelay{Fixed: time.Duration(rapid.Int64Min(0).Draw(rt, key))})
 	case typeDuration:
 		return reflect.ValueOf(time.Duration(rapid.Int64Min(0).Draw(rt, key)))
 	case typeSize:

@@ -45,12 +45,13 @@ var (
 	typeSize     = reflect.TypeFor[Size]()
 	typePrice    = reflect.TypeFor[Price]()
 	typeStatus   = reflect.TypeFor[Status]()
+	typeHedge    = reflect.TypeFor[HedgeDelay]()
 )
 
 // isSection reports whether a type is a mapping of further keys and not a
 // value.
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != typeSecret && t != typeAuth && t != typeRedisURL
+	return t.Kind() == reflect.Struct && t != typeSecret && t != typeAuth && t != typeRedisURL && t != typeHedge
 }
 
 // newSchema joins the struct with the table of keys. A key that only one of

@@ -126,6 +126,8 @@ func sampleFor(l *leaf) (text string, want any) {
 		return "redis://r.example:6379/3", RedisURL{Plain: "redis://r.example:6379/3"}
 	case typeDuration:
 		return "17s", 17 * time.Second
+	case typeHedge:
+		return "P99.9", HedgeDelay{Percentile: 99.9}
 	case typeSize:
 		return "3MiB", Size(3 << 20)
 	}

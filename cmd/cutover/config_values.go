@@ -134,6 +134,40 @@ func parseStatus(text string) (Status, error) {
 	return Status(strings.ToLower(text)), nil
 }
 
+// HedgeDelay is how long the relay may be silent before the reference is called
+// as well: a time, or a percentile of the relay's own times. Neither is set: for
+// ever.
+type HedgeDelay struct {
+	Fixed      time.Duration
+	Percentile float64 // 50 to 99.9
+}
+
+func parseHedgeDelay(text string) (d HedgeDelay, err error) {
+	text = strings.TrimSpace(text)
+	if number, ok := strings.CutPrefix(strings.ToLower(text), "p"); ok {
+		d.Percentile, err = parseFloat(number)
+		if err != nil || strings.Trim(number, "0123456789.") != "" || d.Percentile < 50 || d.Percentile > 99.9 {
+			return HedgeDelay{}, errors.New("expected a percentile from p50 to p99.9, such as p95")
+		}
+		return d, nil
+	}
+	switch d.Fixed, err = parseDuration(text); {
+	case err != nil && strings.HasPrefix(text, "-"):
+		return HedgeDelay{}, err
+	case err != nil:
+		return HedgeDelay{}, fmt.Errorf("%w, or a percentile of the relay's own times such as p95", err)
+	}
+	return d, nil
+}
+
+// String writes the delay as the file takes it.
+func (d HedgeDelay) String() string {
+	if d.Percentile > 0 {
+		return "p" + strconv.FormatFloat(d.Percentile, 'f', -1, 64)
+	}
+	return formatDuration(d.Fixed)
+}
+
 // RedisURL is where Redis is: a URL without a password, or a reference to the
 // whole URL when it has one.
 type RedisURL struct {

@@ -53,6 +53,12 @@ func TestWrongFiles(t *testing.T) {
 		{"upstreams: {relay: {fallback_on: [3xx]}}", `cutover.yaml:1: upstreams.relay.fallback_on[0]: found "3xx": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
 		{"upstreams: {relay: {fallback_on: 5xx}}", `cutover.yaml:1: upstreams.relay.fallback_on: found the text, expected a list such as [429, 5xx]`},
 		{"upstreams: {primary: {fallback_on: [true]}}", `cutover.yaml:1: upstreams.primary.fallback_on[0]: found the truth value "true", expected a status such as 429, or one of 4xx and 5xx`},
+		{"fallback: {hedge_after: p45}", `cutover.yaml:1: fallback.hedge_after: found "p45": expected a percentile from p50 to p99.9, such as p95`},
+		{"fallback: {hedge_after: p99.95}", `cutover.yaml:1: fallback.hedge_after: found "p99.95": expected a percentile from p50 to p99.9, such as p95`},
+		{"fallback: {hedge_after: p1e2}", `cutover.yaml:1: fallback.hedge_after: found "p1e2": expected a percentile from p50 to p99.9, such as p95`},
+		{"fallback: {hedge_after: 95}", `cutover.yaml:1: fallback.hedge_after: found "95": a unit is missing: expected a duration such as 95s, 95ms or 1m30s, or a percentile of the relay's own times such as p95`},
+		{"fallback: {hedge_after: -1s}", `cutover.yaml:1: fallback.hedge_after: found "-1s": a duration can't be negative`},
+		{"fallback: {hedge_after: [p95]}", `cutover.yaml:1: fallback.hedge_after: found a list, expected a duration such as 500ms, or a percentile of the relay's own times such as p95`},
 		// syntax
 		{"a: [", "cutover.yaml:1: not valid YAML: did not find expected node content"},
 		{"listen: x\n\tadmin: y", "cutover.yaml:2: not valid YAML: found a tab character that violates indentation"},

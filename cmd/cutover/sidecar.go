@@ -41,6 +41,7 @@ type sidecar struct {
 	redis          redis.UniversalClient // nil without one
 	budget         *shadow.Budget        // nil without a limit in dollars
 	affinity       *router.Affinity
+	hedge          router.Hedge
 	mirror         *shadow.Mirror
 	router         *router.Router
 
@@ -233,6 +234,7 @@ func (s *sidecar) wire() (err error) {
 		return err
 	}
 	s.affinity = s.newAffinity()
+	s.hedge = s.cfg.Fallback.hedge()
 	s.registry.MustRegister(newCareCollector(map[string]*upstream.Care{
 		exchange.Primary.String(): s.primary.serve.Care(), exchange.Relay.String(): s.relay.serve.Care(),
 	}, s.affinity))
@@ -246,7 +248,7 @@ func (s *sidecar) wire() (err error) {
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
 		KeepAlive: s.cfg.Server.StreamKeepalive,
-		Hedge:     s.cfg.Fallback.hedge(), Affinity: s.affinity,
+		Hedge:     s.hedge, Affinity: s.affinity,
 	})
 	if err != nil {
 		return err
