@@ -261,7 +261,7 @@ func TestStatusesToFallBackOn(t *testing.T) {
 		file, env string
 		on, off   []int
 	}{
-		{"", "", []int{401, 404, 429, 500, 529}, []int{200, 400, 402, 422}},
+		{"", "", []int{401, 402, 404, 429, 500, 529}, []int{200, 400, 422}},
 		{"fallback_on: ~", "", []int{401, 503}, []int{400}},
 		{"fallback_on: []", "", nil, []int{200, 400, 401, 429, 500}},
 		{"fallback_on: [422, 5xx]", "", []int{422, 500, 599}, []int{400, 429}},
