@@ -76,17 +76,21 @@ func (c *comparison) compareContents() {
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
 	a, b := &p.x.Completion, &r.x.Completion
 	c.result.Checked = true
-	c.result.TextEqual = equalText(a.Text, b.Text)
+	x, y := a.Text, b.Text
+	if x != y {
+		x, y = composed(x), composed(y)
+	}
+	c.result.TextEqual = equalComposed(x, y)
 	switch {
 	case a.Embedding != nil || b.Embedding != nil:
 		c.compareEmbeddings(p, r)
 	case c.result.TextEqual:
 		c.result.Similarity = 1
 	default:
-		c.result.Similarity = Similarity(a.Text, b.Text)
+		c.result.Similarity = similarity(x, y)
 	}
 	if c.options.Diff {
-		d := DiffSimilarity(a.Text, b.Text)
+		d := DiffSimilarity(x, y)
 		c.result.DiffSimilarity = &d
 	}
 	c.checkLength(p, r)

@@ -146,12 +146,31 @@ func TestEqualText(t *testing.T) {
 		{"a ", "a", true},
 		{"a  b", "a b c", false},
 		{"Öl", "Öl ", true},
+		// An accent in one code point or in two; Hangul in syllables or letters.
+		{"caf\u00e9 noir", "cafe\u0301 noir", true},
+		{"\uac00", "\u1100\u1161", true},
+		{"s\u0323\u0307", "s\u0307\u0323", true},
+		{"caf\u00e9", "cafe", false},
+		{"e\u0301", "e\u0300", false},
+		// White space of all kinds.
+		{"10\u00a0km", "10 km", true},
+		{"10\u202fkm\u3000", "\u00a010 km", true},
+		{"a\u2028b", "a\nb", true},
+		{"10\u00a0km", "10km", false},
+		{"a\u200bb", "a b", false},
+		// What only looks alike is not the same.
+		{"x\u00b2", "x2", false},
+		{"\ufb01n", "fin", false},
+		{"\uff21", "A", false},
+		{"\u201cq\u201d", "\"q\"", false},
+		{"\u0391", "A", false},
+		{"\xff\u00a0b", "\xff b", true},
+		{"\xff", "\xfe", false},
 	} {
-		if got := equalText(c.a, c.b); got != c.want {
-			t.Errorf("equalText(%q, %q) = %v", c.a, c.b, got)
-		}
-		if got := equalText(c.b, c.a); got != c.want {
-			t.Errorf("equalText(%q, %q) = %v", c.b, c.a, got)
+		for _, p := range []Pair{chatPair(c.a, c.b), chatPair(c.b, c.a)} {
+			if r := Compare(p, Options{}); r.Checked && r.TextEqual != c.want {
+				t.Errorf("%q and %q: the same %v", p.Primary.Completion.Text, p.Relay.Completion.Text, r.TextEqual)
+			}
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Result struct {
 	// Checked says that both answers were usable and their contents were
 	// compared; the fields below it mean nothing without it.
 	Checked bool `json:"checked,omitempty"`
-	// TextEqual: the same text but for white space.
+	// TextEqual: the same text but for white space and the encoding of accents.
 	TextEqual bool `json:"text_equal,omitempty"`
 	// Similarity is the Jaccard index of the two texts' sets of words, in
 	// [0,1]: fast enough for every pair. For embeddings it is the cosine,

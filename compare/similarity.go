@@ -5,7 +5,10 @@ import "math"
 // Similarity is the Jaccard index of two texts' sets of words: the share of
 // the words used in either that are used in both, in [0,1]. Two texts without
 // any word are equal (1). It costs some 7 µs for two texts of 2 kB.
-func Similarity(a, b string) float64 {
+func Similarity(a, b string) float64 { return similarity(composed(a), composed(b)) }
+
+// similarity is Similarity of composed texts.
+func similarity(a, b string) float64 {
 	// A table on the stack is enough for a typical pair of answers; it grows
 	// for those that use more words.
 	var space [1024]uint64

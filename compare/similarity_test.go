@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -159,6 +161,18 @@ var vocabulary = func() (words []string) {
 	return words
 }()
 
+// How an accent is encoded makes no word another one.
+func TestSimilarityOfAccents(t *testing.T) {
+	a := strings.Repeat("d\u00e9j\u00e0 vu \u00e0 No\u00ebl ", 5)
+	b := strings.Repeat("de\u0301ja\u0300 vu a\u0300 Noe\u0308l ", 5)
+	if got := Similarity(a, b); got != 1 {
+		t.Errorf("similarity %v of one text in two encodings, want 1", got)
+	}
+	if got := Similarity(a, strings.ReplaceAll(b, "\u0301", "\u0302")); got == 1 {
+		t.Error("another accent is not another word")
+	}
+}
+
 func BenchmarkSimilarity2k(b *testing.B) {
 	x, y := prose(2000, 1), prose(2000, 2)
 	for b.Loop() {
@@ -183,6 +197,17 @@ func BenchmarkCompare2k(b *testing.B) {
 
 func BenchmarkCompareSmall(b *testing.B) {
 	p := chatPair(prose(200, 1), prose(200, 2))
+	b.ReportAllocs()
+	for b.Loop() {
+		Compare(p, Options{})
+	}
+}
+
+// The dearest texts there are: accents everywhere, in the form that has to be
+// composed first.
+func BenchmarkCompare2kDecomposed(b *testing.B) {
+	x, y := norm.NFD.String(strings.Repeat("déjà vu à Noël, où êtes-vous ? ", 60)), strings.Repeat("déjà vu à Noël, où étiez-vous ? ", 60)
+	p := chatPair(x, y)
 	b.ReportAllocs()
 	for b.Loop() {
 		Compare(p, Options{})

@@ -8,7 +8,7 @@ import (
 // eachWord calls f with the hash of every word of text, in order and without
 // regard to case. A word is a run of letters, digits and marks; a character of a
 // script that is written without spaces (Chinese, Japanese, Thai, ...) is a
-// word by itself. Invalid UTF-8 separates words.
+// word by itself. Invalid UTF-8 separates words. The text should be composed.
 func eachWord(text string, f func(hash uint64)) {
 	h, in := uint64(fnvOffset), false
 	for i := 0; i < len(text); {

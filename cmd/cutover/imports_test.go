@@ -52,6 +52,7 @@ func only() map[string]room {
 		"github.com/schollz/progressbar/v3":      {[]string{"cmd/cutover"}, "rooms do not talk to terminals"},
 		"github.com/sergi/go-diff":               {[]string{"compare"}, "one place says how alike two texts are"},
 		"github.com/tiktoken-go/tokenizer":       {[]string{"compare"}, "one place counts tokens"},
+		"golang.org/x/text":                      {[]string{"compare"}, "one place says which texts are the same to a reader"},
 		"net/http/httputil":                      {[]string{"router", "cmd/proxybench"}, "one reverse proxy"},
 		"github.com/openai/openai-go":            {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 		"github.com/anthropics/anthropic-sdk-go": {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
