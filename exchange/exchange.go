@@ -149,7 +149,7 @@ type Step struct {
 	ModelRule string        `json:"model_rule,omitempty"`
 	Took      time.Duration `json:"took_ns"`
 	Queued    time.Duration `json:"queued_ns,omitempty"` // of Took: waited for room within the limits
-	Next      string        `json:"next"`                // "retry", "fallback" or "hedge"
+	Next      string        `json:"next"`                // "retry", "fallback", "hedge" or "merge"
 	Wait      time.Duration `json:"wait_ns,omitempty"`   // before it
 }
 

@@ -70,14 +70,29 @@ func (c *call) close() {
 // serve offers the request to the mirror, calls whoever is to serve it, and
 // falls back where that is allowed and nothing has reached the caller yet.
 func (c *call) serve() {
+	c.offer()
+	c.relay()
+}
+
+// offer offers the request to the mirror.
+func (c *call) offer() {
 	if c.rt.cfg.Mirror != nil {
 		c.served = c.rt.cfg.Mirror(c.q)
 		c.paired = c.served != nil
 	}
+}
+
+// relay calls whoever is to serve, and passes the answer on.
+func (c *call) relay() {
 	a := c.answerer()
 	if a.resp != nil {
 		c.learn(a)
 	}
+	c.pass(a)
+}
+
+// pass passes an attempt's answer on, or says that there is none.
+func (c *call) pass(a *attempt) {
 	if a.resp == nil {
 		c.giveUp(a)
 		return

@@ -54,7 +54,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "cutover_tokens_total", Help: "Tokens that served answers say they used.",
 		}, []string{"endpoint", "served_by", "token_type"}),
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_attempts_failed_total", Help: "Calls that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge).",
+			Name: "cutover_attempts_failed_total", Help: "Calls that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge, merge).",
 		}, []string{"upstream", "error_type", "next"}),
 	}
 	m.hedges = prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -43,6 +43,8 @@ type Config struct {
 	KeepAlive time.Duration
 	// ReplaceReference lets the relay answer where the reference fails.
 	ReplaceReference bool
+	// MergeModels answers requests for models with those of both providers.
+	MergeModels bool
 	// MinTokensPerSecond is what an answer that could still be replaced must
 	// keep at its beginning; 0: any speed will do.
 	MinTokensPerSecond float64
@@ -114,6 +116,10 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rt.route(r.Context(), q)
+	if m, ok := c.models(); ok {
+		m.serve()
+		return
+	}
 	c.keepAlive()
 	c.serve()
 }

@@ -195,6 +195,9 @@ func (u *Upstream) Model(q *exchange.Request) Mapping {
 	return u.cfg.Models.Map(q.Facts.Model, UseOf(q))
 }
 
+// Models is the map of names.
+func (u *Upstream) Models() *Models { return &u.cfg.Models }
+
 // RoundTrip makes one call over the connection pool. It follows no redirect
 // and decodes nothing.
 func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -155,6 +155,7 @@ type ServerConfig struct {
 	// StreamKeepalive is the silence after which a caller of a stream gets a
 	// comment; 0: never.
 	StreamKeepalive time.Duration `yaml:"stream_keepalive"`
+	Models          string        `yaml:"models"` // whose are listed: primary or merged
 }
 
 // CaptureConfig says what is held of requests and answers: of a body while it

@@ -290,6 +290,7 @@ func (ld *loading) checkKeepalive() {
 func (ld *loading) checkWords() {
 	c := ld.config
 	ld.word("flags.primary-provider", c.Flags.PrimaryProvider, "primary", "relay")
+	ld.word("server.models", c.Server.Models, "primary", "merged")
 	ld.word("capture.mode", c.Capture.Mode, "full", "redacted", "hashes", "none")
 	ld.word("log.format", c.Log.Format, "auto", "json", "console")
 	levels := []string{"trace", "debug", "info", "warn", "error", zerolog.Disabled.String()}

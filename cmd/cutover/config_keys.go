@@ -94,6 +94,7 @@ func configKeyTable() []configKey {
 		{key: "server.write_stall_timeout", def: "1m", doc: "how long a caller may take nothing of an answer that waits for it"},
 		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
 		{key: "server.stream_keepalive", def: "0s", doc: "silence after which a caller that asked for a stream gets a comment (`: keep-alive`), so that balancers and proxies on the way keep the connection; 0: never"},
+		{key: "server.models", def: "primary", doc: "whose models `/v1/models` lists: `primary`, as it answers, or `merged`: the reference's, and those of the other provider that the caller's requests would reach"},
 		{key: "capture.limit", def: "8MiB", doc: "bodies up to this size are held in memory once and can be mirrored and retried; larger ones stream through"},
 		{key: "capture.mode", def: "redacted", doc: "what kept pairs hold of what was said: `full`, `redacted` (without addresses, numbers and keys), `hashes` or `none`"},
 		{key: "capture.samples", def: "200", doc: "pairs kept for people to look at: so many of the worst, of the newest and drawn at random"},

@@ -123,6 +123,7 @@ func TestWrongValues(t *testing.T) {
 		{file: "flags: {primary-provider: realy}", want: `cutover.yaml:1: flags.primary-provider: found "realy", expected one of primary, relay: did you mean relay?`},
 		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to mirror nothing set flags.shadow-percentage to 0"},
 		{file: "shadow: {exclude: [embedings]}", want: `cutover.yaml:1: shadow.exclude: "embedings" is no endpoint that is mirrored: write a name such as chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH`},
+		{file: "server: {models: merge}", want: `cutover.yaml:1: server.models: found "merge", expected one of primary, merged: did you mean merged?`},
 		{file: "headers: {tenant: 'X Y'}", want: `cutover.yaml:1: headers.tenant: found "X Y", which is no name of an HTTP header`},
 		{file: "log: {level: verbose}", want: `cutover.yaml:1: log.level: found "verbose", expected one of trace, debug, info, warn, error, disabled`},
 		{file: "store: {namespace: 'a{b'}", want: `cutover.yaml:1: store.namespace: found "a{b", expected a name without blanks and without any of {}:*?[]\`},

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/anthropics/anthropic-sdk-go"
+	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/tidwall/gjson"
 
 	"cutover/compare"
+	"cutover/flags"
 	"cutover/mock"
 	"cutover/store"
 )
@@ -101,4 +107,62 @@ func TestUnknownModelIsExplained(t *testing.T) {
 		}
 		return said[compare.CodeUnknownModel+": "+mapped] == 2 && said[compare.CodeUnknownModel+": "+plainly] == 1
 	}, func() any { return said })
+}
+
+// TestMergedModelsWithTheSDKs lists the models of two providers with the
+// official clients, page by page, as a caller whom the relay serves and as one
+// whom it does not.
+func TestMergedModelsWithTheSDKs(t *testing.T) {
+	t.Parallel()
+	relay := startProvider(t, mock.Config{Name: "relay", Models: []string{"b", "c", "d/e", "mapped"}, Keys: []string{relayKey}})
+	r := startSidecar(t, startProvider(t, mock.Config{Name: "primary", Models: []string{"a", "b"}, Keys: []string{callerKey}}), relay,
+		"CUTOVER_SERVER_MODELS=merged", "CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=mapped=b")
+	ctx := within(t)
+	ours := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey(callerKey), option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
+	theirs := anthropic.NewClient(anthropicoption.WithBaseURL(r.URL()), anthropicoption.WithAPIKey(callerKey), anthropicoption.WithHTTPClient(newHTTPClient(t)), anthropicoption.WithMaxRetries(0))
+	for _, row := range []struct{ share, want string }{{"0", "a b"}, {"100", "a b c d/e"}} {
+		r.share(t, row.share)
+		var names []string
+		pages := ours.Models.ListAutoPaging(ctx)
+		for pages.Next() {
+			names = append(names, pages.Current().ID)
+		}
+		if got := strings.Join(names, " "); got != row.want || pages.Err() != nil {
+			t.Errorf("at %s %% OpenAI's client lists %q, %v; want %q", row.share, got, pages.Err(), row.want)
+		}
+		for _, limit := range []int64{1, 2, 3, 20} {
+			var names []string
+			pages := theirs.Models.ListAutoPaging(ctx, anthropic.ModelListParams{Limit: anthropic.Int(limit)})
+			for pages.Next() && len(names) < 10 {
+				names = append(names, pages.Current().ID)
+			}
+			if got := strings.Join(names, " "); got != row.want || pages.Err() != nil {
+				t.Errorf("at %s %% Anthropic's client lists %q in pages of %d, %v; want %q", row.share, got, limit, pages.Err(), row.want)
+			}
+		}
+		got, err := ours.Models.Get(ctx, "d/e")
+		if served := row.share == "100"; served != (err == nil) || served && got.OwnedBy != "relay" {
+			t.Errorf("at %s %% the relay's own model is %+v, %v", row.share, got, err)
+		}
+		if got, err := theirs.Models.Get(ctx, "a", anthropic.ModelGetParams{}); err != nil || got.ID != "a" {
+			t.Errorf("at %s %% the primary's model is %+v, %v", row.share, got, err)
+		}
+	}
+	// What is listed is served.
+	askFor(t, r, "chat/completions", `{"model":"d/e","messages":[{"role":"user","content":"hi"}]}`, "relay")
+	wrong := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey("wrong"), option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
+	var refused *openai.Error
+	if _, err := wrong.Models.List(ctx); !errors.As(err, &refused) || refused.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a caller with a wrong key gets %v, want the primary's 401", err)
+	}
+	if before := relay.Stats().Calls; before > 0 {
+		off := "false"
+		if _, err := r.flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}}, Who: "test", Why: "off"}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the kill switch rules", func() bool { return !r.flags.Decide(flags.Attributes{}).RelayEnabled }, func() any { return r.flags.State() })
+		if page, err := ours.Models.List(ctx); err != nil || len(page.Data) != 2 || relay.Stats().Calls != before {
+			t.Errorf("with the relay off: %+v, %v, and the relay saw %d calls more", page, err, relay.Stats().Calls-before)
+		}
+	}
 }

@@ -247,8 +247,9 @@ func (s *sidecar) wire() (err error) {
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
-		KeepAlive: s.cfg.Server.StreamKeepalive,
-		Hedge:     s.hedge, Affinity: s.affinity,
+		MergeModels: s.cfg.Server.Models == "merged",
+		KeepAlive:   s.cfg.Server.StreamKeepalive,
+		Hedge:       s.hedge, Affinity: s.affinity,
 	})
 	if err != nil {
 		return err
