@@ -131,7 +131,7 @@ func (m *merged) asking(query string) *call {
 
 // ask calls a provider for its models and reads what it answers.
 func (m *merged) ask(ctx context.Context, arm exchange.Arm, query string) listing {
-	l := listing{a: m.asking(query).begin(ctx, arm)}
+	l := listing{a: m.asking(query).begin(ctx, arm, time.Time{})}
 	if l.a.resp == nil || l.a.resp.StatusCode != http.StatusOK {
 		return l
 	}
@@ -282,14 +282,14 @@ func (m *merged) answerModels(a *attempt, by string, body []byte) {
 func (m *merged) serveOne(escaped string) {
 	m.route()
 	id, err := url.PathUnescape(escaped)
-	a := m.begin(m.r.Context(), m.reference)
+	a := m.begin(m.r.Context(), m.reference, time.Time{})
 	if err != nil || a.resp == nil || a.resp.StatusCode != http.StatusNotFound || !m.reached(id) {
 		m.pass(a)
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(m.r.Context(), modelsPatience, &upstream.TimeoutError{Class: exchange.ClassTimeout})
 	defer cancel()
-	other := m.begin(ctx, m.reference.Other())
+	other := m.begin(ctx, m.reference.Other(), time.Time{})
 	if other.resp != nil && other.resp.StatusCode == http.StatusOK {
 		other.readAll(modelsBytes)
 		if other.whole {
