@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 // In a Cluster the documented rights, with the documented addition, are enough.
@@ -24,7 +25,7 @@ func TestACLOfLeastRightInACluster(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("docs/flags.md does not say what a Cluster needs")
 	}
-	node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(freePort(t)))
+	node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(redistest.FreePort(t)))
 	node.do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
 	within(t, 20*second, "a cluster of one", func() bool {
 		info, err := node.try("CLUSTER", "INFO")
@@ -40,7 +41,7 @@ func TestACLOfLeastRightInACluster(t *testing.T) {
 		}
 		node.do(args...)
 	}
-	o := flags.RedisOptions{URL: "redis-cluster://" + node.addr(), Username: "cutover", Password: "SECRET"}
+	o := flags.RedisOptions{URL: "redis-cluster://" + node.Addr(), Username: "cutover", Password: "SECRET"}
 	s := start(t, flags.Options{Redis: &o, Logger: zerolog.Nop()})
 	if st := s.State(); st.Status != flags.Ready {
 		t.Fatalf("State = %+v", st)

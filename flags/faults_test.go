@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 // outage is how long faults last. The long form runs the same code for a
@@ -113,8 +113,8 @@ func TestFaults(t *testing.T) {
 		harm   func(r *server)
 		heal   func(r *server)
 	}{
-		{"killed", "unreachable", "reached", (*server).kill, func(r *server) { r.up(); heal(r) }},
-		{"paused", "unreachable", "in time", func(r *server) { r.signal(syscall.SIGSTOP) }, func(r *server) { r.signal(syscall.SIGCONT) }},
+		{"killed", "unreachable", "reached", func(r *server) { r.Kill() }, func(r *server) { r.Restart(); heal(r) }},
+		{"paused", "unreachable", "in time", func(r *server) { r.Pause() }, func(r *server) { r.Resume() }},
 		{"flushed", "emptied", "gone", func(r *server) { r.do("FLUSHALL") }, heal},
 		{"deleted", "emptied", "gone", func(r *server) { r.do("DEL", flagsKey) }, heal},
 		{"wrong type of the hash", "wrong_type", "type", func(r *server) { r.do("DEL", flagsKey); r.do("SET", flagsKey, "relay") }, heal},
@@ -176,7 +176,7 @@ func TestFaults(t *testing.T) {
 func TestSilentDropIsOvercomeWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	p := startProxy(t, r.addr())
+	p := startProxy(t, r.Addr())
 	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: p.url()}, Logger: zerolog.Nop()})
 	awaitSubscription(t, r, 1)
 	for round := range 3 {
@@ -216,7 +216,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatalf("Run: %v", err)
 	}
-	r.kill()
+	r.Kill()
 
 	log := newLog()
 	o.Logger = log.logger()
@@ -232,7 +232,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	if st := fresh.State(); serves(fresh) || !shadows(fresh) || st.Source != flags.FromConfiguration || !strings.Contains(st.Reason, "configuration") {
 		t.Errorf("with neither: serves %v, shadows %v, State %+v", serves(fresh), shadows(fresh), st)
 	}
-	r.up()
+	r.Restart()
 	r.do("HSET", flagsKey, "relay-percentage", "100")
 	within(t, 6*second, "both heal", func() bool { return ready(again)() && ready(fresh)() && serves(fresh) })
 	if st := fresh.State(); st.Source != flags.FromRedis {
@@ -244,7 +244,7 @@ func TestBrokenLastGoodFileIsNotFatal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "flags-last-good.json"), `{"version": 3, "fields": {"relay-perc`)
-	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", freePort(t))}, DataDir: dir, Logger: zerolog.Nop()})
+	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))}, DataDir: dir, Logger: zerolog.Nop()})
 	if st := s.State(); st.Status != flags.Stale || st.Source != flags.FromConfiguration {
 		t.Errorf("State = %+v", st)
 	}
@@ -273,7 +273,7 @@ func TestPollAloneFindsChanges(t *testing.T) {
 func TestWatchdogReplacesASilentSubscription(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	p := startProxy(t, r.addr())
+	p := startProxy(t, r.Addr())
 	start(t, flags.Options{Redis: &flags.RedisOptions{URL: p.url()}, Logger: zerolog.Nop()})
 	awaitSubscription(t, r, 1)
 	p.drop()

@@ -121,7 +121,7 @@ func BenchmarkPropagation(b *testing.B) {
 		propagate(b, flips, fleet, watchFleet(b, fleet), next, byHand)
 	})
 	b.Run("silent-TCP-drop", func(b *testing.B) {
-		p := startProxy(b, r.addr())
+		p := startProxy(b, r.Addr())
 		fleet := startFleet(b, r, p.url())
 		arrivals := watchFleet(b, fleet)
 		propagate(b, outages, fleet, arrivals, next, func(value string) { p.drop(); byHand(value) })
@@ -130,8 +130,8 @@ func BenchmarkPropagation(b *testing.B) {
 		fleet := startFleet(b, r, r.url())
 		arrivals := watchFleet(b, fleet)
 		propagate(b, outages, fleet, arrivals, next, func(value string) {
-			r.kill()
-			r.up()
+			r.Kill()
+			r.Restart()
 			within(b, 5*time.Second, "Redis answers", func() bool { return r.cli.Ping(ctx).Err() == nil })
 			byHand(value)
 		})

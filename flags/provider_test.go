@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 func TestReasonsAndErrorCodes(t *testing.T) {
@@ -148,7 +149,7 @@ func TestEventsOfTheProvider(t *testing.T) {
 
 func TestProviderThatStartsStale(t *testing.T) {
 	ctx := context.Background()
-	p, err := flags.NewProvider(ctx, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", freePort(t))}, Logger: zerolog.Nop()})
+	p, err := flags.NewProvider(ctx, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))}, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}

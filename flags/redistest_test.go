@@ -2,21 +2,16 @@ package flags_test
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net"
-	"os/exec"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 const (
@@ -25,92 +20,25 @@ const (
 	auditKey   = "cutover:{default}:audit"
 )
 
-// server is a real redis-server on a port of its own.
+// server is a Redis server with a client of its own.
 type server struct {
-	t    testing.TB
-	port int
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-	cli  *redis.Client
+	*redistest.Server
+	t   testing.TB
+	cli *redis.Client
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func redisBinary(t testing.TB) string {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("these tests need a real redis-server on the PATH: apt-get install redis-server")
-	}
-	return path
-}
-
-// startRedis starts a server that keeps nothing on disk.
 func startRedis(t testing.TB, args ...string) *server {
 	t.Helper()
-	r := &server{t: t, port: freePort(t), dir: t.TempDir(), args: args}
+	r := &server{Server: redistest.New(t, args...), t: t}
 	r.cli = redis.NewClient(&redis.Options{
-		Addr: r.addr(), DialerRetries: 1, MaxRetries: -1, DisableIdentity: true,
+		Addr: r.Addr(), DialerRetries: 1, MaxRetries: -1, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	r.up()
-	t.Cleanup(func() {
-		_ = r.cli.Close()
-		r.kill()
-	})
+	t.Cleanup(func() { _ = r.cli.Close() })
 	return r
 }
 
-func (r *server) addr() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
-func (r *server) url() string  { return "redis://" + r.addr() }
-
-// up starts the process and waits until it answers.
-func (r *server) up() {
-	r.t.Helper()
-	args := append([]string{"--port", fmt.Sprint(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--save", "", "--appendonly", "no"}, r.args...)
-	r.cmd = exec.Command(redisBinary(r.t), args...)
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatalf("starting redis-server: %v", err)
-	}
-	within(r.t, 10*time.Second, "redis-server answers", func() bool {
-		c, err := net.DialTimeout("tcp", r.addr(), time.Second)
-		if err != nil {
-			return false
-		}
-		defer func() { _ = c.Close() }()
-		_ = c.SetDeadline(time.Now().Add(time.Second))
-		_, _ = io.WriteString(c, "PING\r\n")
-		reply := make([]byte, 64)
-		n, _ := c.Read(reply)
-		return n > 0 && !strings.Contains(string(reply[:n]), "LOADING")
-	})
-}
-
-// kill ends the process without a goodbye.
-func (r *server) kill() {
-	if r.cmd == nil {
-		return
-	}
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait() // killed: its exit status says nothing
-	r.cmd = nil
-}
-
-func (r *server) signal(s syscall.Signal) {
-	r.t.Helper()
-	if err := r.cmd.Process.Signal(s); err != nil {
-		r.t.Fatal(err)
-	}
-}
+func (r *server) url() string { return "redis://" + r.Addr() }
 
 // do runs a command as redis-cli would.
 func (r *server) do(args ...any) any {

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 // authority makes certificates for one test.
@@ -78,8 +79,8 @@ func TestRedisOverTLSWithClientCertificate(t *testing.T) {
 	ca := newAuthority(t)
 	ca.issue("server", 2)
 	ca.issue("client", 3)
-	port := freePort(t)
-	cmd := exec.Command(redisBinary(t), "--port", "0", "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
+	port := redistest.FreePort(t)
+	cmd := exec.Command(redistest.Binary(t), "--port", "0", "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
 		"--tls-cert-file", ca.path("server.pem"), "--tls-key-file", ca.path("server.key"), "--tls-ca-cert-file", ca.path("ca.pem"), "--tls-auth-clients", "yes")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/flags"
+	"cutover/internal/redistest"
 )
 
 // try runs a command that may be refused.
@@ -25,11 +26,11 @@ func (r *server) try(args ...any) (any, error) {
 func startSentinels(t *testing.T, master *server) (addrs []string) {
 	t.Helper()
 	for range 3 {
-		port := freePort(t)
+		port := redistest.FreePort(t)
 		conf := filepath.Join(t.TempDir(), "sentinel.conf")
 		write(t, conf, fmt.Sprintf("port %d\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 %d 2\n"+
-			"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", port, master.port))
-		cmd := exec.Command(redisBinary(t), conf, "--sentinel")
+			"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", port, master.Port()))
+		cmd := exec.Command(redistest.Binary(t), conf, "--sentinel")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,7 @@ func startSentinels(t *testing.T, master *server) (addrs []string) {
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
 	master := startRedis(t)
-	replica := startRedis(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.port))
+	replica := startRedis(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.Port()))
 	within(t, 20*second, "the replica follows", func() bool {
 		info, err := replica.try("INFO", "replication")
 		return err == nil && strings.Contains(info.(string), "master_link_status:up")
@@ -70,7 +71,7 @@ func TestSentinelFailover(t *testing.T) {
 		return err == nil && v == "100"
 	})
 	caller := startCaller(s)
-	master.kill()
+	master.Kill()
 	within(t, 20*second, "the Sentinels promote the replica", func() bool {
 		info, err := replica.try("INFO", "replication")
 		return err == nil && strings.Contains(info.(string), "role:master")
@@ -97,7 +98,7 @@ func TestSentinelFailover(t *testing.T) {
 func startCluster(t *testing.T) (masters []*server, holder, replica *server) {
 	t.Helper()
 	node := func() (*server, int) {
-		bus := freePort(t)
+		bus := redistest.FreePort(t)
 		return startRedis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus), "--cluster-node-timeout", "1500",
 			"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0"), bus
 	}
@@ -106,7 +107,7 @@ func startCluster(t *testing.T) (masters []*server, holder, replica *server) {
 	ranges := [][2]int{{0, 5460}, {5461, 10922}, {10923, 16383}}
 	for len(masters) < 3 {
 		n, bus := node()
-		first.do("CLUSTER", "MEET", "127.0.0.1", n.port, bus)
+		first.do("CLUSTER", "MEET", "127.0.0.1", n.Port(), bus)
 		masters = append(masters, n)
 	}
 	for i, r := range ranges {
@@ -126,7 +127,7 @@ func startCluster(t *testing.T) (masters []*server, holder, replica *server) {
 	}
 	id := holder.do("CLUSTER", "MYID").(string)
 	replica, bus := node()
-	holder.do("CLUSTER", "MEET", "127.0.0.1", replica.port, bus)
+	holder.do("CLUSTER", "MEET", "127.0.0.1", replica.Port(), bus)
 	within(t, 30*second, "the replica follows", func() bool {
 		_, err := replica.try("CLUSTER", "REPLICATE", id)
 		info, ierr := replica.try("INFO", "replication")
@@ -147,7 +148,7 @@ func TestClusterFailover(t *testing.T) {
 	masters, holder, replica := startCluster(t)
 	addrs := []string{}
 	for _, m := range masters {
-		addrs = append(addrs, m.addr())
+		addrs = append(addrs, m.Addr())
 	}
 	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: "redis-cluster://" + strings.Join(addrs, ",")}, Logger: zerolog.Nop()})
 	ctx := context.Background()
@@ -167,7 +168,7 @@ func TestClusterFailover(t *testing.T) {
 		return err == nil && strings.Contains(info.(string), "keys=")
 	})
 	caller := startCaller(s)
-	holder.kill()
+	holder.Kill()
 	within(t, 30*second, "the replica takes over", func() bool {
 		info, err := replica.try("INFO", "replication")
 		state, serr := replica.try("CLUSTER", "INFO")

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -220,7 +219,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 	go func() { done <- hammer(fleet, 2, 0, begin, stop) }()
 	wait := time.NewTimer(time.Second)
 	<-wait.C
-	r.kill()
+	r.Kill()
 	within(t, 5*time.Second, "all know that Redis is away", func() bool {
 		for _, l := range fleet {
 			if l.State().Mode != "away" {
@@ -237,7 +236,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 	wait.Reset(2 * time.Second)
 	<-wait.C
 	back := time.Since(begin)
-	r.up()
+	r.Restart()
 	joined(t, fleet)
 	wait.Reset(time.Second)
 	<-wait.C
@@ -268,8 +267,8 @@ func TestFleetWithAHangingRedis(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	fleet := startFleet(t, r, 2, Limits{RPM: 60_000})
-	r.signal(syscall.SIGSTOP)
-	defer r.signal(syscall.SIGCONT)
+	r.Pause()
+	defer r.Resume()
 	began := time.Now()
 	within(t, 10*time.Second, "Redis is away", func() bool {
 		lease, _ := fleet[0].TryTake("m", 0)
@@ -291,7 +290,7 @@ func TestFleetWithAHangingRedis(t *testing.T) {
 func TestFleetThatNeverMetRedis(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
-	r.kill()
+	r.Kill()
 	l, err := NewLimiter(LimiterOptions{Name: "relay", Limits: Limits{RPM: 6000, Concurrency: 3}, Fleet: &Fleet{Redis: r.client()}})
 	if err != nil {
 		t.Fatal(err)

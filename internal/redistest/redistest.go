@@ -1,4 +1,5 @@
-// Package redistest starts real Redis servers for tests.
+// Package redistest starts real Redis servers for tests, and does to them what
+// happens to servers: they die, hang and come back.
 package redistest
 
 import (
@@ -8,77 +9,43 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Start runs a redis-server of the test's own, which keeps nothing on disk, and
-// returns its address. It ends with the test.
-func Start(t testing.TB, args ...string) (addr string) {
+// Server is a redis-server of a test's own, which keeps nothing on disk unless
+// its arguments say so. Its methods are for one goroutine.
+type Server struct {
+	t    testing.TB
+	port int
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+	read chan struct{} // closed when its output has ended
+}
+
+// New starts a server on a free port. It ends with the test.
+func New(t testing.TB, args ...string) *Server {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("this test needs a real redis-server on the PATH: apt-get install redis-server, or run make test, which installs it")
-	}
+	s := &Server{t: t, dir: t.TempDir(), args: args}
+	t.Cleanup(s.Kill)
 	// Between looking for a free port and using it somebody else may take it.
 	for range 5 {
-		if addr, ok := try(t, path, args); ok {
-			return addr
+		if s.port = FreePort(t); s.start() {
+			return s
 		}
 	}
 	t.Fatal("redis-server did not start on five free ports in a row")
-	return ""
+	return nil
 }
 
-func try(t testing.TB, path string, args []string) (addr string, ok bool) {
+// Start runs a server and returns its address.
+func Start(t testing.TB, args ...string) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, append([]string{
-		"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
-	}, args...)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready := make(chan bool, 1)
-	drained := make(chan struct{})
-	go func() { // ends when the process does
-		defer close(drained)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), "Ready to accept connections") {
-				ready <- true
-			}
-		}
-		close(ready)
-	}()
-	stop := func() {
-		_ = cmd.Process.Kill()
-		<-drained
-		_ = cmd.Wait()
-	}
-	select {
-	case ok = <-ready:
-	case <-time.After(20 * time.Second):
-	}
-	if !ok {
-		stop()
-		return "", false
-	}
-	t.Cleanup(stop)
-	return fmt.Sprintf("127.0.0.1:%d", port), true
+	return New(t, args...).Addr()
 }
 
 // Client starts a server and returns a client of it.
@@ -90,4 +57,101 @@ func Client(t testing.TB, args ...string) *redis.Client {
 		t.Fatalf("the test's Redis does not answer: %v", err)
 	}
 	return c
+}
+
+// Binary is the path of redis-server.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal("this test needs a real redis-server on the PATH: apt-get install redis-server, or run make test, which installs it")
+	}
+	return path
+}
+
+// FreePort is one that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Addr is where it listens: HOST:PORT.
+func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// Port is the port of Addr.
+func (s *Server) Port() int { return s.port }
+
+// Restart starts it again on its port, after Kill.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if !s.start() {
+		s.t.Fatalf("redis-server did not start again on port %d", s.port)
+	}
+}
+
+// Kill ends the process without a goodbye. One that is dead stays so.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.read
+	_ = s.cmd.Wait() // killed: its exit status says nothing
+	s.cmd = nil
+}
+
+// Pause makes it hang: it takes connections and answers nothing until Resume.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// start runs the process and waits until it takes connections; false: it ended,
+// or has not come up in 20 s.
+func (s *Server) start() bool {
+	s.t.Helper()
+	s.cmd = exec.Command(Binary(s.t), append([]string{
+		"--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
+	}, s.args...)...)
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatalf("starting redis-server: %v", err)
+	}
+	ready, read := make(chan bool, 1), make(chan struct{})
+	s.read = read
+	go func() { // ends when the process does
+		defer close(read)
+		lines := bufio.NewScanner(out)
+		for said := false; lines.Scan(); {
+			if !said && strings.Contains(lines.Text(), "Ready to accept connections") {
+				said = true
+				ready <- true
+			}
+		}
+		close(ready)
+	}()
+	ok := false
+	select {
+	case ok = <-ready:
+	case <-time.After(20 * time.Second):
+	}
+	if !ok {
+		s.Kill()
+	}
+	return ok
 }
