@@ -378,6 +378,17 @@ func TestTheReferenceIsReplacedOnlyIfConfigured(t *testing.T) {
 // way at random: no answer may be mixed from two providers.
 func TestMixedFaults(t *testing.T) {
 	t.Parallel()
+	for name, hedge := range map[string]router.Hedge{
+		"alone": {}, "hedged": {Delay: 10 * time.Millisecond}, "hedged by its pace": {Pace: router.NewPace(.5)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mixedFaults(t, hedge)
+		})
+	}
+}
+
+func mixedFaults(t *testing.T, hedge router.Hedge) {
 	all := faults()
 	d := dialects()[0]
 	var n atomic.Int64
@@ -388,6 +399,7 @@ func TestMixedFaults(t *testing.T) {
 		right(&marked, w, r)
 	}), setup{
 		decide: serveByRelay,
+		router: func(c *routerConfig) { c.Hedge = hedge },
 		relay: func(c *upstreamConfig) {
 			c.Timeouts = upstream.Timeouts{Header: 300 * time.Millisecond, FirstToken: 300 * time.Millisecond, Idle: 300 * time.Millisecond}
 		},
@@ -443,12 +455,17 @@ func TestMixedFaults(t *testing.T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := map[exchange.Class]int{}
+	races := map[exchange.Hedge]int{}
 	for _, x := range b.served {
+		races[x.Hedge]++
 		for _, step := range x.Trail {
 			seen[step.Class]++
 		}
 	}
 	if len(seen) < 8 {
 		t.Errorf("only these failures were met: %v", fmt.Sprint(seen))
+	}
+	if on := hedge.Delay > 0 || hedge.Pace != nil; on != (races[exchange.HedgeWon] > 0) || on != (len(races) > 1) {
+		t.Errorf("races: %v", races)
 	}
 }
