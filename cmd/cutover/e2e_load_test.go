@@ -92,7 +92,7 @@ func faultyRelay(t *testing.T) {
 		{Kind: "garbage-after-1", Rate: .06}, {Kind: "not-json", Rate: .06}, {Kind: "wrong-length", Rate: .06}, {Kind: "invalid-utf8", Rate: .06},
 		{Kind: "error-event-after-2", Rate: .06}, {Kind: "truncated", Rate: .06}, {Kind: "empty", Rate: .06},
 	}})
-	r := startSidecar(t, primary, relay, mirrorAll, "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=300ms",
+	r := startSidecar(t, primary, relay, mirrorAll, "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=300ms", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_PLAIN=300ms",
 		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_FIRST_TOKEN=300ms", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_IDLE=300ms", "CUTOVER_LOG_LEVEL=info")
 	client := newHTTPClient(t)
 	questions := mixed()
