@@ -4,53 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"cutover/internal/redistest"
 )
 
 // startFlagsRedis starts a real redis-server and returns its URL.
 func startFlagsRedis(t *testing.T) string {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("this test needs a real redis-server on the PATH: apt-get install redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	_ = l.Close()
-	cmd := exec.Command(binary, "--port", fmt.Sprint(addr.Port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed: its exit status says nothing
-	})
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if c, err := net.Dial("tcp", addr.String()); err == nil {
-			_ = c.Close()
-			return "redis://" + addr.String()
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatal("redis-server does not answer")
-		}
-	}
+	return "redis://" + redistest.Start(t)
 }
 
 // cutoverFlags runs `cutover flags` with arguments.
