@@ -95,7 +95,7 @@ func (c *call) send(a *attempt) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.askPlain(out)
+	c.askPlain(a, out)
 	resp, err := a.up.RoundTrip(out)
 	if err == nil && resp.StatusCode < http.StatusOK {
 		_ = resp.Body.Close()

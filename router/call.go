@@ -35,6 +35,7 @@ type call struct {
 	served     func(*exchange.Exchange) // takes the exchange of the pair; nil: no pair, or taken
 	event      boundary                 // of the events that have passed
 	alive      *keepalive               // between the call and its caller; nil: nothing is
+	shown      *shownModel              // puts the asked model's name into a stream; nil: nothing does
 	fallback   *exchange.Exchange       // of the first choice, where that did not serve
 	trail      []exchange.Step          // what was tried before
 	racing     bool                     // two upstreams are being called at once

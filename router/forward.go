@@ -42,6 +42,7 @@ func (c *call) forward(a *attempt) (broken bool) {
 	if c.alive != nil && c.alive.take() {
 		return c.resume(a)
 	}
+	c.showAsked(a)
 	h := c.w.Header()
 	upstream.CopyEndToEnd(h, resp.Header)
 	// What the provider left out, net/http must not fill in.
@@ -71,6 +72,13 @@ func (c *call) forward(a *attempt) (broken bool) {
 // body passes an answer's body on, and says why if it breaks off.
 func (c *call) body(a *attempt) error {
 	err := c.copy(a)
+	if c.shown != nil && !errors.Is(err, errCallerWrite) {
+		rest := c.shown.rest()
+		c.shown = nil
+		if c.write(rest, time.Now(), err != nil) != nil {
+			err = errCallerWrite
+		}
+	}
 	if c.alive != nil {
 		c.alive.end()
 	}
@@ -178,6 +186,9 @@ func (c *call) here() bool {
 // write passes one piece on. The last one need not be flushed: the server does
 // that when the handler returns.
 func (c *call) write(p []byte, now time.Time, flush bool) error {
+	if c.shown != nil {
+		p = c.shown.pass(p)
+	}
 	c.patience(now)
 	defer c.lapse()
 	if _, err := c.w.Write(p); err != nil {

@@ -222,9 +222,9 @@ func (k *keepalive) Write(p []byte) (int, error) {
 	now := time.Now()
 	k.extend(now)
 	defer k.lapse()
-	k.last = now
 	out := k.unmarked(p)
 	if len(out) > 0 {
+		k.last = now
 		if _, err := k.w.Write(out); err != nil {
 			return 0, err
 		}
@@ -301,8 +301,8 @@ func first(h http.Header, key string) string {
 
 // askPlain asks for an answer that is not encoded, where something has to be
 // written into it.
-func (c *call) askPlain(out *http.Request) {
-	if c.alive != nil {
+func (c *call) askPlain(a *attempt, out *http.Request) {
+	if c.alive != nil || a.up.ShowsAsked(c.q, a.model) {
 		out.Header["Accept-Encoding"] = []string{"identity"}
 	}
 }

@@ -51,11 +51,12 @@ func leavesBound(x *exchange.Exchange) bool {
 // shortAnswer is how much is read of an answer to see its end.
 const shortAnswer = 64 << 10
 
-// absorb reads an answer into held, to its end if that is near.
+// absorb reads an answer into held, to its end if that is near. One that turns
+// out to be a stream is not waited for.
 func (a *attempt) absorb(near int) {
 	buf := eventBuffers.Get().(*[]byte)
 	defer eventBuffers.Put(buf)
-	for len(a.held) < near {
+	for len(a.held) < near && !a.rec.Streamed() {
 		n, err := a.resp.Body.Read(*buf)
 		if n > 0 {
 			now := time.Now()

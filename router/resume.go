@@ -15,6 +15,7 @@ import (
 func (c *call) resume(a *attempt) (broken bool) {
 	coded := encoded(a.resp.Header)
 	if a.rec.Streamed() && a.resp.StatusCode < 300 && !coded {
+		c.showAsked(a)
 		return c.ended(a, c.body(a))
 	}
 	event := c.refusal(a, coded)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,6 +63,8 @@ type Router struct {
 	mux     *mux.Router
 	upgrade *httputil.ReverseProxy
 	active  atomic.Int64
+
+	tooLargeToShow sync.Once
 
 	base context.Context // ends what outlives its connection: upgraded ones
 	stop context.CancelFunc

@@ -17,6 +17,9 @@ type Models struct {
 	Batch     NameMap // for calls that are not streamed, and for lines of batch jobs
 	Prefix    bool    // a name that begins with a key of a map maps as that key does
 	Strict    bool
+	// ShowAsked has answers name the model that the caller asked for, where a
+	// map put another in its place.
+	ShowAsked bool
 }
 
 // NameMap is one map of names; the zero value knows none.

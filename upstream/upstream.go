@@ -198,6 +198,13 @@ func (u *Upstream) Model(q *exchange.Request) Mapping {
 // Models is the map of names.
 func (u *Upstream) Models() *Models { return &u.cfg.Models }
 
+// ShowsAsked reports whether the answer to a request is to name the model that
+// was asked for, though the request went out with the name that m says.
+func (u *Upstream) ShowsAsked(q *exchange.Request, m Mapping) bool {
+	return u.cfg.Models.ShowAsked && m.Name != q.Facts.Model &&
+		q.Held && q.Facts.Valid && q.Endpoint.Kind == exchange.Inference
+}
+
 // RoundTrip makes one call over the connection pool. It follows no redirect
 // and decodes nothing.
 func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {

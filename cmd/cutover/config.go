@@ -66,6 +66,7 @@ type ModelsConfig struct {
 	Strict    bool              `yaml:"strict"`
 	Streaming NamesConfig       `yaml:"streaming"` // comes before the two above, for streamed calls
 	Batch     NamesConfig       `yaml:"batch"`     // likewise for all others
+	ShowAsked bool              `yaml:"show_asked"`
 }
 
 // NamesConfig maps models for one use.

@@ -46,6 +46,7 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.models.prefix", def: "false", doc: "when no name of the map matches exactly, take the longest that the model's name begins with"},
 		{key: "upstreams.*.models.default", doc: "model for names that the map does not know; empty: the name stays as it is"},
 		{key: "upstreams.*.models.strict", def: "false", doc: "never send a model that neither map nor default covers"},
+		{key: "upstreams.*.models.show_asked", def: "false", doc: "answers name the model that the caller asked for, where a map put another in its place"},
 		{key: "upstreams.*.models.streaming.map", doc: "like `models.map`, for streamed calls (`stream: true`); it is asked before `models.map`"},
 		{key: "upstreams.*.models.streaming.default", doc: "like `models.default`, for streamed calls; it comes before `models.default`"},
 		{key: "upstreams.*.models.batch.map", doc: "like `models.map`, for calls that are not streamed, and for the lines of batch jobs; it is asked before `models.map`. Embeddings, moderations and counts of tokens are of neither use"},

@@ -27,6 +27,7 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 			Batch:     u.Models.Batch.upstream(),
 			Prefix:    u.Models.Prefix,
 			Strict:    u.Models.Strict,
+			ShowAsked: u.Models.ShowAsked,
 		},
 		Timeouts:   upstream.Timeouts(u.Timeouts),
 		FallbackOn: words(u.FallbackOn),

@@ -48,6 +48,7 @@ func TestWrongFiles(t *testing.T) {
 		{"shadow: {exclude: [1]}", `cutover.yaml:1: shadow.exclude[0]: found the number "1", expected text`},
 		{"upstreams: {relay: {models: {stream: {}}}}", "cutover.yaml:1: upstreams.relay.models.stream: unknown key: did you mean streaming?"},
 		{"upstreams: {relay: {models: {map: x}}}", `cutover.yaml:1: upstreams.relay.models.map: found the text, expected a mapping such as {gpt-4o: gpt-4.1}`},
+		{"upstreams: {relay: {models: {show_asked: yes}}}", `cutover.yaml:1: upstreams.relay.models.show_asked: found the text "yes", expected true or false`},
 		{"upstreams: {relay: {prices: {m: 5}}}", `cutover.yaml:1: upstreams.relay.prices.m: found the number, expected {input: DOLLARS, output: DOLLARS} per million tokens`},
 		{"upstreams: {relay: {fallback_on: [429, 200]}}", `cutover.yaml:1: upstreams.relay.fallback_on[1]: found "200": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
 		{"upstreams: {relay: {fallback_on: [3xx]}}", `cutover.yaml:1: upstreams.relay.fallback_on[0]: found "3xx": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
