@@ -48,6 +48,10 @@ type Config struct {
 	CAFile   string        // PEM of roots to trust besides the system's
 	MaxIdle  int           // idle connections kept; default 2048
 	IdleTime time.Duration // how long they are kept; default 120 s
+	// Ping is after how long a silence of an HTTP/2 connection the upstream is
+	// asked whether it is still there; unanswered for as long again (at most
+	// 15 s), the connection is given up. 0: 15 s; negative: never asked.
+	Ping time.Duration
 
 	// FallbackOn lists the statuses of answers that another provider should
 	// replace: "429", "5xx". Nil: 401 to 405, 408 to 410, 413, 429 and 5xx; empty:
@@ -75,6 +79,7 @@ type Upstream struct {
 	inV1, outside prefix
 	transport     *http.Transport
 	fallbackOn    Statuses
+	pool          *connPool // of HTTP/2 connections; nil: HTTP/1.1 is all there is
 }
 
 type prefix struct{ plain, escaped string }
@@ -101,6 +106,7 @@ func New(c Config) (*Upstream, error) {
 	if u.fallbackOn, err = ParseStatuses(on...); err != nil {
 		return nil, fmt.Errorf("upstream %s: fallback_on: %w", c.Name, err)
 	}
+	u.pool = u.newHTTP2Pool()
 	return u, nil
 }
 
@@ -124,11 +130,14 @@ func parseBase(s string) (*url.URL, error) {
 	return base, nil
 }
 
+// keepAlive notices an idle connection whose other end is gone, within 30 s.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+
 func newTransport(c Config) (*http.Transport, error) {
 	connect := c.Timeouts.Connect
-	dialer := &net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second}
+	dialer := &net.Dialer{Timeout: connect, KeepAliveConfig: keepAlive}
 	t := &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext:         track(dialer.DialContext),
 		TLSHandshakeTimeout: connect,
 		// The answer's coding is between the caller and the provider.
 		DisableCompression:     true,
@@ -139,6 +148,7 @@ func newTransport(c Config) (*http.Transport, error) {
 		Proxy:                  http.ProxyFromEnvironment,
 		Protocols:              new(http.Protocols),
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		HTTP2:                  http2Config(c),
 	}
 	switch c.Protocol {
 	case Auto, "":
@@ -205,11 +215,11 @@ func (u *Upstream) ShowsAsked(q *exchange.Request, m Mapping) bool {
 		q.Held && q.Facts.Valid && q.Endpoint.Kind == exchange.Inference
 }
 
-// RoundTrip makes one call over the connection pool. It follows no redirect
-// and decodes nothing.
-func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	return u.transport.RoundTrip(r)
+// Close drops the idle connections, and the others when their calls have ended.
+// No call can begin after it.
+func (u *Upstream) Close() {
+	if u.pool != nil {
+		u.pool.close()
+	}
+	u.transport.CloseIdleConnections()
 }
-
-// Close drops the idle connections. Calls under way go on.
-func (u *Upstream) Close() { u.transport.CloseIdleConnections() }

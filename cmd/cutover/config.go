@@ -139,10 +139,11 @@ type TimeoutsConfig struct {
 	Total      time.Duration `yaml:"total"`
 }
 
-// ConnectionsConfig bounds the pool of idle connections to an upstream.
+// ConnectionsConfig bounds the connections to an upstream.
 type ConnectionsConfig struct {
 	MaxIdle     int           `yaml:"max_idle"`
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	Ping        time.Duration `yaml:"ping"` // silence after which an HTTP/2 connection is asked for; 0: never
 }
 
 // ServerConfig bounds what callers may do; 0 is no limit.

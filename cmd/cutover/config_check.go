@@ -272,6 +272,8 @@ func (ld *loading) checkNumbers() {
 			ld.wrong(l.key, "found %v, expected a number from 1 (no retries) to 10", n)
 		case l.key == "shadow.max_concurrency" && n < 1:
 			ld.wrong(l.key, "found %v, expected at least 1: to mirror nothing set flags.shadow-percentage to 0", n)
+		case strings.HasSuffix(l.key, ".connections.ping") && n > 0 && n < float64(time.Second):
+			ld.wrong(l.key, "found %v, expected 0 (never) or at least 1s: upstreams take more for an attack", time.Duration(n))
 		case n < 0:
 			ld.wrong(l.key, "found %v, expected 0 or more", n)
 		}

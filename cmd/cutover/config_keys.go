@@ -87,6 +87,7 @@ func configKeyTable() []configKey {
 		{key: "upstreams.*.timeouts.total", def: "0s", doc: "for a whole call; 0: no limit"},
 		{key: "upstreams.*.connections.max_idle", def: "2048", doc: "idle connections kept open"},
 		{key: "upstreams.*.connections.idle_timeout", def: "2m", doc: "how long an idle connection is kept"},
+		{key: "upstreams.*.connections.ping", def: "15s", doc: "after so long a silence an HTTP/2 connection is asked whether it is alive, and given up when it does not answer for as long again (15 s at most); 0: never asked"},
 
 		{key: "server.max_header_bytes", def: "1MiB", doc: "largest request header"},
 		{key: "server.read_header_timeout", def: "10s", doc: "for a request's header to arrive"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"cutover/exchange"
 	"cutover/flags"
 	"cutover/upstream"
@@ -38,6 +40,7 @@ func (c *Config) upstream(arm exchange.Arm) upstream.Config {
 		Forwarded: c.Headers.Forwarded,
 		MaxIdle:   u.Connections.MaxIdle,
 		IdleTime:  u.Connections.IdleTimeout,
+		Ping:      u.Connections.ping(),
 	}
 }
 
@@ -53,6 +56,14 @@ func words[T ~string](list []T) []string {
 
 func (n NamesConfig) upstream() upstream.NameMap {
 	return upstream.NameMap{Exact: n.Map, Default: n.Default}
+}
+
+// ping words the interval for the upstream, for which 0 is a default.
+func (c ConnectionsConfig) ping() time.Duration {
+	if c.Ping == 0 {
+		return -1
+	}
+	return c.Ping
 }
 
 // upstream holds the secret itself: it must not be printed.

@@ -96,6 +96,7 @@ func TestWrongValues(t *testing.T) {
 		{args: both("--relay", "http://localhost:8080/v1"), want: "--relay: upstreams.relay.base_url: leads back to this sidecar (listen is 127.0.0.1:8080): requests would go round in a circle"},
 		{args: both("--relay", "http://127.0.0.1:8081/v1"), want: "--relay: upstreams.relay.base_url: leads back to this sidecar (admin.listen is 127.0.0.1:8081): requests would go round in a circle"},
 		{args: both("--primary", "http://127.0.0.1/v1", "--listen", ":80"), want: "--primary: upstreams.primary.base_url: leads back to this sidecar (listen is :80): requests would go round in a circle"},
+		{file: "upstreams: {relay: {connections: {ping: 5ms}}}", args: both(), want: "cutover.yaml:1: upstreams.relay.connections.ping: found 5ms, expected 0 (never) or at least 1s: upstreams take more for an attack"},
 		{args: both("--listen", "8080"), want: `--listen: listen: found "8080", expected HOST:PORT such as 127.0.0.1:8080, or :8080 for all addresses`},
 		{args: both("--listen", "a:http"), want: `--listen: listen: found the port "http", expected a number from 0 to 65535`},
 		{args: both("--listen", "127.0.0.1:8081"), want: "admin.listen: the same address as listen: the two need ports of their own"},

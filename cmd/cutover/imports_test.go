@@ -36,6 +36,7 @@ func rooms() map[string]room {
 			[]string{"exchange", "upstream", "flags", "mock", "compare", "store", "router", "shadow", "ramp", "dashboards"},
 			"the only place that wires rooms together",
 		},
+		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},
 	}

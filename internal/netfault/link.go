@@ -1,0 +1,199 @@
+package netfault
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+)
+
+// link is one connection: near is the side that called, far the target.
+type link struct {
+	near, far *net.TCPConn
+	mute      chan struct{} // closed: nothing passes any more
+	ended     chan struct{} // closed with the link
+	done      chan struct{} // the test's end
+	seed      uint64
+
+	mu     sync.Mutex
+	muted  bool
+	closed bool
+}
+
+// setFar names the target's side, unless the link has ended meanwhile.
+func (l *link) setFar(c *net.TCPConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.far = c
+	if l.closed {
+		_ = c.Close()
+	}
+}
+
+// end breaks both directions at once.
+func (l *link) end(how End) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	if !l.muted {
+		l.muted = true
+		close(l.mute)
+	}
+	l.mu.Unlock()
+	switch how {
+	case Silence:
+	case Close:
+		l.shut()
+	case Reset:
+		l.reset()
+	}
+}
+
+// reset ends the link hard on both sides.
+func (l *link) reset() {
+	l.mu.Lock()
+	for _, c := range []*net.TCPConn{l.near, l.far} {
+		if c != nil {
+			_ = c.SetLinger(0)
+		}
+	}
+	l.mu.Unlock()
+	l.shut()
+}
+
+// shut ends the link on both sides.
+func (l *link) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.closed = true
+	close(l.ended)
+	_ = l.near.Close()
+	if l.far != nil {
+		_ = l.far.Close()
+	}
+}
+
+// drain takes what comes until the caller goes away.
+func (l *link) drain() {
+	_, _ = io.Copy(io.Discard, l.near)
+	l.shut()
+}
+
+// pass moves one direction's bytes until it ends. A silenced link swallows
+// them, and passes no end on either.
+func (l *link) pass(from, to *net.TCPConn, line Line) {
+	buf := make([]byte, 32<<10)
+	left := line.Limit
+	random := rand.New(rand.NewPCG(l.seed, 1))
+	for {
+		n, err := from.Read(buf)
+		p := buf[:n]
+		if l.silent() {
+			p = nil
+		}
+		over := line.Limited && int64(len(p)) >= left
+		if over {
+			p = p[:left]
+		}
+		left -= int64(len(p))
+		if !l.write(to, p, &line, random) {
+			return
+		}
+		switch {
+		case over && line.End != Silence:
+			l.finish(line.End)
+			return
+		case over:
+			l.end(Silence)
+		case err != nil:
+			l.pause(line.Linger)
+			if l.silent() {
+				l.wait()
+				return
+			}
+			if err == io.EOF {
+				_ = to.CloseWrite()
+			} else {
+				l.reset()
+			}
+			return
+		}
+	}
+}
+
+// finish ends the link after what has been written.
+func (l *link) finish(how End) {
+	if how == Reset {
+		l.reset()
+		return
+	}
+	l.shut()
+}
+
+// write sends p in the pieces and at the pace of a line; false means that
+// there is nobody to send to.
+func (l *link) write(to *net.TCPConn, p []byte, line *Line, random *rand.Rand) bool {
+	for len(p) > 0 {
+		n := len(p)
+		if line.Slice > 0 {
+			n = min(n, line.Slice)
+		}
+		wait := line.Latency
+		if line.Jitter > 0 {
+			wait += time.Duration(random.Int64N(int64(line.Jitter)))
+		}
+		if line.Rate > 0 {
+			wait += time.Duration(n) * time.Second / time.Duration(line.Rate)
+		}
+		if !l.pause(wait) {
+			return false
+		}
+		if l.silent() {
+			return true
+		}
+		if _, err := to.Write(p[:n]); err != nil {
+			return false
+		}
+		p = p[n:]
+	}
+	return true
+}
+
+// pause waits; false means that the link or the test has ended.
+func (l *link) pause(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.ended:
+	case <-l.done:
+	}
+	return false
+}
+
+func (l *link) silent() bool {
+	select {
+	case <-l.mute:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait keeps a silent link's other side in the dark.
+func (l *link) wait() {
+	select {
+	case <-l.ended:
+	case <-l.done:
+	}
+}
