@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,7 +88,7 @@ func (l *link) drain() {
 
 // pass moves one direction's bytes until it ends. A silenced link swallows
 // them, and passes no end on either.
-func (l *link) pass(from, to *net.TCPConn, line Line) {
+func (l *link) pass(from, to *net.TCPConn, line Line, passed *atomic.Int64) {
 	buf := make([]byte, 32<<10)
 	left := line.Limit
 	random := rand.New(rand.NewPCG(l.seed, 1))
@@ -97,7 +98,7 @@ func (l *link) pass(from, to *net.TCPConn, line Line) {
 		if l.silent() {
 			p = nil
 		}
-		over := line.Limited && int64(len(p)) >= left
+		over := line.Limited && len(p) > 0 && int64(len(p)) >= left
 		if over {
 			p = p[:left]
 		}
@@ -105,13 +106,15 @@ func (l *link) pass(from, to *net.TCPConn, line Line) {
 		if !l.write(to, p, &line, random) {
 			return
 		}
+		passed.Add(int64(len(p)))
 		switch {
 		case over && line.End != Silence:
 			l.finish(line.End)
 			return
 		case over:
 			l.end(Silence)
-		case err != nil:
+		}
+		if err != nil {
 			l.pause(line.Linger)
 			if l.silent() {
 				l.wait()

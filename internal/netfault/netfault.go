@@ -6,6 +6,7 @@ package netfault
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -37,7 +38,7 @@ type Line struct {
 // Faults is what happens to a connection. The zero value is a good network.
 type Faults struct {
 	Mute    bool   // accept and never say a word; the target is not called
-	Drop    bool   // accept and reset; the target is not called
+	Drop    bool   // accept and reset at the first bytes; the target is not called
 	Hang    bool   // accept and close; the target is not called
 	Garbage string // accept, say this and close; the target is not called
 
@@ -50,6 +51,8 @@ type Proxy struct {
 	target   string
 	done     chan struct{} // closed when the test ends
 	wg       sync.WaitGroup
+
+	answered atomic.Int64
 
 	mu     sync.Mutex
 	faults Faults
@@ -73,6 +76,9 @@ func Start(t testing.TB, target string) *Proxy {
 
 // Addr is where the proxy listens, host:port.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Answered is the number of bytes of answers that have been passed on.
+func (p *Proxy) Answered() int64 { return p.answered.Load() }
 
 // Set says what happens to connections that are accepted from now on.
 func (p *Proxy) Set(f Faults) {
@@ -134,6 +140,7 @@ func (p *Proxy) serve(l *link, f Faults) {
 		l.drain()
 		return
 	case f.Drop:
+		_, _ = l.near.Read(make([]byte, 1)) // a reset before the caller knows that it is connected is a refusal
 		_ = l.near.SetLinger(0)
 		l.shut()
 		return
@@ -150,8 +157,8 @@ func (p *Proxy) serve(l *link, f Faults) {
 	}
 	l.setFar(far.(*net.TCPConn))
 	var both sync.WaitGroup
-	both.Go(func() { l.pass(l.near, l.far, f.Request) })
-	both.Go(func() { l.pass(l.far, l.near, f.Answer) })
+	both.Go(func() { l.pass(l.near, l.far, f.Request, new(atomic.Int64)) })
+	both.Go(func() { l.pass(l.far, l.near, f.Answer, &p.answered) })
 	both.Wait()
 	l.shut()
 }
