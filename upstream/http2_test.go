@@ -112,8 +112,11 @@ func TestConnectionsFollowNeed(t *testing.T) {
 			close(release)
 			wg.Wait()
 			<-open
-			if got := srv.opened.Load(); got != row.want {
-				t.Errorf("%d connections were opened, want %d", got, row.want)
+			// On a machine that is busy the settings may come late; until then a
+			// connection is taken to have room for a hundred.
+			most := max(row.want, int64(row.callers+99)/100)
+			if got := srv.opened.Load(); got < row.want || got > most {
+				t.Errorf("%d connections were opened, want %d, at most %d", got, row.want, most)
 			}
 		})
 	}
