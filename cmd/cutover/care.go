@@ -107,9 +107,13 @@ func (s *sidecar) hedgeState(now time.Time) *hedgeState {
 // newAffinity remembers who made which id, for the fleet where there is a Redis.
 // The owners go by their URLs, which outlive a swap of the roles.
 func (s *sidecar) newAffinity() *router.Affinity {
+	names := [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL}
+	if names[exchange.Primary] == names[exchange.Relay] { // a rehearsal: two owners all the same
+		names[exchange.Relay] += " (rehearsal)"
+	}
 	c := router.AffinityConfig{
 		Store: s.store.Affinity(),
-		Names: [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL},
+		Names: names,
 		Trouble: func(err error) {
 			if err != nil {
 				s.log.Warn().Err(err).Msg("who made which id can't be looked up or stored: memory is all there is")

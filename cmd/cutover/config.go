@@ -36,8 +36,10 @@ type AdminConfig struct {
 
 // UpstreamsConfig holds the two providers.
 type UpstreamsConfig struct {
-	Primary UpstreamConfig `yaml:"primary"`
-	Relay   UpstreamConfig `yaml:"relay"`
+	// Rehearsal says that both are one provider, on purpose.
+	Rehearsal bool           `yaml:"rehearsal"`
+	Primary   UpstreamConfig `yaml:"primary"`
+	Relay     UpstreamConfig `yaml:"relay"`
 }
 
 // UpstreamConfig says how one provider is called.

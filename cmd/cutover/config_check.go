@@ -135,7 +135,7 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 	default:
 		ld.word(key+"protocol", u.Protocol, "auto", "http1", "h2", "h2c")
 	}
-	if name == "relay" && u.Auth.Kind == AuthPassthrough {
+	if name == "relay" && u.Auth.Kind == AuthPassthrough && !ld.config.Upstreams.Rehearsal {
 		ld.wrong(key+"auth", "passthrough would hand every caller's key for the primary to the relay: give the relay a key of its own, such as {key: {env: RELAY_API_KEY}}, or none")
 	}
 	if u.Auth.Kind == AuthHeader && !isToken(u.Auth.Name) {
@@ -193,8 +193,12 @@ func (ld *loading) checkCA(key, path string) {
 func (ld *loading) checkLoops() {
 	up := &ld.config.Upstreams
 	primary, relay := canonical(up.Primary.BaseURL), canonical(up.Relay.BaseURL)
-	if primary != "" && primary == relay {
-		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to move or to compare")
+	switch same := primary == relay; {
+	case primary == "":
+	case same && !up.Rehearsal:
+		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to move or to compare; to rehearse with one provider set upstreams.rehearsal to true")
+	case !same && up.Rehearsal:
+		ld.wrong("upstreams.rehearsal", "true, and the two have a base_url each: leave it out where there are two providers")
 	}
 	for _, u := range []struct{ key, base string }{
 		{"upstreams.primary.base_url", up.Primary.BaseURL},

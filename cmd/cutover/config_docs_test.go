@@ -74,6 +74,8 @@ func sectionOf(key string) string {
 	switch {
 	case len(parts) == 1:
 		return ""
+	case len(parts) == 2:
+		return parts[0]
 	case parts[0] == "upstreams":
 		return parts[0] + "." + parts[1]
 	}

@@ -36,6 +36,7 @@ func configKeyTable() []configKey {
 		{key: "admin.listen", def: "127.0.0.1:8081", flag: "admin-listen", doc: "address of the console, the API, `/metrics`, `/healthz` and `/readyz`"},
 		{key: "admin.token", doc: "bearer token that the admin listener asks for; required when `admin.listen` is not a loopback address"},
 
+		{key: "upstreams.rehearsal", def: "false", doc: "primary and relay are one provider, at one `base_url`: proves the sidecar, and measures how much a provider differs from itself, before there is a relay. The relay's `auth` may then be `passthrough`"},
 		{key: "upstreams.primary.base_url", flag: "primary", env: "CUTOVER_PRIMARY", doc: "the provider that callers use today; a request for `/v1/X` goes to `base_url` + `/X`"},
 		{key: "upstreams.relay.base_url", flag: "relay", env: "CUTOVER_RELAY", doc: "the provider to move to; needed unless `flags.relay-enabled` is false"},
 		{key: "upstreams.primary.auth", def: "passthrough", doc: "credentials: `passthrough` (the caller's own key), `none`, or with a secret one of `key` (in the header in which the caller's own key came), `bearer`, `x_api_key`, `api_key`, `header: {name, value}`, `query: {name, value}`"},

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"cutover/compare"
+	"cutover/mock"
+	"cutover/store"
+)
+
+// TestRehearsalWithOneProvider runs both sides against one provider, with the
+// callers' own key: answers come from either side, pairs are compared, and what
+// one side made stays with that side.
+func TestRehearsalWithOneProvider(t *testing.T) {
+	one := startProvider(t, mock.Config{Seed: 7})
+	r := startSidecar(t, one, one, mirrorAll, "CUTOVER_UPSTREAMS_REHEARSAL=true", "CUTOVER_UPSTREAMS_RELAY_AUTH=passthrough")
+	const n = 4
+	askChats(t, r, n)
+	eventually(t, "every request has its pair", func() bool { return r.mirror.Counts().Get(compare.Both) == n }, func() any { return r.mirror.Counts().All() })
+	if err := r.ledger.Flush(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	results, err := r.results.Results(within(t), store.Filter{})
+	if err != nil || len(results) != n {
+		t.Fatalf("%d results, %v, want %d", len(results), err, n)
+	}
+	for _, res := range results {
+		if !res.TextEqual {
+			t.Errorf("a provider that says the same twice is found to differ: similarity %v", res.Similarity)
+		}
+	}
+	client := newHTTPClient(t)
+	call := func(method, path, body string) (by, answer string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(within(t), method, r.URL()+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+callerKey)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s: %d %s, %v", method, path, resp.StatusCode, b, err)
+		}
+		return resp.Header.Get("X-Cutover-Served-By"), string(b)
+	}
+	r.share(t, "100")
+	by, made := call("POST", "/v1/vector_stores", `{"name":"x"}`)
+	_, id, _ := strings.Cut(made, `"id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	if by != "relay" || id == "" {
+		t.Fatalf("made by %s: %s", by, made)
+	}
+	r.share(t, "0")
+	if by, _ := call("GET", "/v1/vector_stores/"+id, ""); by != "relay" {
+		t.Errorf("what the relay's side made is asked for at the %s", by)
+	}
+	owners, err := r.store.Affinity().Owners(within(t), []string{id})
+	if err != nil || !strings.HasSuffix(owners[0], "(rehearsal)") {
+		t.Errorf("the store has %q, %v", owners, err)
+	}
+	for _, e := range one.Journal() {
+		if got := e.Header.Get("Authorization"); strings.Contains(got, relayKey) {
+			t.Errorf("a call with the key of the environment: %s", got)
+		}
+	}
+}
