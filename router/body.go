@@ -140,9 +140,18 @@ type stallReader struct {
 
 func (s *stallReader) Read(p []byte) (int, error) {
 	s.deadline(s.limit)
+	if s.watch == nil { // no call yet
+		n, err := s.body.Read(p)
+		return n, s.note(err)
+	}
 	s.watch.Hold()
 	n, err := s.body.Read(p)
 	s.watch.Go(time.Now())
+	return n, s.note(err)
+}
+
+// note remembers how a read of the body ended.
+func (s *stallReader) note(err error) error {
 	switch err {
 	case nil:
 	case io.EOF:
@@ -154,7 +163,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 			s.failed = bodyError(err)
 		}
 	}
-	return n, err
+	return err
 }
 
 // failure is why the caller's body ended early, if it did.

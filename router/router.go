@@ -118,7 +118,10 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request) {
 		c.refuse(err)
 		return
 	}
-	rt.route(r.Context(), q)
+	place := rt.route(r.Context(), q)
+	if !c.job(place) {
+		return
+	}
 	if m, ok := c.models(); ok {
 		m.serve()
 		return
@@ -140,8 +143,9 @@ func newRequest(r *http.Request) *exchange.Request {
 	return q
 }
 
-// route fills in what the request is about, and the one Decision.
-func (rt *Router) route(ctx context.Context, q *exchange.Request) {
+// route fills in what the request is about, and the one Decision. It returns
+// where the request belongs.
+func (rt *Router) route(ctx context.Context, q *exchange.Request) (place Place) {
 	if rt.cfg.TenantHeader != "" {
 		q.Tenant = q.Header.Get(rt.cfg.TenantHeader)
 	}
@@ -150,13 +154,12 @@ func (rt *Router) route(ctx context.Context, q *exchange.Request) {
 	} else {
 		q.Key, q.KeyFrom = exchange.TargetingKey(q.Endpoint, q.Header, nil, q.ID)
 	}
-	var place Place
 	if rt.cfg.Affinity != nil {
 		place = rt.cfg.Affinity.Find(ctx, q)
 	}
 	if q.Endpoint.Kind == exchange.Opaque || place.Bond == Unbound && !rt.shared(q) {
 		q.Route = rt.primaryOnly(q)
-		return
+		return place
 	}
 	d := rt.cfg.Decide(flags.Attributes{
 		TargetingKey: q.Key, Model: q.Facts.Model, Endpoint: q.Endpoint.Name, Tenant: q.Tenant, Stream: q.Facts.Stream,
@@ -169,6 +172,7 @@ func (rt *Router) route(ctx context.Context, q *exchange.Request) {
 		q.Route.Serve = exchange.Relay
 	}
 	rt.bind(q, place, d)
+	return place
 }
 
 // shared reports whether a request can be answered by either provider.

@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
+	"github.com/tidwall/gjson"
 
 	"cutover/flags"
 	"cutover/mock"
@@ -163,4 +164,97 @@ func TestThoughtsStayWithTheirProvider(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestBatchJobsSpeakTheRelaysNames runs whole jobs at a relay that has other
+// models than callers ask for: each line is completed, by a model that the map
+// for batches names. What the map has no name for is done by the primary.
+func TestBatchJobsSpeakTheRelaysNames(t *testing.T) {
+	t.Parallel()
+	primary := startProvider(t, mock.Config{Name: "primary", Models: []string{"gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "only-here"}})
+	relay := startProvider(t, mock.Config{Name: "relay", DrawSeed: 2, Models: []string{"cheap", "cheap-mini", "cheap-claude", "live"}})
+	r := startSidecar(t, primary, relay, "CUTOVER_FLAGS_RELAY_PERCENTAGE=100", "CUTOVER_UPSTREAMS_RELAY_MODELS_STRICT=true",
+		"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=gpt-4o=live,gpt-4o-mini=cheap-mini,claude-sonnet-4-5=cheap-claude",
+		"CUTOVER_UPSTREAMS_RELAY_MODELS_BATCH_MAP=gpt-4o=cheap")
+	line := func(id, model string) string {
+		return `{"custom_id":"` + id + `","method":"POST","url":"/v1/chat/completions","body":{"model":"` + model + `","messages":[{"role":"user","content":"hi"}]}}` + "\n"
+	}
+	t.Run("OpenAI", func(t *testing.T) {
+		for _, row := range []struct {
+			lines, want string
+			by, other   *provider
+		}{
+			{line("1", "gpt-4o") + line("2", "gpt-4o-mini") + line("3", "gpt-4o"), "1 cheap, 2 cheap-mini, 3 cheap", relay, primary},
+			{line("1", "gpt-4o") + line("2", "only-here"), "1 gpt-4o, 2 only-here", primary, relay},
+		} {
+			before := row.other.Stats().Calls
+			if got := runBatch(t, r, row.lines); got != row.want {
+				t.Errorf("the job's output is %q, want %q", got, row.want)
+			}
+			if n := row.other.Stats().Calls - before; n != 0 {
+				t.Errorf("the other provider saw %d calls: %v", n, row.other.Calls())
+			}
+		}
+	})
+	t.Run("Anthropic", func(t *testing.T) {
+		ctx := within(t)
+		client := anthropic.NewClient(anthropicoption.WithBaseURL(r.URL()), anthropicoption.WithAPIKey(callerKey),
+			anthropicoption.WithHTTPClient(newHTTPClient(t)), anthropicoption.WithMaxRetries(0))
+		batch, err := client.Messages.Batches.New(ctx, anthropic.MessageBatchNewParams{Requests: []anthropic.MessageBatchNewParamsRequest{{
+			CustomID: "1", Params: anthropic.MessageBatchNewParamsRequestParams{Model: "claude-sonnet-4-5", MaxTokens: 20,
+				Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("hi"))}},
+		}}})
+		if err != nil {
+			t.Fatalf("batch: %v", err)
+		}
+		if done, err := client.Messages.Batches.Get(ctx, batch.ID, anthropic.MessageBatchGetParams{}); err != nil || done.ProcessingStatus != "ended" {
+			t.Fatalf("poll: %+v, %v; want it ended", done, err)
+		}
+		results := client.Messages.Batches.ResultsStreaming(ctx, batch.ID, anthropic.MessageBatchResultsParams{})
+		for results.Next() {
+			if one := results.Current(); one.Result.Type != "succeeded" || one.Result.Message.Model != "cheap-claude" {
+				t.Errorf("a result is %s", one.RawJSON())
+			}
+		}
+		if err := results.Err(); err != nil {
+			t.Errorf("results: %v", err)
+		}
+	})
+}
+
+// runBatch runs a job with the official client and lists what each line was
+// answered by: "custom_id model", in the order of the output.
+func runBatch(t *testing.T, r *rig, lines string) string {
+	t.Helper()
+	ctx := within(t)
+	client := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey(callerKey),
+		option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
+	in, err := client.Files.New(ctx, openai.FileNewParams{Purpose: openai.FilePurposeBatch,
+		File: openai.File(strings.NewReader(lines), "in.jsonl", "application/jsonl")})
+	if err != nil {
+		t.Fatalf("file up: %v", err)
+	}
+	batch, err := client.Batches.New(ctx, openai.BatchNewParams{InputFileID: in.ID,
+		Endpoint: openai.BatchNewParamsEndpointV1ChatCompletions, CompletionWindow: openai.BatchNewParamsCompletionWindow24h})
+	if err != nil {
+		t.Fatalf("batch: %v", err)
+	}
+	done, err := client.Batches.Get(ctx, batch.ID)
+	if err != nil || done.Status != openai.BatchStatusCompleted || done.RequestCounts.Failed != 0 || done.OutputFileID == "" {
+		t.Fatalf("poll: %+v, %v; want all lines completed", done, err)
+	}
+	out, err := client.Files.Content(ctx, done.OutputFileID)
+	if err != nil {
+		t.Fatalf("file down: %v", err)
+	}
+	defer func() { _ = out.Body.Close() }()
+	text, err := io.ReadAll(out.Body)
+	if err != nil {
+		t.Fatalf("file down: %v", err)
+	}
+	var said []string
+	for answer := range strings.Lines(string(text)) {
+		said = append(said, gjson.Get(answer, "custom_id").Str+" "+gjson.Get(answer, "response.body.model").Str)
+	}
+	return strings.Join(said, ", ")
 }
