@@ -167,6 +167,9 @@ type CircuitState struct {
 	OpenFor time.Duration `json:"open_for_ns,omitempty"`
 }
 
+// noModel is the name under which calls that name no model are listed.
+const noModel = "(none)"
+
 // State lists the circuits: the whole upstream's first, then the models' in no
 // order.
 func (b *Breaker) State(now time.Time) []CircuitState {
@@ -174,7 +177,12 @@ func (b *Breaker) State(now time.Time) []CircuitState {
 		return nil
 	}
 	out := []CircuitState{b.state("", b.whole, now)}
-	b.models.each(func(model string, c *circuit) { out = append(out, b.state(model, c, now)) })
+	b.models.each(func(model string, c *circuit) {
+		if model == "" {
+			model = noModel
+		}
+		out = append(out, b.state(model, c, now))
+	})
 	return out
 }
 

@@ -42,6 +42,11 @@ func TestCareIsInMetricsAndStatus(t *testing.T) {
 	for _, model := range []string{"\xff\xfe", strings.Repeat("x", 100) + "a", strings.Repeat("x", 100) + "b", `a\"b\n`} {
 		ask(model)
 	}
+	resp, err := client.Get(r.URL() + "/v1/files") // of no model
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 	page := get(t, client, r.AdminURL()+"/metrics")
 	for _, line := range []string{
 		`cutover_breaker_state{model="gpt-4o",upstream="relay"} 2`,
