@@ -20,7 +20,7 @@ func newNormal() *normal {
 	return &normal{
 		ids:   regexp.MustCompile(`\b([a-z]+(?:_[a-z]+)*)[-_]([A-Za-z]*[0-9][A-Za-z0-9]{11,}|[A-Za-z0-9]{20,})\b`),
 		times: regexp.MustCompile(`"(created|[a-z_]+_at)":("[0-9T:.Z+-]+"|[0-9]+)`),
-		waits: regexp.MustCompile(`try again in [0-9.]+m?s`),
+		waits: regexp.MustCompile(`try again in [0-9][0-9.hmµ]*s`),
 		seen:  map[string]string{},
 	}
 }
@@ -48,6 +48,7 @@ func TestNormal(t *testing.T) {
 		{`batch_req_QAXm1eXoYBqwH8uPI9MH4nwF`, `batch_req#3`},
 		{`"created_at":"2024-05-06T13:00:00Z"`, `"created_at":T`},
 		{`Please try again in 59.984s.`, `Please try again in T.`},
+		{`Please try again in 1m0s.`, `Please try again in T.`},
 		{`claude-sonnet-4-5 and text-embedding-3-small at 12:30`, `claude-sonnet-4-5 and text-embedding-3-small at 12:30`},
 	} {
 		if got := n.text(c.in); got != c.want {
