@@ -201,8 +201,8 @@ func (a *attempt) judge() bool {
 }
 
 // refusal reads what an error answer says of itself, as far as it comes soon,
-// and ends the attempt: whether the key is at fault, or the
-// name of the model, stands in there.
+// and ends the attempt: whether the key is at fault, or the name of the model,
+// stands in there.
 func (a *attempt) refusal() {
 	const enough = 16 << 10
 	late := time.AfterFunc(refusalPatience, a.watch.Stop)
