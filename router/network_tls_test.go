@@ -63,7 +63,7 @@ func TestFaultsOfTLS(t *testing.T) {
 				var program atomic.Int64
 				b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }), setup{
 					decide: serveByRelay, tlsUpstream: true,
-					primary: func(c *upstreamConfig) { c.CAFile = filepath.Join(t.TempDir(), "ca.pem"); writeTestCA(t, c.CAFile) },
+					primary: func(c *upstreamConfig) { c.CAFile = writeCAFile(t) },
 					relay: func(c *upstreamConfig) {
 						net := netfault.Start(t, strings.TrimSuffix(strings.TrimPrefix(c.BaseURL, "https://"), "/v1"))
 						net.Set(row.faults)
