@@ -6,7 +6,7 @@ FUZZTIME    ?= 60s
 PKG         ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench bench-flags outages cuts soak fuzz image clean
+.PHONY: help build demo test lint bench bench-flags callers outages cuts soak fuzz image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ bench: ## the proxy against plain Go, a bare mirror and nginx, in one run
 
 cuts: ## 40,000 short streamed answers at 1, 8 and 200 callers: none may be cut
 	$(GO) run ./cmd/proxybench -only cuts -cuts 40000
+
+callers: ## 10,000 callers with an open stream each, on one sidecar, over HTTP/2 to the upstream
+	$(GO) run ./cmd/proxybench -only callers $(CALLERSFLAGS)
 
 soak: ## ten minutes of mixed faults at 200 requests a second
 	CUTOVER_TEST_SOAK=$${SOAK:-10m} $(GO) test -race -count=1 -timeout 20m -run 'TestSoak$$' -v ./cmd/cutover

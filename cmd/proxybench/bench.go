@@ -148,6 +148,7 @@ func (b *bench) all(ctx context.Context) error {
 		{measureMemory, b.measureMemory},
 		{measureCuts, b.measureCuts},
 		{measureBlackHole, b.measureBlackHole},
+		{measureCallers, b.measureCallers},
 	} {
 		if !b.opt.wants(m.name) {
 			continue
@@ -310,19 +311,27 @@ func isTerminal(w io.Writer) bool {
 }
 
 // checkOpenFiles refuses more open streams than this machine lets a process
-// have: a proxy needs two connections for each.
+// have: a proxy needs two connections for each, over HTTP/2 little more than one.
 func checkOpenFiles(opt options) error {
-	if !opt.wants(measureMemory) {
-		return nil
-	}
 	const besides = 600 // mirrored copies, listeners, logs, store
-	limit, err := openFiles()
-	if err != nil {
-		return err
-	}
-	if need := uint64(2*opt.streams + besides); limit < need {
-		return fmt.Errorf("-streams %d needs %d open files per process, and the limit is %d: raise it (ulimit -Hn, LimitNOFILE, docker run --ulimit nofile=%d) or ask for fewer",
-			opt.streams, need, limit, need)
+	for _, n := range []struct {
+		flag, measure string
+		count, need   int
+	}{
+		{"streams", measureMemory, opt.streams, 2 * opt.streams},
+		{"callers", measureCallers, opt.callers, opt.callers},
+	} {
+		if !opt.wants(n.measure) {
+			continue
+		}
+		limit, err := openFiles()
+		if err != nil {
+			return err
+		}
+		if need := uint64(n.need + besides); limit < need {
+			return fmt.Errorf("-%s %d needs %d open files per process, and the limit is %d: raise it (ulimit -Hn, LimitNOFILE, docker run --ulimit nofile=%d) or ask for fewer",
+				n.flag, n.count, need, limit, need)
+		}
 	}
 	return nil
 }

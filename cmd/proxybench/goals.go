@@ -47,6 +47,7 @@ func (r *report) judge() {
 	r.memoryGoal()
 	r.cutGoal()
 	r.silentGoals()
+	r.callersGoal()
 }
 
 // ratioFigure is a ratio and whether it is that of work that was done.

@@ -32,6 +32,7 @@ type outcome struct {
 	firstErr  error
 	elapsed   time.Duration
 	latencies []time.Duration // of good answers, sorted
+	firsts    []time.Duration // until their first line, sorted
 }
 
 func (o *outcome) bad() int64 { return o.cut + o.differing + o.failed }
@@ -99,8 +100,10 @@ func (ld *loader) run(ctx context.Context) outcome {
 			total.firstErr = p.firstErr
 		}
 		total.latencies = append(total.latencies, p.latencies...)
+		total.firsts = append(total.firsts, p.firsts...)
 	}
 	slices.Sort(total.latencies)
+	slices.Sort(total.firsts)
 	return total
 }
 
@@ -122,6 +125,7 @@ func (ld *loader) work(ctx context.Context, w int, end time.Time, taken *atomic.
 		switch {
 		case err == nil:
 			o.latencies = append(o.latencies, time.Since(begin))
+			o.firsts = append(o.firsts, conn.head.Sub(begin))
 		case errors.Is(err, errCut):
 			o.cut++
 		case errors.Is(err, errDiffers):

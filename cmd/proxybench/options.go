@@ -20,6 +20,7 @@ const (
 	measureMemory    = "memory"
 	measureCuts      = "cuts"
 	measureBlackHole = "blackhole"
+	measureCallers   = "callers" // on request only
 )
 
 func allMeasures() []string {
@@ -39,6 +40,7 @@ type options struct {
 	gap               time.Duration // between two chunks
 	streams           int           // open at once
 	cuts              int           // short streams at each concurrency
+	callers           int           // at once, over HTTP/2 to the upstream
 	relayLimit        time.Duration // after which the sidecar gives a silent relay up; 0: its default
 	only              []string
 	output            string // text, markdown or json
@@ -57,7 +59,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("proxybench", flag.ContinueOnError)
 	fs.SetOutput(w)
-	only := fs.String("only", "", "measure only these: "+strings.Join(allMeasures(), ","))
+	only := fs.String("only", "", "measure only these: "+strings.Join(allMeasures(), ",")+"; "+measureCallers+" is measured only when it is named")
 	fs.BoolVar(&o.quick, "quick", false, "a short run of at most a minute, to see that everything works")
 	fs.BoolVar(&o.strict, "strict", false, "exit with 1 when a goal is missed")
 	fs.BoolVar(&o.verbose, "v", false, "show progress also when standard error is not a terminal")
@@ -71,6 +73,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	fs.DurationVar(&o.gap, "gap", time.Millisecond, "time between two chunks")
 	fs.IntVar(&o.streams, "streams", growthStreams, "streams open at once while memory is measured; the goal is about 5000 (with -quick 200)")
 	fs.IntVar(&o.cuts, "cuts", 2000, "short streamed answers at each of three concurrencies (with -quick 300)")
+	fs.IntVar(&o.callers, "callers", 10_000, "callers with an open stream each, over HTTP/2 to the upstream (with -quick 200)")
 	fs.DurationVar(&o.relayLimit, "relay-limit", 0, "when the sidecar gives up a copy to the silent relay, to make them come and go more often (default: cutover's own)")
 	fs.StringVar(&o.output, "output", "text", "text, markdown or json")
 	fs.StringVar(&o.cutover, "cutover", "", "measure this binary instead of building one")
@@ -104,6 +107,7 @@ func (o *options) scale(given map[string]bool) {
 		set("slot", func() { o.slot = 200 * time.Millisecond })
 		set("streams", func() { o.streams = 200 })
 		set("cuts", func() { o.cuts = 300 })
+		set("callers", func() { o.callers = 200 })
 	}
 	set("limit", func() {
 		switch {
@@ -126,7 +130,7 @@ func (o *options) check(only string) error {
 	}{
 		{"rounds", o.rounds, 1000}, {"concurrency", o.concurrency, 10_000},
 		{"stream-concurrency", o.streamConcurrency, 10_000}, {"chunks", o.chunks, 100_000},
-		{"streams", o.streams, 25_000}, {"cuts", o.cuts, 10_000_000},
+		{"streams", o.streams, 25_000}, {"cuts", o.cuts, 10_000_000}, {"callers", o.callers, 25_000},
 	} {
 		if n.value < 1 || n.value > n.most {
 			return usageError{fmt.Errorf("-%s %d: expected 1 to %d", n.flag, n.value, n.most)}
@@ -147,8 +151,8 @@ func (o *options) check(only string) error {
 	}
 	o.only = strings.Split(only, ",")
 	for _, m := range o.only {
-		if !slices.Contains(allMeasures(), m) {
-			return usageError{fmt.Errorf("-only %q: expected some of %s", m, strings.Join(allMeasures(), ","))}
+		if known := append(allMeasures(), measureCallers); !slices.Contains(known, m) {
+			return usageError{fmt.Errorf("-only %q: expected some of %s", m, strings.Join(known, ","))}
 		}
 	}
 	return nil

@@ -24,8 +24,9 @@ var (
 type rawConn struct {
 	net.Conn
 	br   *bufio.Reader
-	body []byte // of the last answer
-	ends bool   // the server closes the connection after the last answer
+	body []byte    // of the last answer
+	head time.Time // when the last answer's first line had come
+	ends bool      // the server closes the connection after the last answer
 }
 
 // dialRaw connects to host:port. read is the size of the buffer for answers.
@@ -71,6 +72,7 @@ func (c *rawConn) readHead() (length int, err error) {
 	if len(line) < len("HTTP/1.1 200") || string(line[9:12]) != "200" {
 		return 0, fmt.Errorf("%w: %q", errStatus, bytes.TrimSpace(line))
 	}
+	c.head = time.Now()
 	length, c.ends = lengthUntilEnd, false
 	for {
 		line, err := c.br.ReadSlice('\n')

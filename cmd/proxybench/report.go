@@ -23,6 +23,7 @@ type report struct {
 	Memory    []MemoryRow    `json:"memory,omitempty"`
 	Cuts      []CutRow       `json:"cuts,omitempty"`
 	BlackHole []BlackHoleRow `json:"silent_relay,omitempty"`
+	Callers   []CallersRow   `json:"callers,omitempty"`
 	Goals     []Goal         `json:"goals"`
 	Notes     []string       `json:"notes,omitempty"`
 }

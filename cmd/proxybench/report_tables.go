@@ -16,7 +16,7 @@ type table struct {
 func (r *report) tables() []table {
 	var all []table
 	for _, t := range []table{
-		r.requestTable(), r.latencyTable(), r.streamTable(), r.memoryTable(), r.cutTable(), r.silentTable(), r.goalTable(),
+		r.requestTable(), r.latencyTable(), r.streamTable(), r.memoryTable(), r.cutTable(), r.silentTable(), r.callersTable(), r.goalTable(),
 	} {
 		if len(t.rows) > 0 {
 			all = append(all, t)

@@ -7,7 +7,7 @@ import (
 )
 
 // request is one POST, ready to be written, and the body that must come back
-// from the primary; a nil body is not looked at.
+// from the upstream; a nil body is not looked at.
 type request struct {
 	raw  []byte
 	want []byte
@@ -16,6 +16,11 @@ type request struct {
 // makeRequests composes n requests for a model, each with a caller and a
 // prompt of its own. host is the authority that they name.
 func makeRequests(model, host string, n int) ([]request, error) {
+	return makeRequestsTo(armPrimary, model, host, n)
+}
+
+// makeRequestsTo are requests that arm is to answer.
+func makeRequestsTo(arm, model, host string, n int) ([]request, error) {
 	requests := make([]request, n)
 	for i := range requests {
 		body := requestBody(model, i)
@@ -27,9 +32,9 @@ func makeRequests(model, host string, n int) ([]request, error) {
 		switch {
 		case j.hold:
 		case j.stream:
-			requests[i].want = bytes.Join(streamAnswer(armPrimary, j), nil)
+			requests[i].want = bytes.Join(streamAnswer(arm, j), nil)
 		default:
-			requests[i].want = jsonAnswer(armPrimary, j)
+			requests[i].want = jsonAnswer(arm, j)
 		}
 	}
 	return requests, nil

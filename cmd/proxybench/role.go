@@ -27,6 +27,7 @@ const (
 const (
 	rolePrimary   = "primary"    // the upstream
 	roleRelay     = "relay"      // the same, with slightly different answers
+	roleStreams   = "streams"    // an upstream that speaks HTTP/2
 	roleBlackHole = "blackhole"  // accepts connections and never answers
 	rolePlain     = "plain"      // Go's reverse proxy, body read first
 	rolePooled    = "pooled"     // the same with pooled buffers
@@ -42,8 +43,11 @@ const (
 
 // runRole plays one role until ctx is done.
 func runRole(ctx context.Context, name string) error {
-	if name == roleBlackHole {
+	switch name {
+	case roleBlackHole:
 		return runBlackHole(ctx)
+	case roleStreams:
+		return runStreams(ctx)
 	}
 	var h http.Handler
 	switch name {
