@@ -8,29 +8,28 @@ import (
 )
 
 // RoundTrip makes one call over the connections to the upstream. It follows no
-// redirect and decodes nothing. A call of which the upstream itself says that
-// it was not looked at, or that never reached it, is sent again; any other
-// failure is the caller's to judge, for a second delivery may cost money twice.
+// redirect and decodes nothing. A call of which an HTTP/2 upstream itself says
+// that it was not looked at is sent again. Over HTTP/1.1 nobody can say that: an
+// upstream that hangs up may have worked on the call, and a second delivery
+// would cost money twice. So net/http repeats there what it knows was never
+// written, and any other failure is the caller's to judge.
 func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.GetBody == nil {
-		return u.once(r) // a body that streams can't be sent again; net/http repeats a GET
-	}
 	const most = 4
-	var d delivery
-	if !u.multiplexed(r) {
-		r = d.follow(r)
-	}
 	for n := 1; ; n++ {
 		resp, err := u.once(r)
-		if err == nil || n == most || !unheard(err) && !d.failed(err) || !rest(r, n) {
+		if err == nil || n == most || !unheard(err) || !rest(r, n) {
 			return resp, err
 		}
-		body, gone := r.GetBody()
-		if gone != nil {
-			return nil, err
-		}
 		again := *r
-		again.Body = body
+		switch {
+		case r.Body == nil || r.Body == http.NoBody:
+		case r.GetBody == nil: // it streams, and what was sent of it is gone
+			return nil, err
+		default:
+			if again.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
 		r = &again
 	}
 }

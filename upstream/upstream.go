@@ -137,7 +137,7 @@ func newTransport(c Config) (*http.Transport, error) {
 	connect := c.Timeouts.Connect
 	dialer := &net.Dialer{Timeout: connect, KeepAliveConfig: keepAlive}
 	t := &http.Transport{
-		DialContext:         track(dialer.DialContext),
+		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: connect,
 		// The answer's coding is between the caller and the provider.
 		DisableCompression:     true,
