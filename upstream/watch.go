@@ -79,10 +79,13 @@ func (w *Watch) left(now time.Time) (time.Duration, exchange.Class) {
 	// A limit that does not apply in this phase may do so in the next: the
 	// timer must not sleep through that.
 	const ever = time.Hour
+	// The phase first: one that begins leaves its time before it does, and the
+	// silence of the one before must not count in it.
+	phase := w.phase.Load()
 	gone := now.Sub(w.started)
 	silent := gone - time.Duration(w.since.Load())
 	limit, class := time.Duration(0), exchange.ClassNone
-	switch w.phase.Load() {
+	switch phase {
 	case inHeader:
 		if w.held.Load() {
 			break
