@@ -130,12 +130,14 @@ func parseBase(s string) (*url.URL, error) {
 	return base, nil
 }
 
-// keepAlive notices an idle connection whose other end is gone, within 30 s.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
-
 func newTransport(c Config) (*http.Transport, error) {
 	connect := c.Timeouts.Connect
-	dialer := &net.Dialer{Timeout: connect, KeepAliveConfig: keepAlive}
+	dialer := &net.Dialer{
+		Timeout: connect,
+		// Within 30 s notices that the other end of a connection is gone on
+		// which nothing is under way, or the answer is waited for.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
 	t := &http.Transport{
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: connect,
