@@ -181,29 +181,43 @@ func TestCallersThatLeaveTheQueue(t *testing.T) {
 }
 
 // TestTLSWithoutHTTP2: where TLS negotiates HTTP/1.1 that is spoken, also to
-// callers that came while it was unknown.
+// callers that came while it was unknown, and by the pool that HTTP/1.1 has.
 func TestTLSWithoutHTTP2(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var open atomic.Int64
+	ended := make(chan struct{}, 64)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Proto)
 	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+			ended <- struct{}{}
+		}
+	}
+	srv.StartTLS()
 	defer srv.Close()
-	u := newUpstream(t, upstream.Config{Name: "u", BaseURL: srv.URL, CAFile: writeCA(t, srv.Certificate())})
+	u := newUpstream(t, upstream.Config{Name: "u", BaseURL: srv.URL, CAFile: writeCA(t, srv.Certificate()), IdleTime: 100 * time.Millisecond})
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			resp, err := send(u, srv.URL)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			if got, _ := io.ReadAll(resp.Body); string(got) != "HTTP/1.1" {
-				t.Errorf("spoken: %q", got)
+			if got, err := answer(u, request(t, srv.URL)); got != "HTTP/1.1" || err != nil {
+				t.Errorf("spoken: %q, %v", got, err)
 			}
 		})
 	}
 	wg.Wait()
+	for limit := time.After(20 * time.Second); open.Load() > 0; {
+		select {
+		case <-ended:
+		case <-limit:
+			t.Fatalf("%d connections are open, long after they were used", open.Load())
+		}
+	}
 }
 
 // TestAFailedConnectionIsToldToAll: nobody waits for more than the dial that
@@ -218,19 +232,18 @@ func TestAFailedConnectionIsToldToAll(t *testing.T) {
 	u := newUpstream(t, upstream.Config{Name: "u", BaseURL: url, Protocol: upstream.H2C})
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	hangUp := make(chan struct{})
+	var dials atomic.Int64
 	wg.Go(func() {
 		for { // accepts and hangs up, over and over
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			<-hangUp
+			dials.Add(1)
 			c.Close()
 		}
 	})
 	defer l.Close()
-	close(hangUp)
 	var callers sync.WaitGroup
 	for range 300 {
 		callers.Go(func() {
@@ -245,6 +258,9 @@ func TestAFailedConnectionIsToldToAll(t *testing.T) {
 	case <-done:
 	case <-time.After(20 * time.Second):
 		t.Fatal("callers wait for an upstream that hangs up")
+	}
+	if n := dials.Load(); n > 150 {
+		t.Errorf("%d connections were opened for 300 callers that came at once, want a few", n)
 	}
 }
 

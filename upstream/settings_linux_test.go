@@ -3,6 +3,7 @@ package upstream
 import (
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,19 @@ func TestSilentPeersAreGivenUp(t *testing.T) {
 		}
 		if got != o.want {
 			t.Errorf("%s = %d, want %d", o.name, got, o.want)
+		}
+	}
+}
+
+// TestPingSettings: how long a silence may last, and that it may last for ever.
+func TestPingSettings(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ ping, ask, wait time.Duration }{
+		{0, 15 * time.Second, 15 * time.Second}, {time.Second, time.Second, time.Second},
+		{time.Minute, time.Minute, 15 * time.Second}, {-1, 0, 0},
+	} {
+		if got := http2Config(Config{Ping: row.ping}); got.SendPingTimeout != row.ask || got.PingTimeout != row.wait {
+			t.Errorf("ping %s: asked after %s, given up after %s; want %s and %s", row.ping, got.SendPingTimeout, got.PingTimeout, row.ask, row.wait)
 		}
 	}
 }
