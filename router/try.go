@@ -37,10 +37,13 @@ func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt
 			c.alive.consider(nil)
 		}
 		wait, ok := c.mayRetry(a, care, n, first)
-		if !ok || !pause(ctx, wait) {
+		if !ok {
 			return a, false
 		}
-		a.drop()
+		a.drop() // a call that waits takes no room at the upstream
+		if !pause(ctx, wait) {
+			return a, false
+		}
 		c.note(a.x, "retry", wait)
 	}
 }
