@@ -7,6 +7,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 
 	"github.com/rs/zerolog"
@@ -17,6 +19,10 @@ import (
 func main() {
 	// Until serving has a log: what goes wrong comes as an error value too.
 	flags.LogRedisTo(zerolog.Nop())
+	// net/http tells the standard log how an answer began that nobody asked for.
+	// What providers say belongs into no log; that one came shows as a
+	// connection that ended.
+	log.SetOutput(io.Discard)
 	os.Exit(execute(context.Background(), os.Args[1:], console{
 		In:  os.Stdin,
 		Out: os.Stdout,
