@@ -3,47 +3,54 @@ package exchange
 import "bytes"
 
 // frame is what the chunks of one streamed chat have in common: all of a chunk
-// but its words. Most chunks of a stream differ in nothing else, and need not be
-// read anew. A frame is learned from a chunk only where reading that chunk with
-// other words in it shows that nothing but the words would change.
+// but its words, and the padding by which OpenAI hides how long those are. Most
+// chunks of a stream differ in nothing else, and need not be read anew. A frame
+// is learned from a chunk only where reading that chunk with other words and
+// padding in it shows that nothing but the words would change.
 type frame struct {
-	before, after []byte // up to the words' opening quote, and from the closing one on
-	tries         int    // chunks that were looked at in vain
+	before []byte // up to the words' opening quote
+	after  []byte // from the closing one on; with padding: up to its opening quote
+	end    []byte // from the padding's closing quote on; nil: there is none
+	tries  int    // chunks that were looked at in vain
 }
 
 // frameTries bounds how often a stream whose chunks never fit is looked at.
 const frameTries = 3
 
-var wordsKey = []byte(`"content":"`)
+var (
+	wordsKey   = []byte(`"content":"`)
+	paddingKey = []byte(`"obfuscation":"`)
+)
 
 // words returns the words of a chunk that fits the frame.
 func (f *frame) words(data []byte) (v jsonString, notUTF8, ok bool) {
-	if len(f.before) == 0 || !bytes.HasPrefix(data, f.before) || !bytes.HasSuffix(data, f.after) {
+	if len(f.before) == 0 || !bytes.HasPrefix(data, f.before) {
 		return v, false, false
 	}
 	s := scanner{b: data, i: len(f.before) - 1}
 	v = s.str()
-	if s.bad || len(data)-s.i != len(f.after)-1 {
+	if s.bad || !bytes.HasPrefix(data[s.i-1:], f.after) {
 		return v, false, false
 	}
-	return v, s.notUTF8, true
+	if s.i += len(f.after) - 1; f.end != nil {
+		s.i-- // back to the opening quote
+		if s.str(); s.bad || !bytes.HasPrefix(data[s.i-1:], f.end) {
+			return v, false, false
+		}
+		s.i += len(f.end) - 1
+	}
+	return v, s.notUTF8, s.i == len(data)
 }
 
 // learn looks for the frame of a chunk that has been read.
 func (f *frame) learn(a *answer, data []byte) {
 	f.tries++
-	at := bytes.LastIndex(data, wordsKey)
-	if at < 0 {
+	next, ok := frameOf(data)
+	if !ok {
 		return
 	}
-	s := scanner{b: data, i: at + len(wordsKey) - 1}
-	s.str()
-	if s.bad {
-		return
-	}
-	before, after := data[:at+len(wordsKey)], data[s.i-1:]
 	probe := answer{x: &Exchange{}, dialect: a.dialect, keep: true, streamed: true}
-	probe.chat(append(append(append(make([]byte, 0, len(before)+len(after)+1), before...), 'x'), after...))
+	probe.chat(next.with("x"))
 	x, c := probe.x, &probe.x.Completion
 	known := &a.x.Completion
 	if string(probe.text) != "x" || probe.failed || len(x.Faults) > 0 || x.Usage.Known || c.FinishReason != "" ||
@@ -53,11 +60,43 @@ func (f *frame) learn(a *answer, data []byte) {
 	}
 	// Probed without words, nothing may be said: no reasoning, no audio.
 	silent := answer{x: &Exchange{}, dialect: a.dialect, streamed: true}
-	silent.chat(append(append(make([]byte, 0, len(before)+len(after)), before...), after...))
+	silent.chat(next.with(""))
 	if silent.output || len(silent.x.Faults) > 0 {
 		return
 	}
-	f.before, f.after = bytes.Clone(before), bytes.Clone(after)
+	f.before, f.after, f.end = bytes.Clone(next.before), bytes.Clone(next.after), bytes.Clone(next.end)
+}
+
+// frameOf cuts a chunk into what may be its frame.
+func frameOf(data []byte) (f frame, ok bool) {
+	at := bytes.LastIndex(data, wordsKey)
+	if at < 0 {
+		return f, false
+	}
+	at += len(wordsKey)
+	s := scanner{b: data, i: at - 1}
+	if s.str(); s.bad {
+		return f, false
+	}
+	f.before, f.after = data[:at], data[s.i-1:]
+	if at = bytes.Index(f.after, paddingKey); at >= 0 {
+		at += len(paddingKey)
+		s := scanner{b: f.after, i: at - 1}
+		if s.str(); s.bad {
+			return f, false
+		}
+		f.after, f.end = f.after[:at], f.after[s.i-1:]
+	}
+	return f, true
+}
+
+// with is a chunk of the frame, with other words and other padding.
+func (f *frame) with(words string) []byte {
+	out := append(append(bytes.Clone(f.before), words...), f.after...)
+	if f.end != nil {
+		out = append(append(out, "padding"...), f.end...)
+	}
+	return out
 }
 
 // chatChunk reads a chunk of a streamed chat, by its frame where it fits.

@@ -35,7 +35,7 @@ func TestFramesChangeNothing(t *testing.T) {
 		w := words.Draw(t, "words")
 		id := rapid.SampledFrom([]string{"c1", "c1", "c1", "c2"}).Draw(t, "id")
 		finish := rapid.SampledFrom([]string{"null", "null", "null", `"stop"`}).Draw(t, "finish")
-		more := rapid.SampledFrom([]string{"", "", "", `,"obfuscation":"abc"`, `,"usage":{"prompt_tokens":3,"completion_tokens":4}`, `,"error":{"type":"x"}`}).Draw(t, "more")
+		more := rapid.SampledFrom([]string{"", "", "", `,"obfuscation":"abc"`, `,"obfuscation":"d"`, `,"obfuscation":""`, `,"obfuscation":"\"`, "," + `"obfuscation":"` + "\xff" + `"`, `,"obfuscation":"a","obfuscation":"b"`, `,"obfuscation":"a","error":{"type":"x"}`, `,"obfuscation":"b","other":{"type":"x"}`, `,"usage":{"prompt_tokens":3,"completion_tokens":4}`, `,"error":{"type":"x"}`}).Draw(t, "more")
 		delta := rapid.SampledFrom([]string{`"content":"%s"`, `"content":"%s"`, `"content":"%s","reasoning":"r"`, `"role":"assistant","content":"%s"`, `"content":"%s","content":"again"`, `"refusal":"%s"`, `"tool_calls":[{"index":0,"function":{"name":"f","arguments":"%s"}}]`}).Draw(t, "delta")
 		index := rapid.SampledFrom([]string{"0", "0", "0", "1"}).Draw(t, "index")
 		return `{"id":"` + id + `","object":"chat.completion.chunk","model":"m","choices":[{"index":` + index + `,"delta":{` +
@@ -58,12 +58,20 @@ func TestFramesChangeNothing(t *testing.T) {
 // TestFramesAreUsed keeps the test above from passing for want of frames.
 func TestFramesAreUsed(t *testing.T) {
 	t.Parallel()
-	var chunks []string
-	for i := range 5 {
-		chunks = append(chunks, fmt.Sprintf(`{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"w%d"},"finish_reason":null}]}`, i))
-	}
-	a, _ := readChunks(chunks, true)
-	if len(a.frame.before) == 0 || a.frame.tries != 1 || string(a.text) != "" && a.x.Completion.Text != "w0w1w2w3w4" {
-		t.Errorf("frame %q...%q after %d tries, text %q", a.frame.before, a.frame.after, a.frame.tries, a.x.Completion.Text)
+	for name, padding := range map[string]func(i int) string{
+		"plain":  func(int) string { return "" },
+		"padded": func(i int) string { return `,"obfuscation":"` + strings.Repeat("x", 7-i) + `"` },
+	} {
+		a := &answer{x: &Exchange{}, dialect: OpenAIChat, keep: true, streamed: true}
+		for i := range 5 {
+			chunk := fmt.Sprintf(`{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"w%d"},"finish_reason":null}]%s}`, i, padding(i))
+			if _, _, fits := a.frame.words([]byte(chunk)); fits != (i > 0) {
+				t.Errorf("%s: chunk %d fits the frame: %v", name, i, fits)
+			}
+			a.chatChunk([]byte(chunk))
+		}
+		if a.finish(); a.frame.tries != 1 || a.x.Completion.Text != "w0w1w2w3w4" {
+			t.Errorf("%s: %d tries, text %q", name, a.frame.tries, a.x.Completion.Text)
+		}
 	}
 }
