@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -150,28 +149,12 @@ func (m *merged) askOther(query string) (<-chan listing, context.CancelFunc) {
 	return out, cancel
 }
 
-// readAll reads an answer to its end, if that comes within the limit.
+// readAll reads an answer to its end, if that comes within the limit and it is
+// no stream. One that breaks has ended.
 func (a *attempt) readAll(limit int) {
-	buf := bulkBuffers.Get().(*[]byte)
-	defer bulkBuffers.Put(buf)
-	for len(a.held) <= limit {
-		n, err := a.resp.Body.Read(*buf)
-		if n > 0 {
-			now := time.Now()
-			a.held = append(a.held, (*buf)[:n]...)
-			a.rec.Write((*buf)[:n], now)
-			a.watch.Data(true, now)
-		}
-		if err == io.EOF {
-			a.whole = true
-			a.close(exchange.ClassNone, "")
-			return
-		}
-		if err != nil {
-			a.after = err
-			a.end(err)
-			return
-		}
+	a.absorb(limit + 1)
+	if a.after != nil {
+		a.end(a.after)
 	}
 }
 
