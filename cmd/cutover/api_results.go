@@ -13,7 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"cutover/compare"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // resultsAPI serves what the comparisons found.

@@ -8,8 +8,8 @@ import (
 
 	"cutover/compare"
 	"cutover/flags"
+	"cutover/internal/store"
 	"cutover/ramp"
-	"cutover/store"
 )
 
 // reportNow is the report on all pairs, also on those that still wait to be

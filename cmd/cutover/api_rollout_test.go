@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 	"cutover/ramp"
 )
 

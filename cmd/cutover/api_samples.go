@@ -10,7 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"cutover/compare"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // registerSamples adds the routes for single pairs to look at.

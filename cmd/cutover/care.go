@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/exchange"
+	"cutover/internal/store"
 	"cutover/router"
-	"cutover/store"
 	"cutover/upstream"
 )
 

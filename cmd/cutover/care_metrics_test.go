@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // TestCareIsInMetricsAndStatus: whoever watches a migration sees a breaker that

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"cutover/compare"
-	"cutover/mock"
-	"cutover/store"
+	"cutover/internal/mock"
+	"cutover/internal/store"
 )
 
 // demoOptions are what a person can choose.

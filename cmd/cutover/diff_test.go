@@ -12,7 +12,7 @@ import (
 
 	"cutover/compare"
 	"cutover/exchange"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 const samplesKey = "a key of more than sixteen bytes"

@@ -16,7 +16,7 @@ import (
 	"sync"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // modelsServer answers GET /v1/models with a status and a body, and tells what it

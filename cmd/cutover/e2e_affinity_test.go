@@ -15,7 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"cutover/flags"
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // share sets the relay's share of the callers on a running sidecar and waits

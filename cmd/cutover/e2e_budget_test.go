@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"cutover/internal/mock"
 	"cutover/internal/redistest"
-	"cutover/mock"
 )
 
 // TestABudgetThatCannotBeDrawnOn takes the purse away under load: callers are

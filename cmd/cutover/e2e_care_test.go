@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 	"cutover/router"
 )
 

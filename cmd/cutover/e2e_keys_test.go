@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // keyRig is a sidecar whose relay takes its key from a file; what the relay is

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // TestKilledProcessLosesTheLastFlushOnly kills a sidecar: what it had written

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // loadRequest is one request of the mixed load.

@@ -7,7 +7,7 @@ import (
 
 	"cutover/compare"
 	"cutover/exchange"
-	"cutover/mock"
+	"cutover/internal/mock"
 	"cutover/shadow"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"cutover/compare"
 	"cutover/flags"
-	"cutover/mock"
-	"cutover/store"
+	"cutover/internal/mock"
+	"cutover/internal/store"
 )
 
 // askedFor are the models that a provider was asked for, in the order of

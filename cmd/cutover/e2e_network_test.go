@@ -11,9 +11,9 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
+	"cutover/internal/mock"
 	"cutover/internal/netfault"
 	"cutover/internal/redistest"
-	"cutover/mock"
 )
 
 // relayServes sends every caller to the relay: an id that is not known goes to

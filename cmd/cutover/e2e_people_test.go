@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // people are the fields of a request that name the caller's people.

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 	"cutover/shadow"
 )
 

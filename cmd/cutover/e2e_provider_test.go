@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // provider is a mock on a real socket, with a tap that sees its answers as it

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"cutover/internal/mock"
 	"cutover/internal/redistest"
-	"cutover/mock"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // TestFleetInRedis runs a sidecar whose flags, results, samples, spending,

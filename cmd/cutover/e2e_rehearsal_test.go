@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"cutover/compare"
-	"cutover/mock"
-	"cutover/store"
+	"cutover/internal/mock"
+	"cutover/internal/store"
 )
 
 // TestRehearsalWithOneProvider runs both sides against one provider, with the

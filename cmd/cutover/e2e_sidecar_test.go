@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/compare"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // The keys and words that must never leave for the wrong place.

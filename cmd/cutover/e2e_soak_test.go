@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // soakLength is how long TestSoak runs: a moment in the suite, ten minutes by

@@ -22,7 +22,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // selfSigned writes a certificate for this machine and returns the files, and

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"cutover/compare"
-	"cutover/mock"
-	"cutover/store"
+	"cutover/internal/mock"
+	"cutover/internal/store"
 )
 
 // TestVerdicts mirrors real traffic to relays that are worse in one way each:

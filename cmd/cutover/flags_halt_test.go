@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // TestFlagsHalt: the relay serves, Redis is away, and an operator stops the

@@ -24,18 +24,18 @@ func rooms() map[string]room {
 	return map[string]room{
 		"exchange":   {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
 		"flags":      {nil, "flags decide about callers, not about providers or answers: a flag engine that anything can use"},
-		"mock":       {nil, "a rehearsal provider must not share code with what it tests, or both are wrong together"},
 		"upstream":   {[]string{"exchange"}, "calling one provider needs no flags, no mirror and no comparison"},
 		"compare":    {[]string{"exchange"}, "comparing is pure: what it says must be the same on any machine at any time"},
-		"store":      {[]string{"compare"}, "it keeps results and summaries; where they come from is not its business"},
 		"router":     {[]string{"exchange", "upstream", "flags"}, "the served call must not depend on mirror, comparison or ramp: they are hooks"},
 		"shadow":     {[]string{"exchange", "upstream", "compare"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
-		"ramp":       {[]string{"compare", "flags", "store"}, "the controller judges summaries and flips flags; it touches no request"},
+		"ramp":       {[]string{"compare", "flags", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
 		"dashboards": {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
 		"cmd/cutover": {
-			[]string{"exchange", "upstream", "flags", "mock", "compare", "store", "router", "shadow", "ramp", "dashboards"},
+			[]string{"exchange", "upstream", "flags", "compare", "router", "shadow", "ramp", "dashboards", "internal/mock", "internal/store"},
 			"the only place that wires rooms together",
 		},
+		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},
+		"internal/store":     {[]string{"compare"}, "it keeps results and summaries; where they come from is not its business"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},
@@ -45,11 +45,11 @@ func rooms() map[string]room {
 // only lists foreign packages that belong to some rooms alone.
 func only() map[string]room {
 	return map[string]room{
-		"go.etcd.io/bbolt":                       {[]string{"store"}, "the embedded store's format is the store's secret"},
-		"github.com/redis/go-redis/v9":           {[]string{"flags", "store", "ramp", "shadow", "upstream", "cmd/cutover", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
+		"go.etcd.io/bbolt":                       {[]string{"internal/store"}, "the embedded store's format is the store's secret"},
+		"github.com/redis/go-redis/v9":           {[]string{"flags", "internal/store", "ramp", "shadow", "upstream", "cmd/cutover", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
 		"github.com/open-feature/go-sdk":         {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
 		"github.com/spf13/cobra":                 {[]string{"cmd/cutover"}, "the command line is the thin outside"},
-		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "mock"}, "configuration reaches the rooms as values"},
+		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "internal/mock"}, "configuration reaches the rooms as values"},
 		"github.com/schollz/progressbar/v3":      {[]string{"cmd/cutover"}, "rooms do not talk to terminals"},
 		"github.com/sergi/go-diff":               {[]string{"compare"}, "one place says how alike two texts are"},
 		"github.com/tiktoken-go/tokenizer":       {[]string{"compare"}, "one place counts tokens"},
@@ -77,7 +77,7 @@ func TestImportDirections(t *testing.T) {
 	root := filepath.Join("..", "..")
 	known := rooms()
 	found := importsBelow(t, root)
-	for _, must := range []string{"exchange", "upstream", "flags", "compare", "store", "router", "shadow", "cmd/cutover"} {
+	for _, must := range []string{"exchange", "upstream", "flags", "compare", "internal/store", "router", "shadow", "cmd/cutover"} {
 		if len(found[must]) == 0 {
 			t.Errorf("no package %s was found below %s: this test looks in the wrong place", must, root)
 		}
@@ -132,8 +132,8 @@ func TestImportRules(t *testing.T) {
 		if reaches(name)[name] {
 			t.Errorf("%s may import itself by way of others", name)
 		}
-		if !strings.HasPrefix(name, "cmd/") && reaches(name)["mock"] {
-			t.Errorf("%s may reach mock, which is for commands and tests", name)
+		if !strings.HasPrefix(name, "cmd/") && reaches(name)["internal/mock"] {
+			t.Errorf("%s may reach internal/mock, which is for commands and tests", name)
 		}
 	}
 	apart := []string{"router", "shadow", "ramp"}

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // mockDrain is how long answers under way may take after SIGTERM.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // startMockCommand runs `cutover mock` and returns what it announced, and a

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cutover/compare"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // errNoPairs is the report's answer when there is nothing to report on.

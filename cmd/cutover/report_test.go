@@ -19,7 +19,7 @@ import (
 	"cutover/exchange"
 	"cutover/flags"
 	"cutover/internal/redistest"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // storedResults fills a data directory with pairs, the relay failing each

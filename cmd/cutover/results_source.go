@@ -15,7 +15,7 @@ import (
 
 	"cutover/compare"
 	"cutover/flags"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // defaultAdmin is where a running sidecar's admin API listens unless told.

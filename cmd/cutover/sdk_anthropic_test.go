@@ -4,7 +4,7 @@ import (
 	"github.com/anthropics/anthropic-sdk-go"
 	anthropic2 "github.com/anthropics/anthropic-sdk-go/v2"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 func anthropicScenarios() []scenario {

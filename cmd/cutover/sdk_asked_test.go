@@ -7,7 +7,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // relayNames are what the relay has for the models that the scenarios ask for.

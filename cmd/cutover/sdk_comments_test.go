@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // comments is a transport that tells of each keep-alive comment.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // mirrorable reports whether a copy of a request may go to another provider,

@@ -7,7 +7,7 @@ import (
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/openai/openai-go/v3"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 func ms(n int) mock.Delay { return mock.Fixed(time.Duration(n) * time.Millisecond) }

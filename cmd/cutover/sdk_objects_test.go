@@ -10,7 +10,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/responses"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // objectScenarios are about what lives at one provider, and about media: the

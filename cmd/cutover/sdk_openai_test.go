@@ -8,7 +8,7 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // chatWith is a chat request that bears everything which a copy must not.

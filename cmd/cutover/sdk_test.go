@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"cutover/compare"
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // scenario is what one program does with the official SDKs.

@@ -19,9 +19,9 @@ import (
 	"cutover/compare"
 	"cutover/exchange"
 	"cutover/flags"
+	"cutover/internal/store"
 	"cutover/router"
 	"cutover/shadow"
-	"cutover/store"
 	"cutover/upstream"
 )
 

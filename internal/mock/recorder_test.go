@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // answered is what a handler wrote without a socket in between.

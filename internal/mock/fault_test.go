@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // The inference endpoints, with a body for each.

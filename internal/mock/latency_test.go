@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // clocked notes when bytes were written, without a socket in between.

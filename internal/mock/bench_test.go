@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 )
 
 // sink takes an answer and forgets it.

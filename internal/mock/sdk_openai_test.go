@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"

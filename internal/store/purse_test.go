@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"cutover/internal/redistest"
-	"cutover/store"
+	"cutover/internal/store"
 )
 
 // anyPurse is what a budget asks of a purse.

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 
 	"github.com/coder/websocket"
 	"github.com/tidwall/gjson"

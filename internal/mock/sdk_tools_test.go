@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 
 	"github.com/anthropics/anthropic-sdk-go"
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"

@@ -3,7 +3,7 @@ package mock_test
 import (
 	"testing"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"

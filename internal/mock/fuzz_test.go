@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"cutover/mock"
+	"cutover/internal/mock"
 
 	"github.com/tidwall/gjson"
 )
