@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"cutover/exchange"
+	"cutover/router/affinity"
 	"cutover/upstream"
 )
 
@@ -28,7 +29,7 @@ const (
 // A job is one thing: where one of its models has no name at the provider, the
 // whole of it goes to the primary, and what comes of it later follows by its
 // ids. That is decided before anything is sent.
-func (c *call) job(place Place) bool {
+func (c *call) job(place affinity.Placement) bool {
 	q := c.q
 	if q.Endpoint.Kind != exchange.Stateful || q.Method != http.MethodPost {
 		return true
@@ -51,7 +52,7 @@ func (c *call) job(place Place) bool {
 }
 
 // jobRequests maps the models of a message batch.
-func (c *call) jobRequests(models *upstream.Models, place Place) bool {
+func (c *call) jobRequests(models *upstream.Models, place affinity.Placement) bool {
 	if !c.q.Held {
 		return c.jobElsewhere(place, jobTooLarge)
 	}
@@ -71,7 +72,7 @@ func (c *call) jobRequests(models *upstream.Models, place Place) bool {
 
 // jobUpload maps the models of the file that is uploaded for a batch. The body
 // is read for that as far as bodies are held; nothing has been sent yet.
-func (c *call) jobUpload(models *upstream.Models, place Place) bool {
+func (c *call) jobUpload(models *upstream.Models, place affinity.Placement) bool {
 	if c.stall == nil { // no multipart: whatever it is, the provider says so
 		return true
 	}
@@ -111,9 +112,9 @@ func (c *call) jobUpload(models *upstream.Models, place Place) bool {
 // jobElsewhere sends a job to the primary in place of the relay, unchanged. One
 // that only this provider can take goes there as it is, unless that would ask
 // for a model that it must not be asked for.
-func (c *call) jobElsewhere(place Place, why string) bool {
+func (c *call) jobElsewhere(place affinity.Placement, why string) bool {
 	q := c.q
-	if q.Route.Serve == exchange.Relay && place.Bond != BoundKnown {
+	if q.Route.Serve == exchange.Relay && place.Binding != affinity.ToOwner {
 		x := &exchange.Exchange{Arm: exchange.Relay, Upstream: c.rt.cfg.Relay.Name(), Class: exchange.ClassRefused, Detail: why}
 		c.fallback = x
 		c.note(x, "fallback", 0)

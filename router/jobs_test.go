@@ -9,6 +9,7 @@ import (
 	"cutover/exchange"
 	"cutover/flags"
 	"cutover/router"
+	"cutover/router/affinity"
 	"cutover/upstream"
 )
 
@@ -41,7 +42,7 @@ func jobBench(t *testing.T, models upstream.Models, decide func(flags.Attributes
 		decide: decide, relayHandler: take("relay"), primary: primary,
 		relay: func(c *upstream.Config) { c.Models = models },
 		router: func(c *router.Config) {
-			c.Affinity = router.NewAffinity(router.AffinityConfig{})
+			c.Affinity = affinity.New(affinity.Config{})
 			c.CaptureLimit = 64 << 10
 		},
 	}), got

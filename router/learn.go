@@ -14,11 +14,11 @@ const learnPatience = 50 * time.Millisecond
 // learn takes down whose the ids are that an answer makes known. A short answer
 // is read to its end first: its ids must be known before the caller has them.
 func (c *call) learn(a *attempt) {
-	affinity := c.rt.cfg.Affinity
-	if affinity == nil || a.resp.StatusCode >= 300 {
+	table := c.rt.cfg.Affinity
+	if table == nil || a.resp.StatusCode >= 300 {
 		return
 	}
-	wanted := affinity.WantsBody(c.q, a.arm)
+	wanted := table.WantsBody(c.q, a.arm)
 	if wanted && a.x == nil && !a.rec.Streamed() {
 		a.absorb(shortAnswer)
 	}
@@ -29,7 +29,7 @@ func (c *call) learn(a *attempt) {
 	if !wanted && !leavesBound(a.x) {
 		return
 	}
-	done := affinity.Learn(c.q, a.x)
+	done := table.Learn(c.q, a.x)
 	if done == nil {
 		return
 	}

@@ -15,6 +15,7 @@ import (
 
 	"cutover/exchange"
 	"cutover/flags"
+	"cutover/router/affinity"
 	"cutover/upstream"
 )
 
@@ -49,8 +50,8 @@ type Config struct {
 	// MinTokensPerSecond is what an answer that could still be replaced must
 	// keep at its beginning; 0: any speed will do.
 	MinTokensPerSecond float64
-	// Affinity knows who made an id; nil: what is stateful goes to the primary.
-	Affinity *Affinity
+	// Affinity knows which provider created an id; nil: stateful requests go to the primary.
+	Affinity *affinity.Table
 	// Hedge starts a second call where the first is slow to speak; the zero
 	// value never does.
 	Hedge  Hedge
@@ -145,7 +146,7 @@ func newRequest(r *http.Request) *exchange.Request {
 
 // route fills in what the request is about, and the one Decision. It returns
 // where the request belongs.
-func (rt *Router) route(ctx context.Context, q *exchange.Request) (place Place) {
+func (rt *Router) route(ctx context.Context, q *exchange.Request) (place affinity.Placement) {
 	if rt.cfg.TenantHeader != "" {
 		q.Tenant = q.Header.Get(rt.cfg.TenantHeader)
 	}
@@ -157,7 +158,7 @@ func (rt *Router) route(ctx context.Context, q *exchange.Request) (place Place) 
 	if rt.cfg.Affinity != nil {
 		place = rt.cfg.Affinity.Find(ctx, q)
 	}
-	if q.Endpoint.Kind == exchange.Opaque || place.Bond == Unbound && !rt.shared(q) {
+	if q.Endpoint.Kind == exchange.Opaque || place.Binding == affinity.Unbound && !rt.shared(q) {
 		q.Route = rt.primaryOnly(q)
 		return place
 	}
@@ -183,8 +184,8 @@ func (rt *Router) shared(q *exchange.Request) bool {
 // bind overrules the percentages for what only one provider can answer. It has
 // no substitute either. The kill switch holds even so: then the primary says
 // that it does not know the id.
-func (rt *Router) bind(q *exchange.Request, place Place, d flags.Decision) {
-	if place.Bond == Unbound {
+func (rt *Router) bind(q *exchange.Request, place affinity.Placement, d flags.Decision) {
+	if place.Binding == affinity.Unbound {
 		return
 	}
 	reference := exchange.Primary

@@ -14,7 +14,7 @@ import (
 
 	"cutover/dashboards"
 	"cutover/flags"
-	"cutover/router"
+	"cutover/router/affinity"
 	"cutover/shadow"
 )
 
@@ -136,7 +136,7 @@ type statusAnswer struct {
 	Relay   careState   `json:"relay"`
 	Hedge   *hedgeState `json:"hedge,omitempty"`
 	// Affinity is of the ids that only one provider knows.
-	Affinity router.AffinityState `json:"affinity"`
+	Affinity affinity.State `json:"affinity"`
 	Mirror   struct {
 		InFlight int64          `json:"in_flight"`
 		Held     int64          `json:"held_bytes"`

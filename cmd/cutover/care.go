@@ -9,6 +9,7 @@ import (
 	"cutover/exchange"
 	"cutover/internal/store"
 	"cutover/router"
+	"cutover/router/affinity"
 	"cutover/upstream"
 )
 
@@ -106,15 +107,15 @@ func (s *sidecar) hedgeState(now time.Time) *hedgeState {
 
 // newAffinity remembers who made which id, for the fleet where there is a Redis.
 // The owners go by their URLs, which outlive a swap of the roles.
-func (s *sidecar) newAffinity() *router.Affinity {
+func (s *sidecar) newAffinity() *affinity.Table {
 	names := [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL}
 	if names[exchange.Primary] == names[exchange.Relay] { // a rehearsal: two owners all the same
 		names[exchange.Relay] += " (rehearsal)"
 	}
-	c := router.AffinityConfig{
+	c := affinity.Config{
 		Store: s.store.Affinity(),
 		Names: names,
-		Trouble: func(err error) {
+		StoreHealth: func(err error) {
 			if err != nil {
 				s.log.Warn().Err(err).Msg("who made which id can't be looked up or stored: memory is all there is")
 				return
@@ -125,7 +126,7 @@ func (s *sidecar) newAffinity() *router.Affinity {
 	if s.redis != nil {
 		c.Store = store.NewRedisAffinity(s.redis, s.cfg.Store.Namespace)
 	}
-	return router.NewAffinity(c)
+	return affinity.New(c)
 }
 
 // careState is what stands before an upstream's calls at the moment.

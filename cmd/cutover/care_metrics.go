@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"cutover/router"
+	"cutover/router/affinity"
 	"cutover/upstream"
 )
 
@@ -16,7 +16,7 @@ import (
 // asks, so that calls have nothing to count twice.
 type careCollector struct {
 	care     map[string]*upstream.Care // by upstream
-	affinity *router.Affinity
+	affinity *affinity.Table
 
 	breakerState, breakerTrips, breakerRefused            *prometheus.Desc
 	limitInFlight, limitWaiting, limitWaited, limitPaused *prometheus.Desc
@@ -25,7 +25,7 @@ type careCollector struct {
 	ids, idsFailing, lookups, idsLearned                  *prometheus.Desc
 }
 
-func newCareCollector(care map[string]*upstream.Care, affinity *router.Affinity) *careCollector {
+func newCareCollector(care map[string]*upstream.Care, affinity *affinity.Table) *careCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("cutover_"+name, help, labels, nil)
 	}
@@ -125,7 +125,7 @@ func (c *careCollector) limits(out chan<- prometheus.Metric, name string, s *ups
 	gauge(out, c.limitAway, oneIf(s.Mode == "away"), name)
 }
 
-func (c *careCollector) bonds(out chan<- prometheus.Metric, s router.AffinityState) {
+func (c *careCollector) bonds(out chan<- prometheus.Metric, s affinity.State) {
 	gauge(out, c.ids, float64(s.Memory))
 	gauge(out, c.idsFailing, oneIf(s.Failing))
 	counter(out, c.lookups, s.Lookups-s.Failed, "ok")

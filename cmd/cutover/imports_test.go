@@ -22,16 +22,20 @@ type room struct {
 // rooms is the picture of docs/design: who may import whom.
 func rooms() map[string]room {
 	return map[string]room{
-		"exchange":   {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
-		"flags":      {nil, "flags decide about callers, not about providers or answers: a flag engine that anything can use"},
-		"upstream":   {[]string{"exchange"}, "calling one provider needs no flags, no mirror and no comparison"},
-		"compare":    {[]string{"exchange"}, "comparing is pure: what it says must be the same on any machine at any time"},
-		"router":     {[]string{"exchange", "upstream", "flags"}, "the served call must not depend on mirror, comparison or ramp: they are hooks"},
-		"shadow":     {[]string{"exchange", "upstream", "compare"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
-		"ramp":       {[]string{"compare", "flags", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
-		"dashboards": {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
+		"exchange": {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
+		"flags":    {nil, "flags decide about callers, not about providers or answers: a flag engine that anything can use"},
+		"upstream": {[]string{"exchange"}, "calling one provider needs no flags, no mirror and no comparison"},
+		"compare":  {[]string{"exchange"}, "comparing is pure: what it says must be the same on any machine at any time"},
+		"router": {
+			[]string{"exchange", "upstream", "flags", "router/affinity"},
+			"the served call must not depend on mirror, comparison or ramp: they are hooks",
+		},
+		"router/affinity": {[]string{"exchange"}, "who created an id is read from requests and responses; the store behind it is an interface"},
+		"shadow":          {[]string{"exchange", "upstream", "compare"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
+		"ramp":            {[]string{"compare", "flags", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
+		"dashboards":      {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
 		"cmd/cutover": {
-			[]string{"exchange", "upstream", "flags", "compare", "router", "shadow", "ramp", "dashboards", "internal/mock", "internal/store"},
+			[]string{"exchange", "upstream", "flags", "compare", "router", "router/affinity", "shadow", "ramp", "dashboards", "internal/mock", "internal/store"},
 			"the only place that wires rooms together",
 		},
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},

@@ -21,6 +21,7 @@ import (
 	"cutover/flags"
 	"cutover/internal/store"
 	"cutover/router"
+	"cutover/router/affinity"
 	"cutover/shadow"
 	"cutover/upstream"
 )
@@ -40,7 +41,7 @@ type sidecar struct {
 	sampler        *store.Sampler
 	redis          redis.UniversalClient // nil without one
 	budget         *shadow.Budget        // nil without a limit in dollars
-	affinity       *router.Affinity
+	affinity       *affinity.Table
 	hedge          router.Hedge
 	mirror         *shadow.Mirror
 	router         *router.Router

@@ -22,7 +22,7 @@ var (
 const maxOwners = 1_000_000
 
 // Affinity keeps which provider made an id in the data directory of one
-// process. It fits router.AffinityStore.
+// process. It fits affinity.Store.
 type Affinity struct {
 	s    *Store
 	now  func() time.Time

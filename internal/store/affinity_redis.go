@@ -9,7 +9,7 @@ import (
 
 // RedisAffinity keeps which provider made an id for a whole fleet, at the keys
 // cutover:{NS}:owner:ID, each a string with expiry. It fits
-// router.AffinityStore.
+// affinity.Store.
 type RedisAffinity struct {
 	client redis.UniversalClient
 	prefix string

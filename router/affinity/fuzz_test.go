@@ -1,4 +1,4 @@
-package router
+package affinity
 
 import (
 	"strings"
@@ -9,12 +9,12 @@ import (
 )
 
 // A body made to be slow is not.
-func TestNamedIDsInHostileBodies(t *testing.T) {
+func TestRequestIDsInHostileBodies(t *testing.T) {
 	t.Parallel()
 	for _, part := range []string{`{"prompt":`, `{"id":`, `"`, `\"`, `{"file_ids":["`, `"file_id":{`, `[`} {
 		q := asked("POST", "/v1/batches", strings.Repeat(part, (8<<20)/len(part)))
 		begun := time.Now()
-		namedIDs(q)
+		requestIDs(q)
 		if d := time.Since(begun); d > 2*time.Second {
 			t.Errorf("8 MiB of %s take %v", part, d)
 		}
@@ -22,11 +22,11 @@ func TestNamedIDsInHostileBodies(t *testing.T) {
 }
 
 // Any bytes may come as a body or an answer.
-func FuzzAffinity(f *testing.F) {
+func FuzzTable(f *testing.F) {
 	for _, s := range []string{`{"file_id":"file-1"}`, `{"file_ids":["a","b"`, `{"conversation":{"id":"`, `"`, `{"a\\":"b`, `{"id" : "x","data":[{"id":1}]}`, "data: {\"id\":\"x\"}\n\ndata: {", "data:{\"response\":{\"output\":[[]]}}"} {
 		f.Add([]byte(s))
 	}
-	a := NewAffinity(AffinityConfig{Memory: 1000})
+	a := New(Config{cacheSize: 1000})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, q := range []*exchange.Request{asked("POST", "/v1/batches", string(body)), asked("POST", "/v1/responses", string(body))} {
 			q.Facts.Stateful = "x"
@@ -34,7 +34,7 @@ func FuzzAffinity(f *testing.F) {
 			for _, streamed := range []bool{false, true} {
 				a.Learn(q, &exchange.Exchange{Status: 200, Arm: exchange.Relay, Body: body, Streamed: streamed})
 			}
-			if n := namedIDs(q); len(n.ids) > maxNamed {
+			if n := requestIDs(q); len(n.ids) > maxRequestIDs {
 				t.Fatalf("%d ids", len(n.ids))
 			}
 		}
@@ -42,7 +42,7 @@ func FuzzAffinity(f *testing.F) {
 }
 
 func BenchmarkFindUnbound(b *testing.B) {
-	a := NewAffinity(AffinityConfig{})
+	a := New(Config{})
 	q := asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -51,8 +51,8 @@ func BenchmarkFindUnbound(b *testing.B) {
 }
 
 func BenchmarkFindKnown(b *testing.B) {
-	a := NewAffinity(AffinityConfig{})
-	a.memory.put("resp_1", exchange.Relay, owned, time.Now().Add(time.Hour))
+	a := New(Config{})
+	a.cache.put("resp_1", exchange.Relay, owned, time.Now().Add(time.Hour))
 	q := asked("POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_1","input":"`+strings.Repeat("and then? ", 200)+`"}`)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,4 +1,4 @@
-package router
+package affinity
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"cutover/exchange"
 )
 
-func TestAffinityQueueIsBounded(t *testing.T) {
+func TestTableQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	a := NewAffinity(AffinityConfig{Store: newIDs(), Queue: 10})
+	a := New(Config{Store: newIDs(), queueSize: 10})
 	for i := range 100 {
 		a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
 	}
@@ -23,9 +23,9 @@ func TestAffinityQueueIsBounded(t *testing.T) {
 }
 
 // Memory stays within its bound, and keeps what is asked for.
-func TestAffinityMemoryIsBounded(t *testing.T) {
+func TestTableMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	m := newMemory(3200)
+	m := newCache(3200)
 	now := time.Now()
 	m.put("asked-for", exchange.Relay, owned, now.Add(time.Hour))
 	for i := range 100_000 {
@@ -36,17 +36,17 @@ func TestAffinityMemoryIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if n := m.size(); n > 3200+2*memoryShards || n < 1600 {
+	if n := m.size(); n > 3200+2*cacheShards || n < 1600 {
 		t.Errorf("%d ids held, room for 3,200", n)
 	}
-	if _, f := m.get("asked-for", now.Add(2*time.Hour)); f != unheardOf {
+	if _, f := m.get("asked-for", now.Add(2*time.Hour)); f != notCached {
 		t.Error("known beyond its time")
 	}
 }
 
-func TestAffinityUnderAStorm(t *testing.T) {
+func TestTableUnderAStorm(t *testing.T) {
 	t.Parallel()
-	a := NewAffinity(AffinityConfig{Store: newIDs(), Memory: 1000, Lookups: 2})
+	a := New(Config{Store: newIDs(), cacheSize: 1000, maxLookups: 2})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -59,7 +59,7 @@ func TestAffinityUnderAStorm(t *testing.T) {
 				arm := exchange.Arm(n % 2)
 				if r.IntN(2) == 0 {
 					a.Learn(asked("POST", "/v1/files", ""), answered(arm, 200, fmt.Sprintf(`{"id":"file-%d"}`, n)))
-				} else if p := a.Find(ctx, asked("GET", fmt.Sprintf("/v1/files/file-%d", n), "")); p.Bond == BoundKnown && p.Owner != arm {
+				} else if p := a.Find(ctx, asked("GET", fmt.Sprintf("/v1/files/file-%d", n), "")); p.Binding == ToOwner && p.Owner != arm {
 					t.Errorf("file-%d is sent to the %v", n, p.Owner)
 				}
 			}

@@ -1,4 +1,4 @@
-package router
+package affinity
 
 import (
 	"context"
@@ -100,14 +100,14 @@ func bound(x *exchange.Exchange, ids ...string) *exchange.Exchange {
 // relay, "P..." at the primary, and nothing else is known.
 func TestWhereRequestsBelong(t *testing.T) {
 	t.Parallel()
-	a := NewAffinity(AffinityConfig{})
+	a := New(Config{})
 	until := time.Now().Add(time.Hour)
 	for _, id := range []string{"file-K1", "resp_K1", "batch_K1", "vs_K1", "thread_K1", "conv_K1", "cntr_K1", "msg_K1", "ft:gpt-4o:org::K1", "ftjob-K1", "upload_K1", "chatcmpl-K1", "msgbatch_K1", "skill_K1"} {
-		a.memory.put(id, exchange.Relay, owned, until)
+		a.cache.put(id, exchange.Relay, owned, until)
 	}
 	sealed := exchange.SealedID([]byte("K/seal+"))
 	for _, id := range []string{sealed, "audio_K1"} {
-		a.memory.put(id, exchange.Relay, owned, until)
+		a.cache.put(id, exchange.Relay, owned, until)
 	}
 	turns := func(first, block string) string { // a conversation of many turns, of which the last is sealed
 		return `{"model":"m","store":false,"input":[` + first + strings.Repeat(`{"type":"message","id":"msg_of_a_turn","role":"assistant","content":[]},`, 40) + block + `]}`
@@ -117,7 +117,7 @@ func TestWhereRequestsBelong(t *testing.T) {
 		items += fmt.Sprintf(`{"type":"reasoning","id":"rs_%d","encrypted_content":"seal of %d"},`, i, i)
 	}
 	for _, id := range []string{"file-P1", "vs_P1"} {
-		a.memory.put(id, exchange.Primary, owned, until)
+		a.cache.put(id, exchange.Primary, owned, until)
 	}
 	for _, row := range []struct {
 		method, path, body string
@@ -205,8 +205,8 @@ func TestWhereRequestsBelong(t *testing.T) {
 		{"POST", "/v1/batches", `{"input_file_id":"` + strings.Repeat("x", 500) + `"}`, "new"},
 	} {
 		p := a.Find(t.Context(), asked(row.method, row.path, row.body))
-		got := [...]string{"unbound", "", "new", "other", "list"}[p.Bond]
-		if p.Bond == BoundKnown {
+		got := [...]string{"unbound", "", "new", "other", "list"}[p.Binding]
+		if p.Binding == ToOwner {
 			got = p.Owner.String() + " " + p.ID
 		}
 		if got != row.want {
@@ -214,11 +214,11 @@ func TestWhereRequestsBelong(t *testing.T) {
 		}
 	}
 	for _, row := range []struct {
-		p    Place
+		p    Placement
 		want string
 	}{
-		{Place{}, "primary false"}, {Place{Bond: BoundNew}, "primary false"}, {Place{Bond: BoundOther}, "primary true"},
-		{Place{Bond: BoundList}, "relay true"}, {Place{Bond: BoundKnown, Owner: exchange.Relay}, "relay true"}, {Place{Bond: BoundKnown}, "primary true"},
+		{Placement{}, "primary false"}, {Placement{Binding: ToCreator}, "primary false"}, {Placement{Binding: ToPrimary}, "primary true"},
+		{Placement{Binding: ToReference}, "relay true"}, {Placement{Binding: ToOwner, Owner: exchange.Relay}, "relay true"}, {Placement{Binding: ToOwner}, "primary true"},
 	} {
 		arm, ok := row.p.Arm(exchange.Relay)
 		if got := fmt.Sprint(arm, ok); got != row.want {
@@ -280,7 +280,7 @@ func TestWhatAnswersTeach(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newIDs()
-			a := NewAffinity(AffinityConfig{Store: s})
+			a := New(Config{Store: s})
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() { ended <- a.Run(ctx) }()
@@ -308,7 +308,7 @@ func TestWhatAnswersTeach(t *testing.T) {
 
 func TestWhichBodiesAreWanted(t *testing.T) {
 	t.Parallel()
-	a := NewAffinity(AffinityConfig{})
+	a := New(Config{})
 	for _, row := range []struct {
 		q              *exchange.Request
 		primary, relay bool
@@ -330,19 +330,19 @@ func TestWhichBodiesAreWanted(t *testing.T) {
 
 // Two sidecars share a store: what one has learned the other finds, by one
 // lookup; what nobody knows is not asked for again and again.
-func TestAffinityAsksTheStore(t *testing.T) {
+func TestTableAsksTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newIDs()
 		names := [2]string{"https://api.example/v1", "https://relay.example/v1"}
-		a, b := NewAffinity(AffinityConfig{Store: s, Names: names}), NewAffinity(AffinityConfig{Store: s, Names: names})
+		a, b := New(Config{Store: s, Names: names}), New(Config{Store: s, Names: names})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(ctx) }()
 		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-1"}`))
 		get := asked("GET", "/v1/files/file-1", "")
 		for range 3 {
-			if p := b.Find(ctx, get); p.Bond != BoundKnown || p.Owner != exchange.Relay {
+			if p := b.Find(ctx, get); p.Binding != ToOwner || p.Owner != exchange.Relay {
 				t.Fatalf("the other sidecar: %+v", p)
 			}
 		}
@@ -351,7 +351,7 @@ func TestAffinityAsksTheStore(t *testing.T) {
 		}
 		unknown := asked("GET", "/v1/files/file-2", "")
 		for range 10 {
-			if p := b.Find(ctx, unknown); p.Bond != BoundOther {
+			if p := b.Find(ctx, unknown); p.Binding != ToPrimary {
 				t.Fatalf("an id that nobody knows: %+v", p)
 			}
 		}
@@ -360,15 +360,15 @@ func TestAffinityAsksTheStore(t *testing.T) {
 		}
 		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-2"}`))
 		time.Sleep(4 * time.Second)
-		if p := b.Find(ctx, unknown); p.Bond != BoundKnown {
+		if p := b.Find(ctx, unknown); p.Binding != ToOwner {
 			t.Errorf("an id that came later: %+v", p)
 		}
 		// A third, where the roles have changed, and one that knows neither.
-		swapped := NewAffinity(AffinityConfig{Store: s, Names: [2]string{names[1], names[0]}})
-		if p := swapped.Find(ctx, get); p.Bond != BoundKnown || p.Owner != exchange.Primary {
+		swapped := New(Config{Store: s, Names: [2]string{names[1], names[0]}})
+		if p := swapped.Find(ctx, get); p.Binding != ToOwner || p.Owner != exchange.Primary {
 			t.Errorf("with roles changed: %+v", p)
 		}
-		if p := NewAffinity(AffinityConfig{Store: s}).Find(ctx, get); p.Bond != BoundOther {
+		if p := New(Config{Store: s}).Find(ctx, get); p.Binding != ToPrimary {
 			t.Errorf("an owner that is neither upstream: %+v", p)
 		}
 		time.Sleep(31 * 24 * time.Hour)
@@ -384,19 +384,19 @@ func TestAffinityAsksTheStore(t *testing.T) {
 
 // A store that hangs or fails costs one request its patience, the others
 // nothing, and loses no id that it takes later.
-func TestAffinityWithABadStore(t *testing.T) {
+func TestTableWithABadStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newIDs()
 		var told []error
-		a := NewAffinity(AffinityConfig{Store: s, Trouble: func(err error) { told = append(told, err) }})
+		a := New(Config{Store: s, StoreHealth: func(err error) { told = append(told, err) }})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(ctx) }()
 		s.breaks(nil, true)
 		begun := time.Now()
 		for range 20 {
-			if p := a.Find(ctx, asked("GET", "/v1/files/file-1", "")); p.Bond != BoundOther {
+			if p := a.Find(ctx, asked("GET", "/v1/files/file-1", "")); p.Binding != ToPrimary {
 				t.Fatalf("%+v", p)
 			}
 		}
@@ -413,7 +413,7 @@ func TestAffinityWithABadStore(t *testing.T) {
 			default:
 			}
 		}
-		if p := a.Find(ctx, asked("GET", "/v1/files/file-3", "")); p.Bond != BoundKnown {
+		if p := a.Find(ctx, asked("GET", "/v1/files/file-3", "")); p.Binding != ToOwner {
 			t.Errorf("what was learned is not in memory: %+v", p)
 		}
 		s.breaks(nil, false)
