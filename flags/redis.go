@@ -71,7 +71,7 @@ func (r *redisSource) start(ctx context.Context, s *Set) error {
 		s.log.Info().Uint64("version", got.version).Int("set", len(got.fields)).Msg("flags start from Redis")
 		return nil
 	}
-	kept, ok, derr := r.kept.load(r.target.keys.flags)
+	kept, ok, derr := r.kept.load(r.target.keys.Flags())
 	if derr != nil {
 		s.log.Warn().Err(derr).Msg("the last good flags on disk can't be used")
 	}
@@ -92,8 +92,8 @@ func (r *redisSource) read(ctx context.Context) (reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*(redisDial+redisRead))
 	defer cancel()
 	pipe := r.reader.Pipeline()
-	fields := pipe.HGetAll(ctx, r.target.keys.flags)
-	version := pipe.Get(ctx, r.target.keys.version)
+	fields := pipe.HGetAll(ctx, r.target.keys.Flags())
+	version := pipe.Get(ctx, r.target.keys.FlagsVersion())
 	_, err := pipe.Exec(ctx)
 	if fields.Err() != nil {
 		return reading{}, fields.Err()
@@ -218,7 +218,7 @@ func (r *redisSource) noteVersion(got *reading) {
 // offer hands the fields that rule to the goroutine that saves them. Only the
 // newest waits.
 func (r *redisSource) offer(s *Set) {
-	kept := keptFlags{Namespace: r.target.keys.flags, Version: r.version, SavedAt: time.Now().UTC(), Fields: s.ruling()}
+	kept := keptFlags{Namespace: r.target.keys.Flags(), Version: r.version, SavedAt: time.Now().UTC(), Fields: s.ruling()}
 	for {
 		select {
 		case r.save <- kept:

@@ -59,7 +59,7 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 // ClusterClient does not pass invalidations on.
 func (t redisTarget) subscriber(ctx context.Context, reader redis.UniversalClient, onConnect func(context.Context, *redis.Conn) error) (*redis.Client, error) {
 	if t.topology == cluster {
-		master, err := reader.(*redis.ClusterClient).MasterForKey(ctx, t.keys.flags)
+		master, err := reader.(*redis.ClusterClient).MasterForKey(ctx, t.keys.Flags())
 		if err != nil {
 			return nil, err
 		}

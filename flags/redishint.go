@@ -144,7 +144,7 @@ func (h *hints) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sub := client.Subscribe(ctx, h.target.keys.events)
+	sub := client.Subscribe(ctx, h.target.keys.FlagsEvents())
 	h.mu.Lock()
 	h.current = sub
 	h.mu.Unlock()
@@ -157,7 +157,7 @@ func (h *hints) session(ctx context.Context) error {
 // track turns on invalidations for the connection. A server that refuses (an
 // old one, or an ACL) still has pub/sub and the poll.
 func (h *hints) track(ctx context.Context, cn *redis.Conn) error {
-	err := cn.Process(ctx, redis.NewStatusCmd(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", h.target.keys.flags))
+	err := cn.Process(ctx, redis.NewStatusCmd(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", h.target.keys.Flags()))
 	var refused redis.Error
 	if errors.As(err, &refused) {
 		if h.trackingRefused.CompareAndSwap(false, true) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"cutover/internal/rediskeys"
 )
 
 //go:embed write.lua
@@ -21,7 +23,7 @@ var adoptLua string
 // redisStore writes flags in Redis.
 type redisStore struct {
 	client redis.UniversalClient
-	keys   redisKeys
+	keys   rediskeys.Names
 	write  *redis.Script
 	adopt  *redis.Script
 	after  func() // called after a write of our own; may be nil
@@ -45,7 +47,7 @@ func newRedisStore(t redisTarget) *redisStore {
 }
 
 func (s *redisStore) scriptKeys() []string {
-	return []string{s.keys.flags, s.keys.version, s.keys.audit, s.keys.meta}
+	return []string{s.keys.Flags(), s.keys.FlagsVersion(), s.keys.FlagsAudit(), s.keys.FlagsMeta()}
 }
 
 // Close releases the connections.
@@ -63,9 +65,9 @@ type storedMeta struct {
 // Fields returns what is stored.
 func (s *redisStore) Fields(ctx context.Context) (Fields, error) {
 	pipe := s.client.Pipeline()
-	flags := pipe.HGetAll(ctx, s.keys.flags)
-	meta := pipe.HGetAll(ctx, s.keys.meta)
-	version := pipe.Get(ctx, s.keys.version)
+	flags := pipe.HGetAll(ctx, s.keys.Flags())
+	meta := pipe.HGetAll(ctx, s.keys.FlagsMeta())
+	version := pipe.Get(ctx, s.keys.FlagsVersion())
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return Fields{}, storeError(err)
 	}
@@ -94,7 +96,7 @@ func (s *redisStore) Write(ctx context.Context, f Flip) ([]Entry, error) {
 	if err := f.check(shared); err != nil {
 		return nil, err
 	}
-	args := []any{s.keys.events, f.Who, f.Why, f.Undoes, auditMaxEntries, auditMaxAge.Milliseconds(),
+	args := []any{s.keys.FlagsEvents(), f.Who, f.Why, f.Undoes, auditMaxEntries, auditMaxAge.Milliseconds(),
 		unauditedWho, unauditedWhy, maxValueBytes}
 	for _, c := range f.Changes {
 		args = append(args, changeArgs(c)...)
@@ -116,7 +118,7 @@ func (s *redisStore) shared(ctx context.Context, f Flip) (evaluators, error) {
 		if c.Value == nil || !refers(*c.Value) {
 			continue
 		}
-		raw, err := s.client.HGet(ctx, s.keys.flags, evaluatorsKey).Result()
+		raw, err := s.client.HGet(ctx, s.keys.Flags(), evaluatorsKey).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return nil, storeError(err)
 		}
@@ -203,7 +205,7 @@ func (r *replyReader) number() int64 {
 // returns how many there were.
 func (s *redisStore) recordUnaudited(ctx context.Context) (int, error) {
 	return s.adopt.Run(ctx, s.client, s.scriptKeys(),
-		s.keys.events, unauditedWho, unauditedWhy, auditMaxEntries, maxValueBytes).Int()
+		s.keys.FlagsEvents(), unauditedWho, unauditedWhy, auditMaxEntries, maxValueBytes).Int()
 }
 
 // History returns the newest entries first.
@@ -211,7 +213,7 @@ func (s *redisStore) History(ctx context.Context, key string, limit int) ([]Entr
 	const page = 500
 	out, last := []Entry{}, "+"
 	for len(out) < limit {
-		messages, err := s.client.XRevRangeN(ctx, s.keys.audit, last, "-", page).Result()
+		messages, err := s.client.XRevRangeN(ctx, s.keys.FlagsAudit(), last, "-", page).Result()
 		if err != nil {
 			return nil, storeError(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"cutover/internal/rediskeys"
 )
 
 // RedisOptions say which Redis holds the flags, and how to get in.
@@ -92,21 +94,7 @@ type redisTarget struct {
 
 	sentinelUsername string
 	sentinelPassword string
-	keys             redisKeys
-}
-
-// redisKeys are the names in Redis. The braces are a Cluster hash tag: all keys
-// of a namespace live in one slot, so that one script can write them.
-type redisKeys struct {
-	flags, version, audit, meta, events string
-}
-
-func keysOf(namespace string) redisKeys {
-	if namespace == "" {
-		namespace = "default"
-	}
-	p := "cutover:{" + namespace + "}:"
-	return redisKeys{p + "flags", p + "version", p + "audit", p + "meta", p + "events"}
+	keys             rediskeys.Names
 }
 
 // parse checks the options. Its errors never contain the URL: it may hold a
@@ -119,7 +107,7 @@ func (o RedisOptions) parse() (redisTarget, error) {
 	if strings.ContainsAny(o.Namespace, "{}:*? \t\r\n") {
 		return t, fmt.Errorf("redis namespace %q: letters, digits, dots and dashes only", o.Namespace)
 	}
-	t.keys = keysOf(o.Namespace)
+	t.keys = rediskeys.In(o.Namespace)
 	scheme, rest, ok := strings.Cut(o.URL, "://")
 	if !ok {
 		return t, errors.New("redis URL: no scheme; write redis://host:port")

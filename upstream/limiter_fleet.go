@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"cutover/internal/rediskeys"
 )
 
-// Fleet shares one upstream's limits among sidecars through Redis, at the keys
-// cutover:{NAMESPACE}:limit:NAME, ...:members and ...:slots.
+// Fleet shares one upstream's limits among sidecars through Redis,
+// under the keys Limit, LimitMembers and LimitSlots of internal/rediskeys.
 //
 // Permits are leased ahead by Limiter.Run, in one round trip of one script, and
 // are good for leaseTime; calls take them from memory. Far from the limit a
@@ -89,16 +91,14 @@ func newFleet(o Fleet, name string, limits Limits) (*fleet, error) {
 	if o.Redis == nil {
 		return nil, errors.New("a fleet needs a Redis client")
 	}
-	if o.Namespace == "" {
-		o.Namespace = "default"
-	}
 	if o.Member == "" {
 		o.Member = fmt.Sprintf("%016x", rand.Uint64())
 	}
-	key := "cutover:{" + o.Namespace + "}:limit:" + name
+	redisKeys := rediskeys.In(o.Namespace)
 	f := &fleet{
 		o: o, limits: limits, script: redis.NewScript(fleetScript),
-		keys: []string{key, key + ":members", key + ":slots"}, wanted: make(chan struct{}, 1),
+		keys:   []string{redisKeys.Limit(name), redisKeys.LimitMembers(name), redisKeys.LimitSlots(name)},
+		wanted: make(chan struct{}, 1),
 	}
 	period := minute + leaseTime
 	if limits.RPM > 0 {

@@ -23,8 +23,11 @@ type room struct {
 func rooms() map[string]room {
 	return map[string]room{
 		"exchange": {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
-		"flags":    {nil, "flags decide about callers, not about providers or answers: a flag engine that anything can use"},
-		"upstream": {[]string{"exchange"}, "calling one provider needs no flags, no mirror and no comparison"},
+		"flags": {
+			[]string{"internal/rediskeys"},
+			"flags decide about callers, not about providers or responses: a flag engine that anything can use",
+		},
+		"upstream": {[]string{"exchange", "internal/rediskeys"}, "calling one provider needs no flags, no mirror and no comparison"},
 		"compare":  {[]string{"exchange"}, "comparing is pure: what it says must be the same on any machine at any time"},
 		"router": {
 			[]string{"exchange", "upstream", "flags", "router/affinity"},
@@ -39,7 +42,8 @@ func rooms() map[string]room {
 			"the only place that wires rooms together",
 		},
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},
-		"internal/store":     {[]string{"compare"}, "it keeps results and summaries; where they come from is not its business"},
+		"internal/rediskeys": {nil, "one list of every key in Redis: names alone, no client"},
+		"internal/store":     {[]string{"compare", "internal/rediskeys"}, "it keeps results and summaries; where they come from is not its business"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},

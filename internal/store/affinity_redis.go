@@ -5,23 +5,21 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"cutover/internal/rediskeys"
 )
 
-// RedisAffinity keeps which provider made an id for a whole fleet, at the keys
-// cutover:{NS}:owner:ID, each a string with expiry. It fits
-// affinity.Store.
+// RedisAffinity keeps which provider made an id for a whole fleet, under
+// rediskeys.Names.Owner. It fits affinity.Store.
 type RedisAffinity struct {
 	client redis.UniversalClient
-	prefix string
+	keys   rediskeys.Names
 }
 
 // NewRedisAffinity uses a client that somebody else closes. The client should
 // have ContextTimeoutEnabled: requests wait for Owners.
 func NewRedisAffinity(client redis.UniversalClient, namespace string) *RedisAffinity {
-	if namespace == "" {
-		namespace = "default"
-	}
-	return &RedisAffinity{client, "cutover:{" + namespace + "}:owner:"}
+	return &RedisAffinity{client, rediskeys.In(namespace)}
 }
 
 // Owners returns the owner of each id, "" for the unknown, in order. It is one
@@ -32,7 +30,7 @@ func (a *RedisAffinity) Owners(ctx context.Context, ids []string) ([]string, err
 	}
 	keys := make([]string, len(ids))
 	for i, id := range ids {
-		keys[i] = a.prefix + id
+		keys[i] = a.keys.Owner(id)
 	}
 	values, err := a.client.MGet(ctx, keys...).Result()
 	if err != nil {
@@ -52,7 +50,7 @@ func (a *RedisAffinity) SetOwner(ctx context.Context, owner string, ids []string
 	}
 	pipe := a.client.Pipeline()
 	for _, id := range ids {
-		pipe.Set(ctx, a.prefix+id, owner, keep)
+		pipe.Set(ctx, a.keys.Owner(id), owner, keep)
 	}
 	_, err := pipe.Exec(ctx)
 	return redisError("owners of ids not written", err)

@@ -229,7 +229,7 @@ func TestBackendsEncryptAtRest(t *testing.T) {
 func rawBytes(t *testing.T, b Backend, id string) []byte {
 	t.Helper()
 	if s, ok := b.(*Redis); ok {
-		raw, err := s.client.Get(t.Context(), s.key("sample", id)).Bytes()
+		raw, err := s.client.Get(t.Context(), s.keys.Sample(id)).Bytes()
 		if err != nil {
 			t.Fatal(err)
 		}

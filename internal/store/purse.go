@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.etcd.io/bbolt"
+
+	"cutover/internal/rediskeys"
 )
 
 // bucketSpent holds, by day, what has been drawn out of the day's budget.
@@ -76,12 +78,12 @@ func (p *Purse) book(day string, change func(spent int64) int64) error {
 // RedisPurse keeps the day's budget of a fleet. It fits shadow.Purse.
 type RedisPurse struct {
 	client redis.UniversalClient
-	prefix string
+	keys   rediskeys.Names
 }
 
-// NewRedisPurse keeps the books under cutover:{namespace}:spent:DAY.
+// NewRedisPurse keeps the books under rediskeys.Names.Spent.
 func NewRedisPurse(c redis.UniversalClient, namespace string) *RedisPurse {
-	return &RedisPurse{client: c, prefix: "cutover:{" + namespace + "}:spent:"}
+	return &RedisPurse{client: c, keys: rediskeys.In(namespace)}
 }
 
 // spentFor is how long a day's sum is kept: until the day is over everywhere.
@@ -100,7 +102,7 @@ func (p *RedisPurse) Draw(ctx context.Context, day string, want, budget int64) (
 	if want < 0 || budget < 0 {
 		return 0, errAmount
 	}
-	got, err := p.client.Eval(ctx, drawScript, []string{p.prefix + day}, want, budget, int(spentFor.Seconds())).Int64()
+	got, err := p.client.Eval(ctx, drawScript, []string{p.keys.Spent(day)}, want, budget, int(spentFor.Seconds())).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("store: Redis did not book the day's spending: %w", err)
 	}
@@ -118,7 +120,7 @@ func (p *RedisPurse) Return(ctx context.Context, day string, amount int64) error
 	if amount < 0 {
 		return errAmount
 	}
-	if err := p.client.Eval(ctx, returnScript, []string{p.prefix + day}, amount, int(spentFor.Seconds())).Err(); err != nil {
+	if err := p.client.Eval(ctx, returnScript, []string{p.keys.Spent(day)}, amount, int(spentFor.Seconds())).Err(); err != nil {
 		return fmt.Errorf("store: Redis did not take the day's rest back: %w", err)
 	}
 	return nil

@@ -14,21 +14,18 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"cutover/compare"
+	"cutover/internal/rediskeys"
 )
 
-// Redis keeps what a whole fleet found:
-//
-//	cutover:{NS}:results           stream, capped: the latest results
-//	cutover:{NS}:bucket:TIME       hash of process -> summary, with expiry
-//	cutover:{NS}:sample:ID         one sample, with expiry
-//	cutover:{NS}:samples:CLASS     sorted set of ids by score, capped
+// Redis keeps what a whole fleet found, under the keys Results, Bucket, Sample
+// and Samples of internal/rediskeys.
 //
 // The samples are in sorted sets and not in the stream, which could only keep
 // the newest, and not the worst and the fair ones.
 type Redis struct {
 	client redis.UniversalClient
 	o      Options
-	prefix string
+	keys   rediskeys.Names
 	// process names this process's field in the buckets: it alone writes
 	// there, so that summaries need no lock and merge when they are read.
 	process string
@@ -42,15 +39,11 @@ type Redis struct {
 // redisPatience bounds a call to Redis.
 const redisPatience = 5 * time.Second
 
-// NewRedis uses a client that somebody else closes. Keys begin with
-// "cutover:{namespace}:".
+// NewRedis uses a client that somebody else closes.
 func NewRedis(client redis.UniversalClient, namespace string, o Options) (*Redis, error) {
 	secret, err := newSampleCipher(o.Key)
 	if err != nil {
 		return nil, err
-	}
-	if namespace == "" {
-		namespace = "default"
 	}
 	if o.Keep <= 0 {
 		o.Keep = 1000
@@ -60,7 +53,7 @@ func NewRedis(client redis.UniversalClient, namespace string, o Options) (*Redis
 	}
 	o.Retention = o.Retention.withDefaults()
 	return &Redis{
-		client: client, o: o, prefix: "cutover:{" + namespace + "}:", process: randomID(),
+		client: client, o: o, keys: rediskeys.In(namespace), process: randomID(),
 		cipher: secret, own: map[string]*compare.Summary{},
 	}, nil
 }
@@ -70,8 +63,6 @@ func (s *Redis) Close() error { return nil }
 
 // Unreadable is how many entries could not be decoded so far.
 func (s *Redis) Unreadable() uint64 { return s.bad.Load() }
-
-func (s *Redis) key(parts ...string) string { return s.prefix + strings.Join(parts, ":") }
 
 func redisError(what string, err error) error {
 	if err == nil {
@@ -94,7 +85,7 @@ func (s *Redis) Put(results ...compare.Result) error {
 			return fmt.Errorf("store: result: %w", err)
 		}
 		// The cap is exact: with "about", Redis keeps up to a hundred more.
-		pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.key("results"), MaxLen: int64(s.o.Keep), Values: []any{"r", b}})
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.keys.Results(), MaxLen: int64(s.o.Keep), Values: []any{"r", b}})
 	}
 	_, err := pipe.Exec(ctx)
 	return redisError(fmt.Sprintf("%d results not written", len(results)), err)
@@ -102,7 +93,7 @@ func (s *Redis) Put(results ...compare.Result) error {
 
 // Results returns the latest results that match, oldest first.
 func (s *Redis) Results(ctx context.Context, f Filter) ([]compare.Result, error) {
-	entries, err := s.client.XRange(ctx, s.key("results"), "-", "+").Result()
+	entries, err := s.client.XRange(ctx, s.keys.Results(), "-", "+").Result()
 	if err != nil {
 		return nil, redisError("results", err)
 	}
@@ -138,7 +129,7 @@ func (s *Redis) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time
 		if at.Before(now.Add(-fineFor)) {
 			width = hourBucket
 		}
-		key := s.key("bucket", at.Truncate(width).UTC().Format(time.RFC3339))
+		key := s.keys.Bucket(at.Truncate(width).UTC().Format(time.RFC3339))
 		whole := next[key]
 		if whole == nil {
 			whole = &compare.Summary{}
@@ -203,7 +194,7 @@ func (s *Redis) Summary(ctx context.Context, f Filter) (compare.Summary, error) 
 // buckets lists the keys of the buckets that may hold what a filter asks for.
 func (s *Redis) buckets(ctx context.Context, f Filter) ([]string, error) {
 	var keys []string
-	prefix := s.key("bucket") + ":"
+	prefix := s.keys.Bucket("")
 	scan := func(ctx context.Context, c redis.Cmdable) error {
 		it := c.Scan(ctx, 0, escapeGlob(prefix)+"*", 500).Iterator()
 		for it.Next(ctx) {
@@ -264,10 +255,10 @@ func (s *Redis) PutSamples(ctx context.Context, entries []SampleEntry, now time.
 	}
 	var sets []string
 	for _, c := range compare.Classes() {
-		sets = append(sets, s.key("samples", string(c)))
+		sets = append(sets, s.keys.Samples(string(c)))
 	}
 	for _, set := range sets {
-		if err := trimSamples.Run(ctx, s.client, append([]string{set}, sets...), s.o.Retention.PerClass, s.key("sample")+":").Err(); err != nil {
+		if err := trimSamples.Run(ctx, s.client, append([]string{set}, sets...), s.o.Retention.PerClass, s.keys.Sample("")).Err(); err != nil {
 			return redisError("samples not cut", err)
 		}
 	}
@@ -290,9 +281,9 @@ func (s *Redis) writeSamples(ctx context.Context, entries []SampleEntry, now tim
 		if b, err = s.cipher.seal(b, r.ID); err != nil {
 			return err
 		}
-		pipe.Set(ctx, s.key("sample", r.ID), b, left)
+		pipe.Set(ctx, s.keys.Sample(r.ID), b, left)
 		for _, c := range entries[i].Classes {
-			pipe.ZAdd(ctx, s.key("samples", string(c)), redis.Z{Score: float64(c.Score(r)), Member: r.ID})
+			pipe.ZAdd(ctx, s.keys.Samples(string(c)), redis.Z{Score: float64(c.Score(r)), Member: r.ID})
 		}
 		n++
 	}
@@ -313,7 +304,7 @@ func (s *Redis) trimBytes(ctx context.Context) error {
 	pipe := s.client.Pipeline()
 	sizes := make([]*redis.IntCmd, len(ids))
 	for i, id := range ids {
-		sizes[i] = pipe.StrLen(ctx, s.key("sample", id))
+		sizes[i] = pipe.StrLen(ctx, s.keys.Sample(id))
 	}
 	if len(ids) == 0 {
 		return nil
@@ -337,9 +328,9 @@ func (s *Redis) trimBytes(ctx context.Context) error {
 			break
 		}
 		total -= lengths[id]
-		del.Del(ctx, s.key("sample", id))
+		del.Del(ctx, s.keys.Sample(id))
 		for _, c := range compare.Classes() {
-			del.ZRem(ctx, s.key("samples", string(c)), id)
+			del.ZRem(ctx, s.keys.Samples(string(c)), id)
 		}
 	}
 	if del.Len() == 0 {
@@ -353,7 +344,7 @@ func (s *Redis) trimBytes(ctx context.Context) error {
 func (s *Redis) sampleIDs(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, c := range compare.Classes() {
-		more, err := s.client.ZRange(ctx, s.key("samples", string(c)), 0, -1).Result()
+		more, err := s.client.ZRange(ctx, s.keys.Samples(string(c)), 0, -1).Result()
 		if err != nil {
 			return nil, redisError("samples", err)
 		}
@@ -365,7 +356,7 @@ func (s *Redis) sampleIDs(ctx context.Context) ([]string, error) {
 
 // Sample returns the sample of a pair.
 func (s *Redis) Sample(ctx context.Context, id string) (compare.Sample, error) {
-	b, err := s.client.Get(ctx, s.key("sample", id)).Bytes()
+	b, err := s.client.Get(ctx, s.keys.Sample(id)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return compare.Sample{}, wrapSample(id, ErrNoSample)
 	}
