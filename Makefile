@@ -6,7 +6,7 @@ FUZZTIME    ?= 60s
 PKG         ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench bench-flags callers outages cuts soak fuzz image clean
+.PHONY: help build demo test lint bench bench-flags callers outages cuts soak fuzz mutants image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ bench-flags: ## how soon a flip rules in 50 sidecars
 
 fuzz: ## every fuzz target for FUZZTIME
 	@./.ci/fuzz $(FUZZTIME)
+
+mutants: ## make known mistakes one at a time: the tests must notice each
+	$(GO) run ./cmd/mutants $(MUTANTSFLAGS)
 
 image: ## the container image
 	docker build -t cutover .

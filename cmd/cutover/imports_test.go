@@ -47,6 +47,7 @@ func rooms() map[string]room {
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},
+		"cmd/mutants":        {nil, "it changes the rooms' text and runs their tests, and needs none of them to do so"},
 	}
 }
 
