@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,7 +124,7 @@ func parseLoose(text string) any {
 
 // checkValue reports why one of the six flags can't have a value.
 func checkValue(id Flag, v any) error {
-	d := definitions[id]
+	d := &definitions[id]
 	if kindOf(v) != d.kind {
 		return fmt.Errorf("a %s is needed, not a %s", d.Type, kindOf(v))
 	}
@@ -133,8 +134,8 @@ func checkValue(id Flag, v any) error {
 			return fmt.Errorf("%v is out of range; write a percentage from 0 to 100", v)
 		}
 	case string:
-		if v != "primary" && v != "relay" {
-			return fmt.Errorf("%q is not allowed; write primary or relay", brief(v))
+		if !slices.Contains(d.Allowed, v) {
+			return fmt.Errorf("%q is not allowed; write %s", brief(v), strings.Join(d.Allowed, " or "))
 		}
 	}
 	return nil

@@ -70,10 +70,17 @@ func (r *Reason) UnmarshalText(b []byte) error {
 // Decide says what the flags allow for one request. It reads one snapshot, does
 // no input or output, takes no lock and can't fail. Safe for concurrent use.
 func (s *Set) Decide(a Attributes) Decision {
+	d := s.decide(a)
 	if s.halt.Load() != nil {
-		return halted(s.decide(a))
+		return d.withoutRelay()
 	}
-	return s.decide(a)
+	return d
+}
+
+// withoutRelay is the decision with everything off that involves the relay.
+func (d Decision) withoutRelay() Decision {
+	d.RelayEnabled, d.ReferenceRelay, d.ServeRelay, d.Shadow, d.Noise = false, false, false, false, false
+	return d
 }
 
 // decide is what the flags say.
@@ -115,26 +122,8 @@ func (e *effective) decide(version uint64, targetingKey string) Decision {
 	return d
 }
 
-// set puts one evaluated value in its place.
+// set stores one evaluated value and the reason for it.
 func (e *effective) set(id Flag, v any, why Reason) {
 	e.reasons[id] = why
-	switch id {
-	case RelayEnabled:
-		e.relayEnabled, _ = v.(bool)
-	case FallbackEnabled:
-		e.fallback, _ = v.(bool)
-	case PrimaryProvider:
-		e.referenceRelay = v == "relay"
-	case RelayPercentage:
-		e.relay = thresholdOf(v)
-	case ShadowPercentage:
-		e.shadow = thresholdOf(v)
-	case NoisePercentage:
-		e.noise = thresholdOf(v)
-	}
-}
-
-func thresholdOf(v any) uint32 {
-	f, _ := v.(float64)
-	return threshold(f)
+	definitions[id].set(e, v)
 }

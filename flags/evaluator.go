@@ -178,7 +178,7 @@ func decideTogether(ctx context.Context, out *effective) openfeature.InterfaceRe
 			out.reasons[id] = ReasonError
 			continue
 		case o.value == nil:
-			o.value = builtin(id)
+			o.value = definitions[id].builtin
 		}
 		if p.snap.stale {
 			o.reason = ReasonStale

@@ -79,9 +79,3 @@ func (s *Set) loadHalt(dir string) {
 	s.halt.Store(h)
 	s.log.Warn().Str("who", h.Who).Str("why", h.Why).Time("since", h.At).Msg("the relay is halted in this process, since before the start")
 }
-
-// halted is a Decision less what a Halt forbids.
-func halted(d Decision) Decision {
-	d.RelayEnabled, d.ReferenceRelay, d.ServeRelay, d.Shadow, d.Noise = false, false, false, false, false
-	return d
-}

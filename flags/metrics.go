@@ -2,6 +2,7 @@ package flags
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,7 +67,7 @@ func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 }
 
 // valueGauges show the six flags: percentages as they are, booleans as 0 or 1,
-// the reference as 1 when it is the relay. Rules are not evaluated.
+// an enum as the index of its value: primary 0, relay 1. Rules are not evaluated.
 func valueGauges(s *Set) []prometheus.Collector {
 	out := make([]prometheus.Collector, 0, flagCount)
 	for id := range flagCount {
@@ -84,9 +85,7 @@ func valueGauges(s *Set) []prometheus.Collector {
 					return 1
 				}
 			case string:
-				if v == "relay" {
-					return 1
-				}
+				return float64(slices.Index(definitions[id].Allowed, v))
 			}
 			return 0
 		}))

@@ -64,10 +64,10 @@ func newSnapshot(version uint64, flags map[string]*flag, stale bool) *snapshot {
 // plain returns a flag's value when no rule decides.
 func (f *flag) plain(id Flag) (any, Reason) {
 	if f.disabled {
-		return builtin(id), ReasonDisabled
+		return definitions[id].builtin, ReasonDisabled
 	}
 	if f.value == nil {
-		return builtin(id), ReasonDefault
+		return definitions[id].builtin, ReasonDefault
 	}
 	if f.origin == FromDefault {
 		return f.value, ReasonDefault
@@ -75,23 +75,12 @@ func (f *flag) plain(id Flag) (any, Reason) {
 	return f.value, ReasonStatic
 }
 
-// builtin returns the default value of one of the six flags.
-func builtin(id Flag) any {
-	switch id {
-	case RelayEnabled, FallbackEnabled:
-		return true
-	case PrimaryProvider:
-		return "primary"
-	}
-	return 0.0
-}
-
 // baseFlags compiles the defaults and what configuration puts over them.
 func baseFlags(v Values) (map[string]*flag, error) {
 	base := make(map[string]*flag, flagCount)
-	for id := range flagCount {
-		d := definitions[id]
-		base[d.Key] = &flag{key: d.Key, raw: d.Default, kind: d.kind, value: builtin(id)}
+	for i := range definitions {
+		d := &definitions[i]
+		base[d.Key] = &flag{key: d.Key, raw: d.Default, kind: d.kind, value: d.builtin}
 	}
 	for key, raw := range v.fields() {
 		f, err := compileFlag(key, raw, nil)

@@ -3,20 +3,10 @@ package flags
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 )
-
-// Values are flag values from configuration; nil leaves a flag at its default.
-// Redis, the flags file and the last good values on disk overrule them.
-type Values struct {
-	RelayEnabled     *bool    `yaml:"relay-enabled" json:"relay-enabled,omitempty"`
-	RelayPercentage  *float64 `yaml:"relay-percentage" json:"relay-percentage,omitempty"`
-	ShadowPercentage *float64 `yaml:"shadow-percentage" json:"shadow-percentage,omitempty"`
-	NoisePercentage  *float64 `yaml:"noise-percentage" json:"noise-percentage,omitempty"`
-	FallbackEnabled  *bool    `yaml:"fallback-enabled" json:"fallback-enabled,omitempty"`
-	PrimaryProvider  *string  `yaml:"primary-provider" json:"primary-provider,omitempty"`
-}
 
 // Validate reports the first value that a flag may not have, by its key.
 func (v Values) Validate() error {
@@ -29,26 +19,14 @@ func (v Values) Validate() error {
 	return nil
 }
 
-// fields writes the values as a store would hold them.
+// fields returns the values as a store would hold them, by key.
 func (v Values) fields() map[string]string {
 	out := map[string]string{}
-	number := func(key string, p *float64) {
-		if p != nil {
-			out[key] = formatNumber(*p)
+	all := reflect.ValueOf(v)
+	for f := range all.Type().Fields() {
+		if p := all.FieldByIndex(f.Index); !p.IsNil() {
+			out[f.Tag.Get("yaml")] = text(p.Elem().Interface())
 		}
-	}
-	boolean := func(key string, p *bool) {
-		if p != nil {
-			out[key] = strconv.FormatBool(*p)
-		}
-	}
-	boolean(KeyRelayEnabled, v.RelayEnabled)
-	number(KeyRelayPercentage, v.RelayPercentage)
-	number(KeyShadowPercentage, v.ShadowPercentage)
-	number(KeyNoisePercentage, v.NoisePercentage)
-	boolean(KeyFallbackEnabled, v.FallbackEnabled)
-	if v.PrimaryProvider != nil {
-		out[KeyPrimaryProvider] = *v.PrimaryProvider
 	}
 	return out
 }

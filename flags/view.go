@@ -18,8 +18,8 @@ type View struct {
 func (s *Set) Views() []View {
 	snap := s.current.Load()
 	out := make([]View, 0, len(snap.flags))
-	for _, d := range definitions {
-		out = append(out, snap.flags[d.Key].view())
+	for i := range definitions {
+		out = append(out, snap.flags[definitions[i].Key].view())
 	}
 	for _, key := range slices.Sorted(maps.Keys(snap.flags)) {
 		if _, known := flagOf(key); !known {
@@ -77,7 +77,7 @@ func (s *Set) Explain(a Attributes) Explanation {
 			step.Error = o.err.Error()
 			step.Value, _ = f.plain(id)
 		} else if o.value == nil {
-			step.Value = builtin(id)
+			step.Value = definitions[id].builtin
 		}
 		if share, ok := step.Value.(float64); ok {
 			bucket := float64(Bucket(f.key, a.TargetingKey)) / (buckets / 100)

@@ -128,7 +128,7 @@ func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	case 1:
 		for _, d := range flags.Definitions() {
 			if d.Key == args[0] {
-				out = valuesOf(d)
+				out = d.Suggestions()
 			}
 		}
 	}
@@ -141,17 +141,6 @@ func completeKey(cmd *cobra.Command, args []string, typed string) ([]string, cob
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return completeKeys(cmd, args, typed)
-}
-
-// valuesOf are values worth offering.
-func valuesOf(d flags.Definition) []string {
-	switch d.Type {
-	case "boolean":
-		return []string{"true", "false"}
-	case "enum":
-		return []string{"primary", "relay"}
-	}
-	return []string{"0", "1", "5", "10", "25", "50", "100"}
 }
 
 // checkKey refuses a key that was probably mistyped. Keys of other programs'
