@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"cutover/compare"
 	"cutover/exchange"
+	"cutover/internal/admin"
+	"cutover/internal/config"
 	"cutover/internal/store"
+	"cutover/internal/target"
 )
 
 const samplesKey = "a key of more than sixteen bytes"
@@ -48,7 +49,11 @@ func storedSamples(t *testing.T) string {
 
 func runDiff(t *testing.T, env map[string]string, args ...string) (string, error) {
 	t.Helper()
-	cmd := newDiffCommand(func(name string) string { return env[name] })
+	var environ config.Environ
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	cmd := newDiffCommand(console{Env: environ})
 	var b bytes.Buffer
 	cmd.SetOut(&b)
 	cmd.SetErr(&b)
@@ -60,7 +65,7 @@ func runDiff(t *testing.T, env map[string]string, args ...string) (string, error
 
 func TestDiffListsAndShowsPairs(t *testing.T) {
 	dir := storedSamples(t)
-	env := map[string]string{samplesKeyVariable: samplesKey}
+	env := map[string]string{target.SamplesKeyVariable: samplesKey}
 	offline := []string{"--data", dir}
 	out, err := runDiff(t, env, append([]string{"list"}, offline...)...)
 	if err != nil || strings.Count(out, "\n") != 4 || !strings.Contains(out, "text.truncated") {
@@ -90,8 +95,7 @@ func TestDiffAsksARunningSidecar(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	r := mux.NewRouter()
-	registerResults(r, resultsAPI{Results: s.Results, Samples: s.SampleResults, Sample: s.Sample})
+	r := admin.NewHandler(admin.Options{Results: s})
 	server := httptest.NewServer(r)
 	defer server.Close()
 	if out, err := runDiff(t, nil, "list", "--code", "text.truncated", "--admin", server.URL); err != nil || strings.Count(out, "\n") != 2 {
@@ -108,13 +112,13 @@ func TestDiffAsksARunningSidecar(t *testing.T) {
 	}
 	for format, want := range map[string]string{"html": "<!doctype html>", "text": "01JB", "json": "{"} {
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/samples/01JB?format="+format, nil))
+		r.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/api/v1/samples/01JB?format="+format, nil))
 		if w.Code != 200 || !strings.HasPrefix(w.Body.String(), want) {
 			t.Errorf("%s: %d %.80s", format, w.Code, w.Body)
 		}
 	}
 	w := httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/samples/01JB?format=pdf", nil))
+	r.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/api/v1/samples/01JB?format=pdf", nil))
 	if w.Code != 400 {
 		t.Errorf("a wrong format: %d", w.Code)
 	}
@@ -122,7 +126,7 @@ func TestDiffAsksARunningSidecar(t *testing.T) {
 
 func TestDiffSaysWhatIsWrong(t *testing.T) {
 	dir := storedSamples(t)
-	env := map[string]string{samplesKeyVariable: samplesKey}
+	env := map[string]string{target.SamplesKeyVariable: samplesKey}
 	for _, c := range []struct {
 		env  map[string]string
 		args []string

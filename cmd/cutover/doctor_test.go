@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 
+	"cutover/internal/config"
+	"cutover/internal/doctor"
 	"cutover/internal/mock"
 )
 
@@ -50,18 +52,18 @@ func closedPort(t *testing.T) string {
 }
 
 // doctorSays runs the doctor and returns its findings by check.
-func doctorSays(t *testing.T, env environ, args ...string) (code int, findings map[string]finding) {
+func doctorSays(t *testing.T, env config.Environ, args ...string) (code int, findings map[string]doctor.Finding) {
 	t.Helper()
 	args = append([]string{"doctor", "--output", "json", "--data", t.TempDir()}, args...)
 	code, out, errs := runCommand(t, env, args...)
-	var d diagnosis
+	var d doctor.Diagnosis
 	if err := json.Unmarshal([]byte(out), &d); err != nil {
 		t.Fatalf("%v in %q, standard error %q", err, out, errs)
 	}
 	if d.OK != (code == exitDone) {
 		t.Errorf("exit %d, but ok is %v", code, d.OK)
 	}
-	findings = map[string]finding{}
+	findings = map[string]doctor.Finding{}
 	for _, f := range d.Findings {
 		findings[f.Check] = f
 	}
@@ -73,7 +75,7 @@ const twoModels = `{"object": "list", "data": [{"id": "gpt-4.1"}, {"id": "other"
 func TestDoctorFindsAllWell(t *testing.T) {
 	primary, _ := modelsServer(t, http.StatusUnauthorized, `{"error": {}}`)
 	relay, asked := modelsServer(t, http.StatusOK, twoModels)
-	code, found := doctorSays(t, environ{"RELAY_API_KEY=k"}, "--primary", primary, "--relay", relay,
+	code, found := doctorSays(t, config.Environ{"RELAY_API_KEY=k"}, "--primary", primary, "--relay", relay,
 		"--listen", closedPort(t), "--admin-listen", closedPort(t))
 	if code != exitDone {
 		t.Errorf("exit %d, want 0: %+v", code, found)
@@ -85,7 +87,7 @@ func TestDoctorFindsAllWell(t *testing.T) {
 		"data directory": "can be written",
 		"sidecar":        "are free",
 	} {
-		if f := found[check]; f.Status != findingOK || !strings.Contains(f.Detail, want) || f.Advice != "" {
+		if f := found[check]; f.Status != doctor.OK || !strings.Contains(f.Detail, want) || f.Advice != "" {
 			t.Errorf("%s: %+v, want ok and %q", check, f, want)
 		}
 	}
@@ -99,33 +101,33 @@ func TestDoctorOnProviders(t *testing.T) {
 		status         int
 		body           string
 		file           string
-		want           findingStatus
+		want           doctor.Status
 		detail, advice string
 	}{
-		{401, "", "auth: none", findingFailed, "answers 401", "it asks for a key, and none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
-		{403, "", "auth: {bearer: {env: K}}", findingFailed, "answers 403", "the key (the environment variable K) is refused"},
-		{401, "", "auth: {key: {env: K}}", findingFailed, "answers 401", "is refused as a bearer token"},
-		{404, "", "auth: none", findingNote, "answers 404", "no list of models there"},
-		{302, "", "auth: none", findingNote, "it redirects", "set upstreams.relay.base_url to where it leads"},
-		{429, "", "auth: none", findingNote, "answers 429", "too many calls"},
-		{500, "", "auth: none", findingFailed, "answers 500", "fails by itself"},
-		{400, "", "auth: none", findingFailed, "answers 400", "refuses this call"},
-		{200, "<html>", "auth: none", findingNote, "not a list of models", "and not a web page"},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", findingNote, "2 models", `not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}", findingNote, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", findingOK, "2 models, with all that names are mapped to: gpt-4.1, other", ""},
+		{401, "", "auth: none", doctor.Failed, "answers 401", "it asks for a key, and none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
+		{403, "", "auth: {bearer: {env: K}}", doctor.Failed, "answers 403", "the key (the environment variable K) is refused"},
+		{401, "", "auth: {key: {env: K}}", doctor.Failed, "answers 401", "is refused as a bearer token"},
+		{404, "", "auth: none", doctor.Note, "answers 404", "no list of models there"},
+		{302, "", "auth: none", doctor.Note, "it redirects", "set upstreams.relay.base_url to where it leads"},
+		{429, "", "auth: none", doctor.Note, "answers 429", "too many calls"},
+		{500, "", "auth: none", doctor.Failed, "answers 500", "fails by itself"},
+		{400, "", "auth: none", doctor.Failed, "answers 400", "refuses this call"},
+		{200, "<html>", "auth: none", doctor.Note, "not a list of models", "and not a web page"},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", doctor.Note, "2 models", `not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}", doctor.Note, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", doctor.OK, "2 models, with all that names are mapped to: gpt-4.1, other", ""},
 	} {
 		relay, _ := modelsServer(t, c.status, c.body)
 		file := filepath.Join(t.TempDir(), "c.yaml")
 		if err := os.WriteFile(file, []byte("upstreams: {relay: {"+c.file+"}}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, found := doctorSays(t, environ{"K=" + canary}, "--config", file, "--primary", "http://"+closedPort(t), "--relay", relay)
+		_, found := doctorSays(t, config.Environ{"K=" + canary}, "--config", file, "--primary", "http://"+closedPort(t), "--relay", relay)
 		f := found["relay"]
 		if f.Status != c.want || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Advice, c.advice) || (c.advice == "") != (f.Advice == "") {
 			t.Errorf("%d %q with %s: %+v\nwant %s, %q, %q", c.status, c.body, c.file, f, c.want, c.detail, c.advice)
 		}
-		if f := found["primary"]; f.Status != findingFailed || !strings.Contains(f.Detail, "connection refused") || !strings.Contains(f.Advice, "upstreams.primary.base_url") {
+		if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "connection refused") || !strings.Contains(f.Advice, "upstreams.primary.base_url") {
 			t.Errorf("a primary that is not there: %+v", f)
 		}
 		if text := fmt.Sprint(found); strings.Contains(text, canary) {
@@ -140,7 +142,7 @@ func TestDoctorOnTLS(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	_, found := doctorSays(t, nil, "--primary", server.URL, "--relay", "http://"+closedPort(t))
-	if f := found["primary"]; f.Status != findingFailed || !strings.Contains(f.Detail, "no TLS connection") || !strings.Contains(f.Advice, "upstreams.primary.ca") {
+	if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "no TLS connection") || !strings.Contains(f.Advice, "upstreams.primary.ca") {
 		t.Errorf("an authority that nobody knows: %+v", f)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -148,15 +150,15 @@ func TestDoctorOnTLS(t *testing.T) {
 	if err := os.WriteFile(ca, block, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, found = doctorSays(t, environ{"CUTOVER_UPSTREAMS_PRIMARY_CA=" + ca}, "--primary", server.URL, "--relay", "http://"+closedPort(t))
-	if f := found["primary"]; f.Status != findingOK || !strings.Contains(f.Detail, "TLS 1.3") {
+	_, found = doctorSays(t, config.Environ{"CUTOVER_UPSTREAMS_PRIMARY_CA=" + ca}, "--primary", server.URL, "--relay", "http://"+closedPort(t))
+	if f := found["primary"]; f.Status != doctor.OK || !strings.Contains(f.Detail, "TLS 1.3") {
 		t.Errorf("an authority that is configured: %+v", f)
 	}
 }
 
 func TestDoctorOnConfiguration(t *testing.T) {
-	code, found := doctorSays(t, environ{"CUTOVER_LISTN=x"})
-	if code != exitUsage || found["configuration"].Status != findingFailed || !strings.Contains(found["configuration"].Detail, "did you mean CUTOVER_LISTEN?") {
+	code, found := doctorSays(t, config.Environ{"CUTOVER_LISTN=x"})
+	if code != exitUsage || found["configuration"].Status != doctor.Failed || !strings.Contains(found["configuration"].Detail, "did you mean CUTOVER_LISTEN?") {
 		t.Errorf("exit %d, %+v", code, found)
 	}
 	if _, asked := found["primary"]; asked {
@@ -201,14 +203,14 @@ func TestDoctorOnDataDirectory(t *testing.T) {
 func TestDoctorOnRedis(t *testing.T) {
 	for _, c := range []struct {
 		url    string
-		want   findingStatus
+		want   doctor.Status
 		detail string
 	}{
-		{"redis://:" + canary + "@" + fakeRedis(t, "+OK") + "/0", findingOK, " answers: 0 flags set, version 0"},
-		{"redis://:" + canary + "@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0", findingFailed, "WRONGPASS"},
-		{"redis://:" + canary + "@" + closedPort(t) + "/0", findingFailed, "connection refused"},
+		{"redis://:" + canary + "@" + fakeRedis(t, "+OK") + "/0", doctor.OK, " answers: 0 flags set, version 0"},
+		{"redis://:" + canary + "@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0", doctor.Failed, "WRONGPASS"},
+		{"redis://:" + canary + "@" + closedPort(t) + "/0", doctor.Failed, "connection refused"},
 	} {
-		_, found := doctorSays(t, environ{"CUTOVER_REDIS=" + c.url})
+		_, found := doctorSays(t, config.Environ{"CUTOVER_REDIS=" + c.url})
 		f := found["redis"]
 		if f.Status != c.want || !strings.Contains(f.Detail, c.detail) {
 			t.Errorf("%s: %+v, want %s and %q", c.url, f, c.want, c.detail)
@@ -289,14 +291,14 @@ func TestDoctorOnSidecar(t *testing.T) {
 	for _, c := range []struct {
 		ready          int
 		body           string
-		want           findingStatus
+		want           doctor.Status
 		detail, advice string
 	}{
-		{200, `{"ready": true, "flags": {"status": "READY", "source": "redis"}}`, findingOK, ", ready; flags READY, from redis", ""},
-		{200, `{"ready": true, "flags": {"status": "STALE", "source": "disk", "reason": "no connection"}}`, findingNote, "STALE", "no connection"},
-		{503, `{"ready": false, "draining": true, "flags": {}}`, findingNote, "it is being stopped", ""},
-		{503, `{"ready": false, "flags": {}}`, findingNote, "not ready", ""},
-		{200, "hello", findingFailed, "like no sidecar", "another program's"},
+		{200, `{"ready": true, "flags": {"status": "READY", "source": "redis"}}`, doctor.OK, ", ready; flags READY, from redis", ""},
+		{200, `{"ready": true, "flags": {"status": "STALE", "source": "disk", "reason": "no connection"}}`, doctor.Note, "STALE", "no connection"},
+		{503, `{"ready": false, "draining": true, "flags": {}}`, doctor.Note, "it is being stopped", ""},
+		{503, `{"ready": false, "flags": {}}`, doctor.Note, "not ready", ""},
+		{200, "hello", doctor.Failed, "like no sidecar", "another program's"},
 	} {
 		admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -312,7 +314,7 @@ func TestDoctorOnSidecar(t *testing.T) {
 		}))
 		defer admin.Close()
 		addr := strings.TrimPrefix(admin.URL, "http://")
-		_, found := doctorSays(t, environ{"CUTOVER_ADMIN_TOKEN=t"}, "--admin-listen", addr)
+		_, found := doctorSays(t, config.Environ{"CUTOVER_ADMIN_TOKEN=t"}, "--admin-listen", addr)
 		f := found["sidecar"]
 		if f.Status != c.want || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Advice, c.advice) {
 			t.Errorf("%d %s: %+v, want %s, %q, %q", c.ready, c.body, f, c.want, c.detail, c.advice)
@@ -324,7 +326,7 @@ func TestDoctorOnSidecar(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	_, found := doctorSays(t, nil, "--listen", taken.Addr().String(), "--admin-listen", closedPort(t))
-	if f := found["sidecar"]; f.Status != findingFailed || !strings.Contains(f.Detail, "the address is in use") || !strings.Contains(f.Advice, "--listen") {
+	if f := found["sidecar"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "the address is in use") || !strings.Contains(f.Advice, "--listen") {
 		t.Errorf("a taken port: %+v", f)
 	}
 }
@@ -341,12 +343,12 @@ func TestDoctorLive(t *testing.T) {
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(admin.URL, "http://"))
 	// In a container the listener is on all addresses, and nothing else is
 	// configured for the process that asks.
-	code, out, errs := runCommand(t, environ{"CUTOVER_ADMIN_LISTEN=:" + port}, "doctor", "--live")
+	code, out, errs := runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=:" + port}, "doctor", "--live")
 	if code != exitDone || errs != "" || !strings.HasPrefix(out, "ok ") {
 		t.Errorf("exit %d, %q, standard error %q; want alive", code, out, errs)
 	}
 	status = http.StatusInternalServerError
-	if code, out, _ = runCommand(t, environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed || !strings.Contains(out, "answers 500") {
+	if code, out, _ = runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed || !strings.Contains(out, "answers 500") {
 		t.Errorf("exit %d, %q; want 1", code, out)
 	}
 	if code, out, _ = runCommand(t, nil, "doctor", "--live", "--admin-listen", closedPort(t)); code != exitFailed || !strings.Contains(out, "connection refused") {
@@ -359,28 +361,18 @@ func TestDoctorOnARealSidecar(t *testing.T) {
 	primary, relay := startProvider(t, mock.Config{}), startProvider(t, mock.Config{})
 	running := startSidecar(t, primary, relay)
 	admin := strings.TrimPrefix(running.AdminURL(), "http://")
-	code, found := doctorSays(t, environ{"RELAY_API_KEY=" + relayKey},
+	code, found := doctorSays(t, config.Environ{"RELAY_API_KEY=" + relayKey},
 		"--primary", primary.url+"/v1", "--relay", relay.url+"/v1", "--admin-listen", admin)
 	if code != exitDone {
 		t.Errorf("exit %d: %+v", code, found)
 	}
-	if f := found["sidecar"]; f.Status != findingOK || !strings.Contains(f.Detail, ", ready; flags READY, from ") || !strings.Contains(f.Detail, "\nshadow-percentage: 0\n") {
+	if f := found["sidecar"]; f.Status != doctor.OK || !strings.Contains(f.Detail, ", ready; flags READY, from ") || !strings.Contains(f.Detail, "\nshadow-percentage: 0\n") {
 		t.Errorf("sidecar: %+v", f)
 	}
-	if f := found["relay"]; f.Status != findingOK || !strings.Contains(f.Detail, " models") {
+	if f := found["relay"]; f.Status != doctor.OK || !strings.Contains(f.Detail, " models") {
 		t.Errorf("relay: %+v", f)
 	}
 	if code, out, _ := runCommand(t, nil, "doctor", "--live", "--admin-listen", admin); code != exitDone {
 		t.Errorf("doctor --live: exit %d, %s", code, out)
-	}
-}
-
-func TestDialable(t *testing.T) {
-	for listen, want := range map[string]string{
-		"127.0.0.1:1": "127.0.0.1:1", ":1": "127.0.0.1:1", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "10.1.2.3:1": "10.1.2.3:1", "host:1": "host:1", "x": "x",
-	} {
-		if got := dialable(listen); got != want {
-			t.Errorf("dialable(%q) = %q, want %q", listen, got, want)
-		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 // until it rules.
 func (r *rig) share(t testing.TB, percent string) {
 	t.Helper()
-	_, err := r.flags.Store().Write(within(t), flags.Flip{
+	_, err := r.Flags.Store().Write(within(t), flags.Flip{
 		Changes: []flags.Change{{Key: flags.KeyRelayPercentage, Value: &percent}}, Who: "test", Why: "affinity",
 	})
 	if err != nil {
@@ -30,8 +30,8 @@ func (r *rig) share(t testing.TB, percent string) {
 	}
 	want := percent == "100"
 	eventually(t, "the flip to "+percent+" rules", func() bool {
-		return r.flags.Decide(flags.Attributes{TargetingKey: "k"}).ServeRelay == want
-	}, func() any { return r.flags.State() })
+		return r.Flags.Decide(flags.Attributes{TargetingKey: "k"}).ServeRelay == want
+	}, func() any { return r.Flags.State() })
 }
 
 // TestBatchJobStaysWithItsProvider runs a whole job with the official SDK: file

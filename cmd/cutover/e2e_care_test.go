@@ -69,9 +69,9 @@ func TestMirroringBesideRetriesAndFallback(t *testing.T) {
 		return
 	}
 	eventually(t, "an outcome for each request, and nothing under way", func() bool {
-		return r.mirror.Counts().Total() == requests && r.mirror.InFlight() == 0 && r.router.Active() == 0
-	}, func() any { return r.mirror.Counts().All() })
-	counts := r.mirror.Counts()
+		return r.Mirror.Counts().Total() == requests && r.Mirror.InFlight() == 0 && r.Router.Active() == 0
+	}, func() any { return r.Mirror.Counts().All() })
+	counts := r.Mirror.Counts()
 	if sum := counts.Get(compare.Both) + counts.Get(compare.PrimaryOnly); sum != requests || counts.Get(compare.Both) == 0 || counts.Get(compare.PrimaryOnly) == 0 {
 		t.Errorf("outcomes %v, want a pair of each request, some without an answer of the relay", counts.All())
 	}

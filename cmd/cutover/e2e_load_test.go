@@ -165,7 +165,7 @@ func checkAccounts(t *testing.T, r *rig, requests uint64) {
 		t.Errorf("the primary was called %d times for %d requests", got, requests)
 	}
 	results := r.settled(t)
-	counts := r.mirror.Counts()
+	counts := r.Mirror.Counts()
 	t.Logf("outcomes: %v, stored %d", counts.All(), len(results))
 	if counts.Total() != requests {
 		t.Errorf("%d outcomes for %d requests: %v", counts.Total(), requests, counts.All())
@@ -176,11 +176,11 @@ func checkAccounts(t *testing.T, r *rig, requests uint64) {
 	if counts.Get(compare.PrimaryOnly) == 0 || counts.Get(compare.Both) == 0 || counts.Get(compare.RelayOnly) > 0 {
 		t.Errorf("the outcomes do not fit the relay's faults: %v", counts.All())
 	}
-	if r.mirror.InFlight() != 0 || r.mirror.Held() != 0 {
-		t.Errorf("the mirror still has %d copies and holds %d bytes", r.mirror.InFlight(), r.mirror.Held())
+	if r.Mirror.InFlight() != 0 || r.Mirror.Held() != 0 {
+		t.Errorf("the mirror still has %d copies and holds %d bytes", r.Mirror.InFlight(), r.Mirror.Held())
 	}
 	eventually(t, "the relay's end of all calls", func() bool { return r.relay.Stats().Active == 0 }, func() any { return r.relay.Stats() })
-	if n := r.router.Active(); n != 0 {
+	if n := r.Router.Active(); n != 0 {
 		t.Errorf("%d requests are still being served", n)
 	}
 	checkMetrics(t, r, requests)
@@ -189,7 +189,7 @@ func checkAccounts(t *testing.T, r *rig, requests uint64) {
 // checkMetrics wants /metrics to tell the same.
 func checkMetrics(t *testing.T, r *rig, requests uint64) {
 	t.Helper()
-	families, err := r.registry.Gather()
+	families, err := r.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,8 +44,8 @@ func TestMirrorSeesNoise(t *testing.T) {
 			const n = 6
 			askChats(t, r, n)
 			results := r.settled(t)
-			if len(results) != n || r.mirror.Counts().Get(compare.Both) != n {
-				t.Fatalf("%d results, outcomes %v, want %d times both", len(results), r.mirror.Counts().All(), n)
+			if len(results) != n || r.Mirror.Counts().Get(compare.Both) != n {
+				t.Fatalf("%d results, outcomes %v, want %d times both", len(results), r.Mirror.Counts().All(), n)
 			}
 			for _, res := range results {
 				if !res.Checked || (res.Similarity == 1) != c.same || res.TextEqual != c.same {
@@ -100,7 +100,7 @@ func TestMirrorLeavesTheRestAlone(t *testing.T) {
 			}
 			r.settled(t)
 			want := shadow.Count{Outcome: compare.Skipped, Why: c.why, N: 1}
-			if all := r.mirror.Counts().All(); len(all) != 1 || all[0] != want || r.relay.Stats().Calls != 0 {
+			if all := r.Mirror.Counts().All(); len(all) != 1 || all[0] != want || r.relay.Stats().Calls != 0 {
 				t.Errorf("outcomes %v, want %v; the relay was called %d times", all, want, r.relay.Stats().Calls)
 			}
 			for _, e := range r.primary.Journal() {

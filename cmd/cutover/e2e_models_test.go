@@ -92,10 +92,10 @@ func TestUnknownModelIsExplained(t *testing.T) {
 	const plainly = "The relay has no model other, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."
 	said := map[string]int{}
 	eventually(t, "three findings", func() bool {
-		if err := r.ledger.Flush(within(t)); err != nil {
+		if err := r.Ledger.Flush(within(t)); err != nil {
 			t.Fatal(err)
 		}
-		results, err := r.store.Results(within(t), store.Filter{})
+		results, err := r.Results.Results(within(t), store.Filter{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,10 +157,10 @@ func TestMergedModelsWithTheSDKs(t *testing.T) {
 	}
 	if before := relay.Stats().Calls; before > 0 {
 		off := "false"
-		if _, err := r.flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}}, Who: "test", Why: "off"}); err != nil {
+		if _, err := r.Flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}}, Who: "test", Why: "off"}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the kill switch rules", func() bool { return !r.flags.Decide(flags.Attributes{}).RelayEnabled }, func() any { return r.flags.State() })
+		eventually(t, "the kill switch rules", func() bool { return !r.Flags.Decide(flags.Attributes{}).RelayEnabled }, func() any { return r.Flags.State() })
 		if page, err := ours.Models.List(ctx); err != nil || len(page.Data) != 2 || relay.Stats().Calls != before {
 			t.Errorf("with the relay off: %+v, %v, and the relay saw %d calls more", page, err, relay.Stats().Calls-before)
 		}

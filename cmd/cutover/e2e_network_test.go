@@ -95,9 +95,9 @@ func TestBondsWhileRedisIsAway(t *testing.T) {
 			r := startSidecar(t, primary, relay, relayServes, "CUTOVER_REDIS=redis://"+network.Addr())
 			f := newFiles(t, r)
 			before := f.mustCreate()
-			stored := func() bool { s := r.affinity.State(); return s.Stored == s.Learned && s.Stored > 0 && !s.Failing }
-			eventually(t, "the first id is stored", stored, func() any { return r.affinity.State() })
-			first := r.affinity.State().Stored
+			stored := func() bool { s := r.Affinity.State(); return s.Stored == s.Learned && s.Stored > 0 && !s.Failing }
+			eventually(t, "the first id is stored", stored, func() any { return r.Affinity.State() })
+			first := r.Affinity.State().Stored
 
 			row.begin(network)
 			during := f.mustCreate()
@@ -122,12 +122,12 @@ func TestBondsWhileRedisIsAway(t *testing.T) {
 			if n := primary.Stats().Calls; n != 5 {
 				t.Errorf("the primary saw %d of the 5 calls for an unknown id", n)
 			}
-			if s := r.affinity.State(); !s.Failing || s.Stored != first || s.Learned == first {
+			if s := r.Affinity.State(); !s.Failing || s.Stored != first || s.Learned == first {
 				t.Errorf("while Redis is away: %+v, want it failing, and nothing stored but the first %d", s, first)
 			}
 
 			row.end(network)
-			eventually(t, "what was learnt is stored", stored, func() any { return r.affinity.State() })
+			eventually(t, "what was learnt is stored", stored, func() any { return r.Affinity.State() })
 			another := newFiles(t, startSidecar(t, primary, relay, relayServes, "CUTOVER_REDIS=redis://"+redis))
 			for _, id := range []string{before, during} {
 				if err := another.get(id); err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"cutover/compare"
 	"cutover/internal/mock"
+	"cutover/internal/sidecar"
 	"cutover/shadow"
 )
 
@@ -303,18 +304,15 @@ func checkStatus(t *testing.T, s *served, client *http.Client, n uint64) {
 // process of its own.
 func TestServeAbandoned(t *testing.T) {
 	t.Parallel()
-	conf, problems := loadFrom(t, "", nil, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(),
+	conf := loadConfig(t, nil, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", t.TempDir(),
 		"--primary", "http://127.0.0.1:1/v1", "--relay", "http://127.0.0.1:2/v1")
-	if problems != nil {
-		t.Fatal(problems)
-	}
 	log, err := newLogger(io.Discard, conf.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := serve(ctx, conf.Config, log); err != nil && !errors.Is(err, context.Canceled) {
+	if err := sidecar.Serve(ctx, conf, "test", log); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("serve: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func TestFleetInRedis(t *testing.T) {
 	eventually(t, "the relay serves", func() bool {
 		a, err := ask.send(within(t), client, r.URL())
 		return err == nil && a.by == "relay"
-	}, func() any { return r.flags.State() })
+	}, func() any { return r.Flags.State() })
 
 	// What the relay makes is found again after the share is back at 0.
 	req, _ := http.NewRequestWithContext(within(t), http.MethodPost, r.URL()+"/v1/vector_stores", strings.NewReader(`{"name":"x"}`))
@@ -62,14 +62,14 @@ func TestFleetInRedis(t *testing.T) {
 		if _, err := ask.send(within(t), client, r.URL()); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.ledger.Flush(within(t)); err != nil {
+		if err := r.Ledger.Flush(within(t)); err != nil {
 			t.Fatal(err)
 		}
-		results, err := r.results.Results(within(t), store.Filter{})
+		results, err := r.Results.Results(within(t), store.Filter{})
 		keys := strings.Join(admin.Keys(ctx, "*").Val(), " ")
-		return err == nil && len(results) > 0 && r.sampler.Stored() > 0 && strings.Contains(keys, ":spent:") &&
+		return err == nil && len(results) > 0 && r.Sampler.Stored() > 0 && strings.Contains(keys, ":spent:") &&
 			strings.Contains(keys, ":limit:") && strings.Contains(keys, ":version")
-	}, func() any { return []any{admin.Keys(ctx, "*").Val(), r.mirror.Counts().All()} })
+	}, func() any { return []any{admin.Keys(ctx, "*").Val(), r.Mirror.Counts().All()} })
 	if log := admin.Do(ctx, "ACL", "LOG").Val(); len(log.([]any)) > 0 {
 		t.Errorf("the documented rights are not enough: %v", log)
 	}

@@ -21,15 +21,15 @@ func TestRehearsalWithOneProvider(t *testing.T) {
 	askChats(t, r, n)
 	var results []compare.Result
 	eventually(t, "every request has its pair in the store", func() bool { // counted first, then stored
-		err := r.ledger.Flush(within(t))
+		err := r.Ledger.Flush(within(t))
 		if err == nil {
-			results, err = r.results.Results(within(t), store.Filter{})
+			results, err = r.Results.Results(within(t), store.Filter{})
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.mirror.Counts().Get(compare.Both) == n && len(results) == n
-	}, func() any { return r.mirror.Counts().All() })
+		return r.Mirror.Counts().Get(compare.Both) == n && len(results) == n
+	}, func() any { return r.Mirror.Counts().All() })
 	for _, res := range results {
 		if !res.TextEqual {
 			t.Errorf("a provider that says the same twice is found to differ: similarity %v", res.Similarity)
@@ -66,7 +66,7 @@ func TestRehearsalWithOneProvider(t *testing.T) {
 	if by, _ := call("GET", "/v1/vector_stores/"+id, ""); by != "relay" {
 		t.Errorf("what the relay's side made is asked for at the %s", by)
 	}
-	owners, err := r.store.Affinity().Owners(within(t), []string{id})
+	owners, err := r.Results.(*store.Store).Affinity().Owners(within(t), []string{id})
 	if err != nil || !strings.HasSuffix(owners[0], "(rehearsal)") {
 		t.Errorf("the store has %q, %v", owners, err)
 	}

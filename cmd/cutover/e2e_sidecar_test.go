@@ -8,8 +8,11 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
 
 	"cutover/compare"
+	"cutover/internal/config"
+	"cutover/internal/sidecar"
 	"cutover/internal/store"
 )
 
@@ -20,9 +23,12 @@ const (
 	secretWords = "the heron named Quillfeather"
 )
 
+// canary is a secret of a configuration that is only printed or checked.
+const canary = "sk-Canary-5c8f"
+
 // rig is a running sidecar in front of two providers.
 type rig struct {
-	*sidecar
+	*sidecar.Sidecar
 	primary, relay *provider
 	log            *textBuffer
 }
@@ -38,17 +44,14 @@ func startSidecar(t testing.TB, primary, relay *provider, settings ...string) *r
 	} else {
 		settings = append(settings, "CUTOVER_FLAGS_RELAY_ENABLED=false")
 	}
-	conf, problems := loadFrom(t, "", append(environ{"RELAY_API_KEY=" + relayKey}, settings...), args...)
-	if problems != nil {
-		t.Fatalf("configuration: %q", problems)
-	}
+	conf := loadConfig(t, append(config.Environ{"RELAY_API_KEY=" + relayKey}, settings...), args...)
 	r := &rig{primary: primary, relay: relay, log: &textBuffer{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
-	r.sidecar, err = newSidecar(ctx, conf.Config, zerolog.New(r.log).Level(zerolog.TraceLevel))
+	r.Sidecar, err = sidecar.New(ctx, conf, "test", zerolog.New(r.log).Level(zerolog.TraceLevel))
 	if err != nil {
 		stop()
-		t.Fatalf("newSidecar: %v", err)
+		t.Fatalf("sidecar.New: %v", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
@@ -60,6 +63,21 @@ func startSidecar(t testing.TB, primary, relay *provider, settings ...string) *r
 		r.checkLog(t)
 	})
 	return r
+}
+
+// loadConfig is the configuration that serve would have.
+func loadConfig(t testing.TB, env config.Environ, args ...string) config.Config {
+	t.Helper()
+	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	settings := config.AddFlags(set)
+	if err := set.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := settings.Load(env)
+	if err != nil {
+		t.Fatalf("configuration: %v", err)
+	}
+	return loaded.Config
 }
 
 // mirrorAll mirrors every request that can be mirrored.
@@ -87,17 +105,17 @@ func checkLogText(t testing.TB, log string) {
 func (r *rig) settled(t testing.TB) []compare.Result {
 	t.Helper()
 	want := r.primary.Stats().Calls
-	eventually(t, "an outcome for each request", func() bool { return r.mirror.Counts().Total() == want },
-		func() any { return r.mirror.Counts().All() })
+	eventually(t, "an outcome for each request", func() bool { return r.Mirror.Counts().Total() == want },
+		func() any { return r.Mirror.Counts().All() })
 	ctx := within(t)
-	compared := want - r.mirror.Counts().Get(compare.Skipped)
+	compared := want - r.Mirror.Counts().Get(compare.Skipped)
 	var results []compare.Result
 	eventually(t, "all results in the store", func() bool {
-		if err := r.ledger.Flush(ctx); err != nil {
+		if err := r.Ledger.Flush(ctx); err != nil {
 			t.Fatalf("Flush: %v", err)
 		}
 		var err error
-		if results, err = r.store.Results(ctx, store.Filter{}); err != nil {
+		if results, err = r.Results.Results(ctx, store.Filter{}); err != nil {
 			t.Fatalf("Results: %v", err)
 		}
 		return uint64(len(results)) >= min(compared, 1000)

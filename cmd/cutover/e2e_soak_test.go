@@ -87,13 +87,13 @@ func soak(t *testing.T) {
 	if byRelay.Load() == 0 || byPrimary.Load() == 0 {
 		t.Errorf("served by relay %d, by primary %d: both must have served", byRelay.Load(), byPrimary.Load())
 	}
-	eventually(t, "an outcome for each request", func() bool { return r.mirror.Counts().Total() == uint64(sent.Load()) },
-		func() any { return r.mirror.Counts().All() })
+	eventually(t, "an outcome for each request", func() bool { return r.Mirror.Counts().Total() == uint64(sent.Load()) },
+		func() any { return r.Mirror.Counts().All() })
 	eventually(t, "nothing under way", func() bool {
-		return r.router.Active() == 0 && r.mirror.InFlight() == 0 && r.mirror.Held() == 0
-	}, func() any { return []int64{r.router.Active(), r.mirror.InFlight(), r.mirror.Held()} })
-	if r.mirror.Counts().Get(compare.Both) == 0 {
-		t.Errorf("no pair has two answers: %v", r.mirror.Counts().All())
+		return r.Router.Active() == 0 && r.Mirror.InFlight() == 0 && r.Mirror.Held() == 0
+	}, func() any { return []int64{r.Router.Active(), r.Mirror.InFlight(), r.Mirror.Held()} })
+	if r.Mirror.Counts().Get(compare.Both) == 0 {
+		t.Errorf("no pair has two answers: %v", r.Mirror.Counts().All())
 	}
 }
 

@@ -118,19 +118,19 @@ func mirrored(t *testing.T, primaryConfig, relayConfig mock.Config, pairs int, a
 		})
 	}
 	group.Wait()
-	eventually(t, "an outcome for each request", func() bool { return r.mirror.Counts().Total() == uint64(pairs) },
-		func() any { return r.mirror.Counts().All() })
-	if dropped := r.mirror.Counts().Get(compare.Dropped); dropped > 0 {
-		t.Errorf("%d copies were dropped: %v", dropped, r.mirror.Counts().All())
+	eventually(t, "an outcome for each request", func() bool { return r.Mirror.Counts().Total() == uint64(pairs) },
+		func() any { return r.Mirror.Counts().All() })
+	if dropped := r.Mirror.Counts().Get(compare.Dropped); dropped > 0 {
+		t.Errorf("%d copies were dropped: %v", dropped, r.Mirror.Counts().All())
 	}
-	if err := r.ledger.Flush(within(t)); err != nil {
+	if err := r.Ledger.Flush(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	summary, err := r.results.Summary(within(t), store.Filter{})
+	report, err := store.Report(within(t), r.Results, store.Filter{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return summaryReport(&summary, store.Filter{}, time.Now())
+	return report
 }
 
 // verdictRequest is the i-th request of a kind; each asks something else.

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"cutover/internal/config"
+	"cutover/internal/usage"
 )
 
 // The exit codes of every command.
@@ -15,18 +18,6 @@ const (
 	exitFailed = 1
 	exitUsage  = 2 // wrong usage or configuration
 )
-
-// usageError is a mistake on the command line.
-type usageError struct {
-	text string
-}
-
-func (e *usageError) Error() string { return e.text }
-
-// usagef makes a usageError: the program ends with exit code 2.
-func usagef(format string, args ...any) error {
-	return &usageError{text: fmt.Sprintf(format, args...)}
-}
 
 // errReported ends the program without a further message: the command has said
 // already what failed. The exit code is 1, or that of an error joined to it.
@@ -61,13 +52,13 @@ func markStarted(cmd *cobra.Command) {
 func exitCode(err error) int {
 	var (
 		started *startedError
-		usage   *usageError
-		config  *configError
+		misuse  *usage.Error
+		wrong   *config.Error
 	)
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &config), !errors.As(err, &started):
+	case errors.As(err, &misuse), errors.As(err, &wrong), !errors.As(err, &started):
 		return exitUsage
 	}
 	return exitFailed
@@ -86,9 +77,9 @@ func report(w io.Writer, cmd *cobra.Command, err error) {
 	}
 	var (
 		started *startedError
-		usage   *usageError
+		misuse  *usage.Error
 	)
-	if errors.As(err, &usage) || !errors.As(err, &started) {
+	if errors.As(err, &misuse) || !errors.As(err, &started) {
 		_, _ = fmt.Fprintf(w, "Run '%s --help' for usage.\n", cmd.CommandPath())
 	}
 }

@@ -5,14 +5,37 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"cutover/flags"
+	"cutover/internal/admin"
+	"cutover/internal/config"
 	"cutover/internal/redistest"
 )
+
+// flagsServer serves the admin API on flags in memory.
+func flagsServer(t *testing.T) (*httptest.Server, *flags.Set) {
+	t.Helper()
+	set, err := flags.Open(context.Background(), flags.Options{Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(admin.NewHandler(admin.Options{Flags: set}))
+	t.Cleanup(func() {
+		srv.Close()
+		if err := set.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return srv, set
+}
 
 // startFlagsRedis starts a real redis-server and returns its URL.
 func startFlagsRedis(t *testing.T) string {
@@ -24,7 +47,7 @@ func startFlagsRedis(t *testing.T) string {
 func cutoverFlags(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	con := console{In: strings.NewReader(stdin), Out: &o, Err: &e, Env: environ{"USER=ann"}}
+	con := console{In: strings.NewReader(stdin), Out: &o, Err: &e, Env: config.Environ{"USER=ann"}}
 	code = execute(t.Context(), append([]string{"flags"}, args...), con)
 	return code, o.String(), e.String()
 }
@@ -128,7 +151,7 @@ func TestFlagsWatchPrintsFlips(t *testing.T) {
 			began, begun := io.Pipe()
 			done := make(chan int, 1)
 			go func() {
-				con := console{In: strings.NewReader(""), Out: writer, Err: begun, Env: environ{}}
+				con := console{In: strings.NewReader(""), Out: writer, Err: begun, Env: config.Environ{}}
 				done <- execute(ctx, append([]string{"flags", "watch", "--output", "json"}, where...), con)
 				_ = writer.Close()
 				_ = begun.Close()
@@ -155,7 +178,7 @@ func TestFlagsWatchPrintsFlips(t *testing.T) {
 
 func TestFlagsCompletionKnowsTheKeys(t *testing.T) {
 	var out, errs bytes.Buffer
-	con := console{In: strings.NewReader(""), Out: &out, Err: &errs, Env: environ{}}
+	con := console{In: strings.NewReader(""), Out: &out, Err: &errs, Env: config.Environ{}}
 	if code := execute(t.Context(), []string{"__complete", "flags", "set", ""}, con); code != 0 {
 		t.Fatal(errs.String())
 	}

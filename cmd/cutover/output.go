@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"cutover/internal/wording"
 )
 
 // outputFormat is the value of --output. It is a pflag.Value, so that a wrong
@@ -37,7 +39,7 @@ func (f *outputFormat) Set(s string) error {
 		*f = v
 		return nil
 	}
-	return fmt.Errorf("found %s, expected text or json", quote(s))
+	return fmt.Errorf("found %s, expected text or json", wording.Quote(s))
 }
 
 // Type names the kind of value for --help.

@@ -1,26 +1,26 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"cutover/compare"
+	"cutover/dashboards"
 	"cutover/internal/store"
+	"cutover/internal/target"
+	"cutover/internal/usage"
 )
 
 // errNoPairs is the report's answer when there is nothing to report on.
 var errNoPairs = errors.New("no pairs yet")
 
-// newReportCommand is `cutover report`. getenv looks an environment variable up.
-func newReportCommand(getenv func(string) string) *cobra.Command {
-	var source resultsSource
+// newReportCommand is `cutover report`.
+func newReportCommand(con console) *cobra.Command {
+	where := &target.Target{Getenv: con.Env.Get}
 	var scope resultsScope
-	output := reportText
+	output := dashboards.Text
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "What the comparisons found, both providers side by side",
@@ -37,87 +37,28 @@ func newReportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			source.read(getenv)
-			report, err := source.Report(cmd.Context(), f, now)
+			report, err := where.Report(cmd.Context(), f, now)
 			if err != nil {
 				return err
 			}
-			if report.Requests == 0 && output != reportJSON {
+			if report.Requests == 0 && output != dashboards.JSON {
 				return scope.nothing()
 			}
-			return output.write(cmd.OutOrStdout(), &report)
+			return output.Write(cmd.OutOrStdout(), &report)
 		},
 	}
-	addSourceFlags(cmd, &source)
+	addResultsFlags(cmd, where)
 	scope.addFlags(cmd)
 	cmd.Flags().Var(&output, "output", "`format`: text, json, markdown or html (one file that needs nothing else)")
 	// The only error is that the flag does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "markdown", "html"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(dashboards.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// reportFormat is the value of the report's --output.
-type reportFormat string
-
-// The formats.
-const (
-	reportText     reportFormat = "text"
-	reportJSON     reportFormat = "json"
-	reportMarkdown reportFormat = "markdown"
-	reportHTML     reportFormat = "html"
-)
-
-// String is the word.
-func (f *reportFormat) String() string { return string(*f) }
-
-// Type names the kind of value for --help.
-func (f *reportFormat) Type() string { return "format" }
-
-// Set takes one of the formats.
-func (f *reportFormat) Set(s string) error {
-	switch v := reportFormat(s); v {
-	case reportText, reportJSON, reportMarkdown, reportHTML:
-		*f = v
-		return nil
-	}
-	return fmt.Errorf("found %s, expected text, json, markdown or html", quote(s))
-}
-
-// contentType is the format's media type.
-func (f *reportFormat) contentType() string {
-	switch *f {
-	case reportJSON:
-		return "application/json"
-	case reportMarkdown:
-		return "text/markdown; charset=utf-8"
-	case reportHTML:
-		return "text/html; charset=utf-8"
-	}
-	return "text/plain; charset=utf-8"
-}
-
-// write writes a report in the format.
-func (f *reportFormat) write(w io.Writer, r *compare.Report) error {
-	switch *f {
-	case reportJSON:
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(r)
-	case reportMarkdown:
-		return r.WriteMarkdown(w)
-	case reportHTML:
-		return r.WriteHTML(w)
-	}
-	return r.WriteText(w)
-}
-
-// addSourceFlags adds --admin, --data, --redis and --namespace.
-func addSourceFlags(cmd *cobra.Command, s *resultsSource) {
-	cmd.Flags().StringVar(&s.Admin, "admin", defaultAdmin, "admin address of a running sidecar; its token is read from "+adminTokenVariable)
-	cmd.Flags().StringVar(&s.Data, "data", "", "data directory to read instead, when no sidecar runs on it")
-	cmd.Flags().StringVar(&s.Redis, "redis", "", "`URL` of the Redis to read instead, where a fleet stores its results")
-	cmd.Flags().StringVar(&s.Namespace, "namespace", "", "which fleet in that Redis; default: $CUTOVER_NAMESPACE or default")
+// addResultsFlags adds the flags that say where results are read.
+func addResultsFlags(cmd *cobra.Command, where *target.Target) {
+	where.AddFlags(cmd.Flags())
+	where.AddDataFlag(cmd.Flags())
 	cmd.MarkFlagsMutuallyExclusive("admin", "data", "redis")
 }
 
@@ -135,8 +76,8 @@ func (s *resultsScope) addFlags(cmd *cobra.Command) {
 func (s *resultsScope) filter(now time.Time) (f store.Filter, err error) {
 	f.Model, f.Endpoint = s.model, s.endpoint
 	if s.since != "" {
-		if f.Since, err = parseSince(s.since, now); err != nil {
-			return f, usagef("--since: %v", err)
+		if f.Since, err = store.ParseSince(s.since, now); err != nil {
+			return f, usage.Errorf("--since: %v", err)
 		}
 	}
 	return f, nil

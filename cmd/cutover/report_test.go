@@ -13,13 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"cutover/compare"
 	"cutover/exchange"
 	"cutover/flags"
+	"cutover/internal/admin"
+	"cutover/internal/config"
 	"cutover/internal/redistest"
 	"cutover/internal/store"
+	"cutover/internal/usage"
 )
 
 // storedResults fills a data directory with pairs, the relay failing each
@@ -52,16 +53,14 @@ func storedResults(t *testing.T, n int) string {
 	return dir
 }
 
-// admin serves the results API on a data directory, as a sidecar does.
-func admin(t *testing.T, dir string) string {
+// adminOn serves the admin API on a data directory, as a sidecar does.
+func adminOn(t *testing.T, dir string) string {
 	t.Helper()
 	s, err := store.Open(dir, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := mux.NewRouter()
-	registerResults(r, resultsAPI{Results: s.Results, Summary: s.Summary})
-	server := httptest.NewServer(r)
+	server := httptest.NewServer(admin.NewHandler(admin.Options{Results: s}))
 	t.Cleanup(func() {
 		server.Close()
 		_ = s.Close()
@@ -72,12 +71,7 @@ func admin(t *testing.T, dir string) string {
 // runReport runs the command as the program would.
 func runReport(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
-	cmd := newReportCommand(func(name string) string {
-		if name == adminTokenVariable {
-			return "hush"
-		}
-		return ""
-	})
+	cmd := newReportCommand(console{Env: config.Environ{admin.TokenVariable + "=hush"}})
 	var b bytes.Buffer
 	cmd.SetOut(&b)
 	cmd.SetErr(&b)
@@ -93,7 +87,7 @@ func TestReportReadsTheDirectoryAndTheRunningSidecarAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	online, err := runReport(t, "--admin", admin(t, dir))
+	online, err := runReport(t, "--admin", adminOn(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +126,7 @@ func TestReportForAChangeRequest(t *testing.T) {
 
 func TestReportSaysWhatIsWrong(t *testing.T) {
 	locked := storedResults(t, 1)
-	running := admin(t, locked)
+	running := adminOn(t, locked)
 	damaged := t.TempDir()
 	if err := os.WriteFile(filepath.Join(damaged, store.FileName), []byte("garbage"), 0o600); err != nil {
 		t.Fatal(err)
@@ -153,9 +147,9 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"nothing runs there", []string{"--admin", gone.URL}, "no sidecar answers at " + gone.URL},
-		{"another server", []string{"--admin", website.URL}, "does not answer like a sidecar"},
-		{"a token is needed", []string{"--admin", guarded.URL}, adminTokenVariable},
+		{"nothing runs there", []string{"--admin", gone.URL}, "no sidecar responds at " + gone.URL},
+		{"another server", []string{"--admin", website.URL}, "does not respond like a sidecar"},
+		{"a token is needed", []string{"--admin", guarded.URL}, admin.TokenVariable},
 		{"no URL", []string{"--admin", "localhost:8081"}, "is no URL"},
 		{"locked", []string{"--data", locked}, "in use by a running sidecar"},
 		{"damaged", []string{"--data", damaged}, "can't be read"},
@@ -172,15 +166,15 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %q in it", c.name, err, c.want)
 		}
-		var usage *usageError
-		if c.name == "wrong since" && !errors.As(err, &usage) {
+		var misuse *usage.Error
+		if c.name == "wrong since" && !errors.As(err, &misuse) {
 			t.Errorf("%s: not a mistake of usage: %v", c.name, err)
 		}
 	}
 }
 
 func TestResultsAPI(t *testing.T) {
-	base := admin(t, storedResults(t, 20))
+	base := adminOn(t, storedResults(t, 20))
 	get := func(path string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
@@ -205,7 +199,7 @@ func TestResultsAPI(t *testing.T) {
 		"/api/v1/results?severity=critical&limit=10": 0,
 	} {
 		status, body := get(path)
-		var list resultList
+		var list admin.ResultList
 		if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 || len(list.Results) != want || list.Results == nil {
 			t.Errorf("%s: %d, %d results, want %d (%v)", path, status, len(list.Results), want, err)
 		}
@@ -226,22 +220,30 @@ func TestResultsAPI(t *testing.T) {
 // fail when it can't.
 func TestReportFlushesFirst(t *testing.T) {
 	flushed := 0
-	api := resultsAPI{
-		Flush: func(context.Context) error { flushed++; return errors.New("slow disk") },
-		Results: func(context.Context, store.Filter) ([]compare.Result, error) {
-			if flushed == 0 {
-				t.Error("read before the flush")
-			}
-			return nil, nil
-		},
-	}
+	backend := emptyBackend{read: func() {
+		if flushed == 0 {
+			t.Error("read before the flush")
+		}
+	}}
 	w := httptest.NewRecorder()
-	r := mux.NewRouter()
-	registerResults(r, api)
-	r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/report", nil))
+	admin.NewHandler(admin.Options{
+		Results: backend,
+		Flush:   func(context.Context) error { flushed++; return errors.New("slow disk") },
+	}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/report", nil))
 	if w.Code != 200 || flushed != 1 {
 		t.Errorf("%d %s, flushed %d times", w.Code, w.Body, flushed)
 	}
+}
+
+// emptyBackend holds nothing, and says when it is read.
+type emptyBackend struct {
+	store.Backend
+	read func()
+}
+
+func (b emptyBackend) Summary(context.Context, store.Filter) (compare.Summary, error) {
+	b.read()
+	return compare.Summary{}, nil
 }
 
 func TestReportReadsTheRedisOfAFleet(t *testing.T) {

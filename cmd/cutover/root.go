@@ -7,6 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"cutover/internal/config"
+	"cutover/internal/usage"
+	"cutover/internal/wording"
 )
 
 // console is what a run of the program sees of its surroundings; tests give
@@ -14,7 +18,7 @@ import (
 type console struct {
 	In       io.Reader
 	Out, Err io.Writer
-	Env      environ
+	Env      config.Environ
 }
 
 // execute is the program: it runs one command line and returns the exit code.
@@ -94,10 +98,10 @@ func completeGroups(cmd *cobra.Command) {
 				known = append(known, sub.Name())
 			}
 		}
-		if near := nearest(args[0], known); near != "" {
-			return usagef("unknown command %s: did you mean '%s %s'?", quote(args[0]), c.CommandPath(), near)
+		if near := wording.Nearest(args[0], known); near != "" {
+			return usage.Errorf("unknown command %s: did you mean '%s %s'?", wording.Quote(args[0]), c.CommandPath(), near)
 		}
-		return usagef("unknown command %s: known are %s", quote(args[0]), list(known))
+		return usage.Errorf("unknown command %s: known are %s", wording.Quote(args[0]), wording.List(known))
 	}
 }
 
@@ -110,7 +114,7 @@ func addCommands(root *cobra.Command, con console) {
 		}
 	}
 	add(groupRun, newServeCommand(con), newDemoCommand(con), newMockCommand())
-	add(groupMigrate, newFlagsCommand(con), newReportCommand(con.Env.get), newDiffCommand(con.Env.get))
+	add(groupMigrate, newFlagsCommand(con), newReportCommand(con), newDiffCommand(con))
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
 
@@ -120,7 +124,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	text := err.Error()
 	name, ok := strings.CutPrefix(text, "unknown flag: --")
 	if !ok {
-		return usagef("%s", text)
+		return usage.Errorf("%s", text)
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -128,8 +132,8 @@ func flagError(cmd *cobra.Command, err error) error {
 			known = append(known, f.Name)
 		}
 	})
-	if near := nearest(name, known); near != "" {
-		return usagef("unknown flag --%s: did you mean --%s?", name, near)
+	if near := wording.Nearest(name, known); near != "" {
+		return usage.Errorf("unknown flag --%s: did you mean --%s?", name, near)
 	}
-	return usagef("unknown flag --%s", name)
+	return usage.Errorf("unknown flag --%s", name)
 }

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"cutover/internal/config"
+
 	"github.com/spf13/cobra"
 )
 
 // runCommand runs the program with one command line, as main does.
-func runCommand(t *testing.T, env environ, args ...string) (code int, out, errs string) {
+func runCommand(t *testing.T, env config.Environ, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = execute(t.Context(), args, console{In: strings.NewReader(""), Out: &stdout, Err: &stderr, Env: env})
@@ -124,7 +126,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestPrintConfigCommand(t *testing.T) {
-	code, out, errs := runCommand(t, environ{"RELAY_API_KEY=" + canary}, append([]string{"serve", "--print-config"}, both()...)...)
+	code, out, errs := runCommand(t, config.Environ{"RELAY_API_KEY=" + canary}, "serve", "--print-config", "--primary", "https://primary.example/v1", "--relay", "https://relay.example/v1")
 	if code != exitDone || errs != "" || !strings.Contains(out, "auth: {key: {env: RELAY_API_KEY}} # environment RELAY_API_KEY") {
 		t.Errorf("exit %d, standard error %q:\n%s", code, errs, out)
 	}
@@ -135,47 +137,5 @@ func TestPrintConfigCommand(t *testing.T) {
 	code, out, errs = runCommand(t, nil, "serve", "--print-config", "--listen", "x")
 	if code != exitUsage || !strings.Contains(errs, "--listen: listen: ") || !strings.Contains(out, "listen: x # flag --listen") {
 		t.Errorf("exit %d, standard error %q:\n%s", code, errs, out)
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"base_url", "protocol", "auth", "models", "prices", "relay-percentage"}
-	for typed, want := range map[string]string{
-		"base_ulr": "base_url", "baseurl": "base_url", "BASE_URL": "base_url", "base-url": "base_url",
-		"protcol": "protocol", "modles": "models", "price": "prices", "relay_percentage": "relay-percentage",
-		"": "", "x": "", "something": "", "utah": "auth",
-		strings.Repeat("a", 500): "",
-	} {
-		if got := nearest(typed, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", typed, got, want)
-		}
-	}
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"ab", "ba", 1}, {"kitten", "sitting", 3}, {"abc", "abc", 0}} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("editDistance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
-func TestSizesAndDurations(t *testing.T) {
-	for text, want := range map[string]Size{
-		"0": 0, "1": 1, "512b": 512, "256KB": 256000, "8MiB": 8 << 20, "1.5GiB": 3 << 29, " 2 kib ": 2048, "1GB": 1e9, "9223372036854775807": 1<<63 - 1,
-	} {
-		if got, err := parseSize(text); err != nil || got != want {
-			t.Errorf("parseSize(%q) = %d, %v; want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "MiB", "-1", "1.5", "1e3", "0x10KB", "infMiB", "nanMiB", "1..2MiB", "99999999999GiB", "9e18KB", "1 2MiB", "8MiBx", "9223372036854775808"} {
-		if got, err := parseSize(text); err == nil {
-			t.Errorf("parseSize(%q) = %d, want an error", text, got)
-		}
-	}
-	for text, want := range map[string]string{"90s": "1m30s", "2h": "2h", "0": "0s", "60s": "1m", "1h0m5s": "1h0m5s", "10ms": "10ms", "1h30m": "1h30m", "10m": "10m"} {
-		if d, err := parseDuration(text); err != nil || formatDuration(d) != want {
-			t.Errorf("parseDuration(%q) prints as %q, %v; want %q", text, formatDuration(d), err, want)
-		}
 	}
 }

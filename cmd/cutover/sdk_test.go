@@ -139,7 +139,7 @@ func (s *scenario) checkMirror(t *testing.T, r *rig) {
 		}
 	}
 	copies -= s.bound
-	counts := r.mirror.Counts()
+	counts := r.Mirror.Counts()
 	if got := int(counts.Get(compare.Skipped)); got != skipped+s.bound {
 		t.Errorf("%d requests were skipped, want %d: %v", got, skipped+s.bound, counts.All())
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"cutover/internal/config"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +44,7 @@ func atTerminal(t *testing.T, typed string, args ...string) (code int, out, errs
 		t.Fatal(err)
 	}
 	var o, e bytes.Buffer
-	code = execute(t.Context(), append([]string{"flags"}, args...), console{In: terminal, Out: &o, Err: &e, Env: environ{"USER=ann"}})
+	code = execute(t.Context(), append([]string{"flags"}, args...), console{In: terminal, Out: &o, Err: &e, Env: config.Environ{"USER=ann"}})
 	return code, o.String(), e.String()
 }
 
@@ -94,7 +96,7 @@ func TestAFlipBetweenQuestionAndAnswer(t *testing.T) {
 	errs := &notice{text: "[y/N]", seen: asked}
 	code := make(chan int, 1)
 	go func() {
-		code <- execute(t.Context(), []string{"flags", "set", "relay-percentage", "100", "--redis", url}, console{In: terminal, Out: &out, Err: errs, Env: environ{"USER=ann"}})
+		code <- execute(t.Context(), []string{"flags", "set", "relay-percentage", "100", "--redis", url}, console{In: terminal, Out: &out, Err: errs, Env: config.Environ{"USER=ann"}})
 	}()
 	<-asked
 	cutoverFlags(t, "", "set", "relay-percentage", "0", "--redis", url)

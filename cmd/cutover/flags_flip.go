@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"cutover/flags"
+	"cutover/internal/target"
+	"cutover/internal/usage"
+)
+
+// bigStep is by how many points a percentage may rise without being asked.
+const bigStep = 25
+
+// flipOptions are what every command that flips takes.
+type flipOptions struct {
+	reason, who string
+	yes         bool
+	output      *outputFormat
+}
+
+func (o *flipOptions) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why, for the audit")
+	cmd.Flags().StringVar(&o.who, "who", "", "who, for the audit (default user@host)")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, fmt.Sprintf("do not ask before a percentage rises by more than %d points", bigStep))
+	o.output = addOutputFlag(cmd)
+}
+
+func (o *flipOptions) name(con console) string {
+	if o.who != "" {
+		return o.who
+	}
+	return whoAmI(con.Env.Get)
+}
+
+// flip looks at what is stored, makes the flip out of it, asks where it must,
+// writes, and shows what changed. Where nobody named an expected value the
+// values looked at are expected: what was asked about is what is done.
+func flip(cmd *cobra.Command, con console, p target.Flags, o *flipOptions, create bool, plan func(flags.Fields) (flags.Flip, error)) error {
+	have, err := p.Fields(cmd.Context())
+	if err != nil {
+		return err
+	}
+	f, err := plan(have)
+	if err != nil {
+		return err
+	}
+	for _, c := range f.Changes {
+		if err := checkKey(c.Key, have.Values, create); err != nil {
+			return err
+		}
+		// A definition that refers to shared rules is for the store to check.
+		if c.Value != nil && !strings.Contains(*c.Value, `"$ref"`) {
+			if err := flags.ValidateValue(c.Key, *c.Value); err != nil {
+				return usage.Errorf("%v", err)
+			}
+		}
+	}
+	asked, err := confirm(cmd, con, o, f, have)
+	if err != nil {
+		return err
+	}
+	if asked {
+		expectLooked(&f, have)
+	}
+	f.Who, f.Why = o.name(con), o.reason
+	if len(f.Changes) == 0 {
+		return writeFlip(cmd.OutOrStdout(), o.output, nil)
+	}
+	entries, err := p.Write(cmd.Context(), f)
+	var invalid *flags.InvalidError
+	if errors.As(err, &invalid) {
+		return usage.Errorf("%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	return writeFlip(cmd.OutOrStdout(), o.output, entries)
+}
+
+// expectLooked makes a flip conditional on the values that a person was shown.
+func expectLooked(f *flags.Flip, have flags.Fields) {
+	for i, c := range f.Changes {
+		if c.Expect == nil {
+			value := have.Values[c.Key].Value
+			f.Changes[i].Expect = &value
+		}
+	}
+}
+
+// confirm asks before big steps up. It reports whether it asked.
+func confirm(cmd *cobra.Command, con console, o *flipOptions, f flags.Flip, have flags.Fields) (bool, error) {
+	if o.yes {
+		return false, nil
+	}
+	var steps []string
+	for _, c := range f.Changes {
+		from, to, ok := percentages(c, have)
+		if ok && to-from > bigStep {
+			steps = append(steps, fmt.Sprintf("%s from %v to %v %%", c.Key, from, to))
+		}
+	}
+	if len(steps) == 0 {
+		return false, nil
+	}
+	if !asksPerson(con.In) {
+		return false, usage.Errorf("this raises %s; say --yes for a step of more than %d points", strings.Join(steps, " and "), bigStep)
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "This raises %s. Go on? [y/N] ", strings.Join(steps, " and "))
+	line, err := bufio.NewReader(con.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return true, err
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return true, nil
+	}
+	return true, errors.New("nothing was changed")
+}
+
+// percentages are a change's old and new share, where both are plain.
+func percentages(c flags.Change, have flags.Fields) (from, to float64, ok bool) {
+	if c.Value == nil || !strings.HasSuffix(c.Key, "-percentage") {
+		return 0, 0, false
+	}
+	to, err := strconv.ParseFloat(flags.Normalize(c.Key, *c.Value), 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	if stored, set := have.Values[c.Key]; set {
+		from, err = strconv.ParseFloat(flags.Normalize(c.Key, stored.Value), 64)
+	}
+	return from, to, err == nil
+}
+
+// asksPerson reports whether somebody can answer.
+func asksPerson(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

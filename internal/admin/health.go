@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"cutover/flags"
+	"cutover/router"
+	"cutover/router/affinity"
+	"cutover/shadow"
+	"cutover/upstream"
+)
+
+// healthAPI answers probes and tells how the sidecar is.
+type healthAPI struct{ Options }
+
+func (api healthAPI) register(r *mux.Router) {
+	r.HandleFunc("/healthz", api.healthz).Methods(http.MethodGet, http.MethodHead).Name("healthz")
+	r.HandleFunc("/readyz", api.readyz).Methods(http.MethodGet, http.MethodHead).Name("readyz")
+	r.HandleFunc("/api/v1/status", api.status).Methods(http.MethodGet).Name("status")
+}
+
+// healthz says that the process lives.
+func (api healthAPI) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// Readiness is the body of /readyz.
+type Readiness struct {
+	Ready    bool        `json:"ready"`
+	Draining bool        `json:"draining"`
+	Flags    flags.State `json:"flags"`
+}
+
+// readyz says whether callers should be sent here. Stale flags are shown, but
+// do not make the sidecar unready: it serves by the last good ones.
+func (api healthAPI) readyz(w http.ResponseWriter, _ *http.Request) {
+	draining := api.Draining()
+	if draining {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	respond(w, Readiness{Ready: !draining, Draining: draining, Flags: api.Flags.State()})
+}
+
+func (api healthAPI) status(w http.ResponseWriter, _ *http.Request) { respond(w, api.Status()) }
+
+// Status is the body of /api/v1/status: how one sidecar is at the moment.
+type Status struct {
+	Version  string         `json:"version"`
+	UptimeMS int64          `json:"uptime_ms"`
+	Active   int64          `json:"active_requests"`
+	Flags    flags.State    `json:"flags"`
+	Primary  UpstreamStatus `json:"primary"`
+	Relay    UpstreamStatus `json:"relay"`
+	Hedge    *HedgeStatus   `json:"hedge,omitempty"` // nil: nothing is hedged
+	// Affinity is about ids that only one provider knows.
+	Affinity affinity.State `json:"affinity"`
+	Mirror   MirrorStatus   `json:"mirror"`
+	Store    StoreStatus    `json:"store"`
+}
+
+// UpstreamStatus is what stands before an upstream's calls at the moment.
+type UpstreamStatus struct {
+	Limits      *upstream.LimiterState  `json:"limits,omitempty"`
+	Breaker     []upstream.CircuitState `json:"breaker,omitempty"`
+	Keys        []upstream.KeyState     `json:"keys,omitempty"`
+	KeysTrouble string                  `json:"keys_trouble,omitempty"`
+}
+
+// HedgeStatus says when a silent request to the relay gets a second one beside it.
+type HedgeStatus struct {
+	After  string             `json:"after"` // as configured
+	Budget float64            `json:"budget_left"`
+	Models []router.PaceState `json:"models,omitempty"`
+}
+
+// MirrorStatus is about shadow requests.
+type MirrorStatus struct {
+	InFlight int64          `json:"in_flight"`
+	Held     int64          `json:"held_bytes"`
+	Outcomes []shadow.Count `json:"outcomes"`
+}
+
+// StoreStatus counts results and samples.
+type StoreStatus struct {
+	Written uint64 `json:"written"`
+	Dropped uint64 `json:"dropped"`
+	Lost    uint64 `json:"lost"`
+	Samples uint64 `json:"samples"`
+}

@@ -1,0 +1,74 @@
+// Package admin is the API through which people and machines watch and steer one
+// sidecar: health, metrics, flags, reports, samples and the rollout's verdict.
+// It has the server, the types on the wire and the client.
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"cutover/compare"
+	"cutover/dashboards"
+	"cutover/flags"
+	"cutover/internal/store"
+)
+
+var errNoSuchPath = errors.New("there is nothing at this path: the API is below /api/v1")
+
+// Options are what the API shows and changes.
+type Options struct {
+	// Token is asked for as a bearer token; empty: only this machine is let in.
+	Token   string
+	Flags   *flags.Set
+	Results store.Backend
+	// Flush writes the results that still wait, so that a report is up to date;
+	// nil: there are none.
+	Flush    func(context.Context) error
+	Metrics  http.Handler
+	Status   func() Status
+	Draining func() bool // no more requests should be sent here
+	Started  time.Time
+}
+
+// NewServer is the API as a server that listens nowhere yet.
+func NewServer(o Options) *http.Server {
+	return &http.Server{
+		Handler:           NewHandler(o),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+// NewHandler is the API behind its guard.
+func NewHandler(o Options) http.Handler {
+	r := mux.NewRouter()
+	results := resultsAPI{Results: o.Results, Flush: o.Flush}
+	health := healthAPI{o}
+	health.register(r)
+	r.Handle("/metrics", o.Metrics).Methods(http.MethodGet).Name("metrics")
+	r.Handle("/", dashboards.Console{Report: func(ctx context.Context) (compare.Report, error) {
+		return results.reportNow(ctx, store.Filter{})
+	}}).Methods(http.MethodGet).Name("console")
+	results.register(r)
+	rolloutAPI{flags: o.Flags, report: results.reportNow, started: o.Started}.register(r)
+	flagsAPI{Set: o.Flags, Actor: actorOf(o.Token)}.register(r)
+	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		respondError(w, http.StatusNotFound, errNoSuchPath)
+	})
+	return guard(o.Token, r)
+}
+
+// actorOf is who flips a flag when the request does not say.
+func actorOf(token string) string {
+	if token != "" {
+		return "admin token"
+	}
+	return "admin API"
+}

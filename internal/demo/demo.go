@@ -1,0 +1,173 @@
+// Package demo shows the whole product in one process: two mock providers, a
+// sidecar between them and some callers, and what came of it.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"cutover/compare"
+	"cutover/internal/config"
+	"cutover/internal/sidecar"
+	"cutover/internal/store"
+)
+
+// Options are what a person can choose, and where the demo shows itself.
+type Options struct {
+	Length  time.Duration // of the traffic
+	Callers int           // at the same time
+	Stay    bool          // stay up afterwards, until the context ends
+	Log     zerolog.Logger
+	// Started is told the addresses once all is up; Progress the milliseconds of
+	// traffic that have passed; Done what came of it.
+	Started  func(Addresses)
+	Progress func(ms int64)
+	Done     func(*Outcome) error
+}
+
+// Addresses are base URLs on this machine.
+type Addresses struct{ Sidecar, Admin, Primary, Relay string }
+
+// Run brings everything up, sends traffic, reports, and takes it down.
+func Run(ctx context.Context, o Options) (err error) {
+	dir, err := os.MkdirTemp("", "cutover-demo-")
+	if err != nil {
+		return fmt.Errorf("demo: a temporary directory is needed for the results: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	primary, err := startMock(demoPrimary())
+	if err != nil {
+		return err
+	}
+	defer primary.close()
+	relay, err := startMock(demoRelay())
+	if err != nil {
+		return err
+	}
+	defer relay.close()
+
+	s, err := demoSidecar(ctx, primary.url, relay.url, dir, o.Log)
+	if err != nil {
+		return err
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(running) }()
+	defer func() {
+		end()
+		err = errors.Join(err, <-ended)
+	}()
+	o.Started(Addresses{s.URL(), s.AdminURL(), primary.url, relay.url})
+	return demonstrate(ctx, s, o)
+}
+
+// demonstrate sends the traffic and says what came of it.
+func demonstrate(ctx context.Context, s *sidecar.Sidecar, o Options) error {
+	seen := newTraffic(s.URL(), o.Callers).run(ctx, o.Length, o.Progress)
+	outcome, err := outcomeOf(ctx, s, seen)
+	if err != nil {
+		return err
+	}
+	if err := o.Done(&outcome); err != nil {
+		return err
+	}
+	if o.Stay && ctx.Err() == nil {
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// Outcome is what the demo prints.
+type Outcome struct {
+	Sidecar string         `json:"sidecar"`
+	Admin   string         `json:"admin"`
+	Callers CallersSaw     `json:"callers"`
+	Report  compare.Report `json:"report"`
+}
+
+// outcomeOf waits for the shadow requests that are still under way: they are part of
+// the traffic that was sent.
+func outcomeOf(ctx context.Context, s *sidecar.Sidecar, seen CallersSaw) (Outcome, error) {
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.Mirror.Counts().Total() < seen.Requests && patience.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-patience.Done():
+		}
+	}
+	if err := s.Ledger.Flush(patience); err != nil {
+		return Outcome{}, fmt.Errorf("demo: the results could not be stored: %w", err)
+	}
+	report, err := store.Report(patience, s.Results, store.Filter{}, time.Now())
+	if err != nil {
+		return Outcome{}, fmt.Errorf("demo: %w", err)
+	}
+	return Outcome{Sidecar: s.URL(), Admin: s.AdminURL(), Callers: seen, Report: report}, nil
+}
+
+// WriteText writes the outcome for a person, and what to do next.
+func (a *Outcome) WriteText(w io.Writer, stay bool) error {
+	fmt.Fprintf(w, "What callers saw: %d requests in %s, %d with an error that the primary gave, %d without a whole answer.\n\n",
+		a.Callers.Requests, (time.Duration(a.Callers.TookMS) * time.Millisecond).Round(100*time.Millisecond), a.Callers.Errors, a.Callers.Broken)
+	if err := a.Report.WriteText(w); err != nil {
+		return err
+	}
+	if !stay {
+		_, err := fmt.Fprintf(w, `
+Next:
+  %[1]s demo --stay     look around while it runs
+  %[1]s serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
+      in front of your own provider; nothing is mirrored until you say so
+`, program())
+		return err
+	}
+	_, err := fmt.Fprintf(w, `
+Where to look, until Ctrl-C:
+  %[1]s                  the report, in a browser
+  %[3]s report --admin %[1]s
+  %[3]s diff list --admin %[1]s
+  %[3]s flags list --admin %[1]s
+  curl %[1]s/api/v1/status
+  curl %[1]s/metrics
+  curl %[2]s/v1/chat/completions -H 'Content-Type: application/json' \
+    -d '{"model":"gpt-4o","messages":[{"role":"user","content":"Why is the sky blue?"}]}'
+`, a.Admin, a.Sidecar, program())
+	return err
+}
+
+// program is how the reader can call this program again: whoever came by "go
+// run" has no cutover on the path.
+func program() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/cutover"
+	}
+	return "cutover"
+}
+
+// demoSidecar is a sidecar with the configuration that serve would have with
+// these variables set.
+func demoSidecar(ctx context.Context, primary, relay, dir string, log zerolog.Logger) (*sidecar.Sidecar, error) {
+	loaded, err := config.AddFlags(pflag.NewFlagSet("demo", pflag.ContinueOnError)).Load(config.Environ{
+		"CUTOVER_PRIMARY=" + primary, "CUTOVER_RELAY=" + relay, "CUTOVER_DATA=" + dir,
+		"CUTOVER_LISTEN=127.0.0.1:0", "CUTOVER_ADMIN_LISTEN=127.0.0.1:0",
+		"CUTOVER_FLAGS_SHADOW_PERCENTAGE=100", "CUTOVER_FLAGS_NOISE_PERCENTAGE=40",
+		`CUTOVER_UPSTREAMS_PRIMARY_PRICES={"gpt-4o":{"input":30,"output":60},"claude-sonnet-4.5":{"input":45,"output":90}}`,
+		`CUTOVER_UPSTREAMS_RELAY_PRICES={"gpt-4o":{"input":4,"output":8},"claude-sonnet-4.5":{"input":7.5,"output":15}}`,
+		"CUTOVER_SHUTDOWN_DRAIN=2s",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sidecar.New(ctx, loaded.Config, "demo", log)
+}

@@ -1,0 +1,63 @@
+package demo
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"cutover/internal/mock"
+)
+
+// demoPrimary and demoRelay are two providers of the same models: the relay is
+// faster, words things a little differently, and fails now and then.
+func demoPrimary() mock.Config {
+	c := mock.Config{Name: "primary", Seed: 1, DrawSeed: 1}
+	c.TTFT, c.Gap = mock.Lognormal(180*time.Millisecond, .35), mock.Lognormal(6*time.Millisecond, .3)
+	c.Noise, c.AnswerTokens = .15, 50
+	c.Faults = []mock.Fault{{Kind: "503", Rate: .004}}
+	return c
+}
+
+func demoRelay() mock.Config {
+	c := mock.Config{Name: "relay", Seed: 1, DrawSeed: 2}
+	c.TTFT, c.Gap = mock.Lognormal(95*time.Millisecond, .45), mock.Lognormal(4*time.Millisecond, .3)
+	c.Noise, c.AnswerTokens = .25, 50
+	c.BreakToolArguments = .05
+	c.Faults = []mock.Fault{{Kind: "500", Rate: .01}, {Kind: "reset", Rate: .005}}
+	return c
+}
+
+// mockServer is a mock on a port of its own.
+type mockServer struct {
+	url   string // base URL, with /v1
+	srv   *http.Server
+	mock  *mock.Server
+	ended chan struct{}
+}
+
+func startMock(c mock.Config) (*mockServer, error) {
+	m, err := mock.New(c)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("demo: no free port on this machine: %w", err)
+	}
+	s := &mockServer{
+		url: "http://" + l.Addr().String() + "/v1", mock: m,
+		srv:   &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second},
+		ended: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.srv.Serve(l) // ends by Close
+	}()
+	return s, nil
+}
+
+func (s *mockServer) close() {
+	_ = s.srv.Close()
+	<-s.ended
+}

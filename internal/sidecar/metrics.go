@@ -1,0 +1,152 @@
+package sidecar
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cutover/router/affinity"
+	"cutover/upstream"
+)
+
+// careCollector shows in /metrics what /api/v1/status shows of breakers,
+// limits, keys and the ids that are bound to a provider: read when somebody
+// asks, so that calls have nothing to count twice.
+type careCollector struct {
+	care     map[string]*upstream.Care // by upstream
+	affinity *affinity.Table
+
+	breakerState, breakerTrips, breakerRefused            *prometheus.Desc
+	limitInFlight, limitWaiting, limitWaited, limitPaused *prometheus.Desc
+	limitRefused, limitAway                               *prometheus.Desc
+	keys                                                  *prometheus.Desc
+	ids, idsFailing, lookups, idsLearned                  *prometheus.Desc
+}
+
+func newCareCollector(care map[string]*upstream.Care, affinity *affinity.Table) *careCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("cutover_"+name, help, labels, nil)
+	}
+	return &careCollector{
+		care: care, affinity: affinity,
+		breakerState:   desc("breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model is the upstream as a whole.", "upstream", "model"),
+		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
+		breakerRefused: desc("breaker_refused_total", "Calls that an open circuit breaker kept from an upstream.", "upstream", "model"),
+		limitInFlight:  desc("limit_in_flight", "Calls under way at an upstream with limits.", "upstream"),
+		limitWaiting:   desc("limit_waiting", "Served calls that wait for room within an upstream's limits.", "upstream"),
+		limitWaited:    desc("limit_waited_total", "Served calls that had to wait for room.", "upstream"),
+		limitPaused:    desc("limit_paused_models", "Models that the provider's own rate limit headers hold back.", "upstream"),
+		limitRefused:   desc("limit_refused_total", "Calls for which there was no room, by the limit that was reached.", "upstream", "limit"),
+		limitAway:      desc("limit_fleet_away", "1 while the fleet's limits can't be shared, because Redis does not answer.", "upstream"),
+		keys:           desc("keys", "Keys of an upstream, by whether they are in use or set aside.", "upstream", "state"),
+		ids:            desc("affinity_ids", "Ids in memory whose provider is known."),
+		idsFailing:     desc("affinity_store_failing", "1 while the store of ids does not answer."),
+		lookups:        desc("affinity_lookups_total", "Requests that asked the store for an id's provider, by result.", "result"),
+		idsLearned:     desc("affinity_ids_total", "Ids that answers made known, by what became of them.", "result"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *careCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.breakerState, c.breakerTrips, c.breakerRefused,
+		c.limitInFlight, c.limitWaiting, c.limitWaited, c.limitPaused, c.limitRefused, c.limitAway,
+		c.keys, c.ids, c.idsFailing, c.lookups, c.idsLearned,
+	} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *careCollector) Collect(out chan<- prometheus.Metric) {
+	now := time.Now()
+	for name, care := range c.care {
+		s := upstreamStatus(care, now)
+		c.breakers(out, name, s.Breaker)
+		if s.Limits != nil {
+			c.limits(out, name, s.Limits)
+		}
+		if care != nil && care.Keys != nil {
+			aside := 0
+			for _, k := range s.Keys {
+				if k.Aside != "" {
+					aside++
+				}
+			}
+			gauge(out, c.keys, float64(len(s.Keys)-aside), name, "in_use")
+			gauge(out, c.keys, float64(aside), name, "aside")
+		}
+	}
+	if c.affinity != nil {
+		c.bonds(out, c.affinity.State())
+	}
+}
+
+func (c *careCollector) breakers(out chan<- prometheus.Metric, name string, circuits []upstream.CircuitState) {
+	seen := make(map[string]bool, len(circuits))
+	for _, b := range circuits {
+		model := modelLabel(b.Model)
+		if seen[model] {
+			continue // two names that look the same would spoil the whole page
+		}
+		seen[model] = true
+		state := 0.0
+		switch b.State {
+		case "half-open":
+			state = 1
+		case "open":
+			state = 2
+		}
+		gauge(out, c.breakerState, state, name, model)
+		counter(out, c.breakerTrips, b.Trips, name, model)
+		counter(out, c.breakerRefused, b.Refused, name, model)
+	}
+}
+
+// modelLabel makes a label of a name that a caller wrote: it may be anything.
+func modelLabel(model string) string {
+	const longest = 80
+	if len(model) <= longest && utf8.ValidString(model) {
+		return model
+	}
+	return strconv.QuoteToASCII(model[:min(len(model), longest)])
+}
+
+func (c *careCollector) limits(out chan<- prometheus.Metric, name string, s *upstream.LimiterState) {
+	gauge(out, c.limitInFlight, float64(s.InFlight), name)
+	gauge(out, c.limitWaiting, float64(s.Waiting), name)
+	gauge(out, c.limitPaused, float64(len(s.Paused)), name)
+	counter(out, c.limitWaited, s.Waited, name)
+	for limit, n := range s.Refused {
+		counter(out, c.limitRefused, n, name, limit)
+	}
+	gauge(out, c.limitAway, oneIf(s.Mode == "away"), name)
+}
+
+func (c *careCollector) bonds(out chan<- prometheus.Metric, s affinity.State) {
+	gauge(out, c.ids, float64(s.Memory))
+	gauge(out, c.idsFailing, oneIf(s.Failing))
+	counter(out, c.lookups, s.Lookups-s.Failed, "ok")
+	counter(out, c.lookups, s.Failed, "failed")
+	counter(out, c.lookups, s.Crowded, "left_out")
+	counter(out, c.idsLearned, s.Learned, "learned")
+	counter(out, c.idsLearned, s.Stored, "stored")
+	counter(out, c.idsLearned, s.Dropped, "dropped")
+}
+
+func gauge(out chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(out chan<- prometheus.Metric, d *prometheus.Desc, n uint64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

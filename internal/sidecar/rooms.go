@@ -1,0 +1,127 @@
+package sidecar
+
+import (
+	"time"
+
+	"cutover/compare"
+	"cutover/exchange"
+	"cutover/flags"
+	"cutover/internal/config"
+	"cutover/upstream"
+)
+
+// The functions of this file word the configuration for the packages that it
+// is about.
+
+// UpstreamConfig is the configuration of one arm's upstream. It holds the secret
+// itself: it must not be printed.
+func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
+	u := c.Upstreams.Of(arm)
+	return upstream.Config{
+		Name:     arm.String(),
+		Arm:      arm,
+		BaseURL:  u.BaseURL,
+		Protocol: upstream.Protocol(u.Protocol),
+		Auth:     authOf(u.Auth),
+		Models: upstream.Models{
+			NameMap:   upstream.NameMap{Exact: u.Models.Map, Default: u.Models.Default},
+			Streaming: namesOf(u.Models.Streaming),
+			Batch:     namesOf(u.Models.Batch),
+			Prefix:    u.Models.Prefix,
+			Strict:    u.Models.Strict,
+			ShowAsked: u.Models.ShowAsked,
+		},
+		Timeouts:   upstream.Timeouts(u.Timeouts),
+		FallbackOn: words(u.FallbackOn),
+		CAFile:     u.CA,
+		Copy: upstream.CopyPolicy{
+			User: upstream.UserPolicy(u.Copy.User), Metadata: u.Copy.Metadata == "keep", Key: []byte(u.Copy.Key.Reveal()),
+		},
+		Forwarded: c.Headers.Forwarded,
+		MaxIdle:   u.Connections.MaxIdle,
+		IdleTime:  u.Connections.IdleTimeout,
+		Ping:      pingOf(u.Connections),
+	}
+}
+
+// words are the texts of a list: empty rather than nil, for what is listed is
+// all there is.
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		out[i] = string(item)
+	}
+	return out
+}
+
+func namesOf(n config.NamesConfig) upstream.NameMap {
+	return upstream.NameMap{Exact: n.Map, Default: n.Default}
+}
+
+// pingOf words the interval for the upstream, for which 0 is a default.
+func pingOf(c config.ConnectionsConfig) time.Duration {
+	if c.Ping == 0 {
+		return -1
+	}
+	return c.Ping
+}
+
+// authOf holds the secret itself: it must not be printed.
+func authOf(a config.Auth) upstream.Auth {
+	out := upstream.Auth{Name: a.Name, Key: a.Secret.Reveal()}
+	switch a.Kind {
+	case config.AuthPassthrough:
+		out.Kind = upstream.Passthrough
+	case config.AuthKey:
+		out.Kind = upstream.SameHeader
+	case config.AuthBearer:
+		out.Kind = upstream.Bearer
+	case config.AuthXAPIKey:
+		out.Kind = upstream.XAPIKey
+	case config.AuthAPIKey:
+		out.Kind = upstream.APIKey
+	case config.AuthHeader:
+		out.Kind = upstream.InHeader
+	case config.AuthQuery:
+		out.Kind = upstream.InQuery
+	case config.AuthNone:
+		out.Kind = upstream.NoAuth
+	}
+	return out
+}
+
+// flagValues are the flags that rule until Redis, the flags file or the last good
+// values on disk say otherwise.
+func flagValues(f *config.FlagsConfig) flags.Values {
+	return flags.Values{
+		RelayEnabled:     &f.RelayEnabled,
+		RelayPercentage:  &f.RelayPercentage,
+		ShadowPercentage: &f.ShadowPercentage,
+		NoisePercentage:  &f.NoisePercentage,
+		FallbackEnabled:  &f.FallbackEnabled,
+		PrimaryProvider:  &f.PrimaryProvider,
+	}
+}
+
+// RedisOptions is where the fleet's flags and results live; nil without a Redis. It
+// holds the password, if there is one.
+func RedisOptions(s *config.StoreConfig) *flags.RedisOptions {
+	if !s.Redis.IsSet() {
+		return nil
+	}
+	return &flags.RedisOptions{
+		URL: s.Redis.Reveal(), Namespace: s.Namespace,
+		Username: s.RedisUsername, Password: s.RedisPassword.Reveal(),
+		SentinelUsername: s.RedisSentinelUsername, SentinelPassword: s.RedisSentinelPassword.Reveal(),
+		TLS: flags.TLSFiles{CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey},
+	}
+}
+
+// prices words a price list for comparisons.
+func prices(from map[string]config.Price) compare.Prices {
+	out := make(compare.Prices, len(from))
+	for model, p := range from {
+		out[model] = compare.Price{Input: p.Input, Output: p.Output}
+	}
+	return out
+}

@@ -1,0 +1,54 @@
+package sidecar
+
+import (
+	"time"
+
+	"cutover/internal/admin"
+	"cutover/upstream"
+)
+
+// status is how the sidecar is at the moment.
+func (s *Sidecar) status() admin.Status {
+	now := time.Now()
+	return admin.Status{
+		Version:  s.version,
+		UptimeMS: now.Sub(s.started).Milliseconds(),
+		Active:   s.Router.Active(),
+		Flags:    s.Flags.State(),
+		Primary:  upstreamStatus(s.primary.serve.Care(), now),
+		Relay:    upstreamStatus(s.relay.serve.Care(), now),
+		Hedge:    s.hedgeStatus(now),
+		Affinity: s.Affinity.State(),
+		Mirror:   admin.MirrorStatus{InFlight: s.Mirror.InFlight(), Held: s.Mirror.Held(), Outcomes: s.Mirror.Counts().All()},
+		Store: admin.StoreStatus{
+			Written: s.Ledger.Written(), Dropped: s.Ledger.Dropped(), Lost: s.Ledger.Lost(), Samples: s.Sampler.Stored(),
+		},
+	}
+}
+
+// hedgeStatus is nil where nothing is hedged.
+func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
+	if s.hedge.Budget == nil {
+		return nil
+	}
+	return &admin.HedgeStatus{
+		After: s.cfg.Fallback.HedgeAfter.String(), Budget: s.hedge.Budget.Left(), Models: s.hedge.Pace.State(now),
+	}
+}
+
+func upstreamStatus(care *upstream.Care, now time.Time) (s admin.UpstreamStatus) {
+	if care == nil {
+		return s
+	}
+	if care.Limiter != nil {
+		limits := care.Limiter.State()
+		s.Limits = &limits
+	}
+	if care.Breaker != nil {
+		s.Breaker = care.Breaker.State(now)
+	}
+	if care.Keys != nil {
+		s.Keys, s.KeysTrouble = care.Keys.State(now)
+	}
+	return s
+}

@@ -1,0 +1,234 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"cutover/compare"
+	"cutover/exchange"
+	"cutover/flags"
+	"cutover/internal/admin"
+	"cutover/internal/store"
+	"cutover/internal/usage"
+	"cutover/router"
+	"cutover/shadow"
+	"cutover/upstream"
+)
+
+// build fills the sidecar in; after an error it holds what was made so far.
+func (s *Sidecar) build(ctx context.Context) (err error) {
+	if o := RedisOptions(&s.cfg.Store); o != nil {
+		if s.redis, err = flags.DialRedis(*o); err != nil {
+			return usage.Errorf("store.redis: %v", err)
+		}
+	}
+	if s.primary, err = s.newUpstreamPair(exchange.Primary); err != nil {
+		return err
+	}
+	if s.relay, err = s.newUpstreamPair(exchange.Relay); err != nil {
+		return err
+	}
+	if err = s.listen(); err != nil {
+		return err
+	}
+	if err = s.openStore(); err != nil {
+		return err
+	}
+	if s.Flags, err = flags.Open(ctx, s.flagOptions()); err != nil {
+		return err
+	}
+	return s.wire()
+}
+
+// openStore opens what this process keeps for itself, and where results, sums
+// and samples go: there too, or to the Redis of a fleet.
+func (s *Sidecar) openStore() (err error) {
+	o := store.Options{
+		Key: []byte(s.cfg.Capture.Key.Reveal()),
+		Retention: store.Retention{
+			PerClass: s.cfg.Capture.Samples, Age: s.cfg.Capture.Retention, Bytes: int64(s.cfg.Capture.MaxBytes),
+		},
+	}
+	if s.store, err = store.Open(s.cfg.Store.Dir, o); err != nil {
+		return err
+	}
+	s.Results = s.store
+	if s.redis != nil {
+		if s.Results, err = store.NewRedis(s.redis, s.cfg.Store.Namespace, o); err != nil {
+			return usage.Errorf("capture.key: %v", err)
+		}
+	}
+	mode, err := compare.ParseCapture(s.cfg.Capture.Mode)
+	if err != nil {
+		return usage.Errorf("capture.mode: %v", err)
+	}
+	s.Sampler = store.NewSampler(s.Results.PutSamples, store.SamplerOptions{
+		Capture: mode, PerClass: s.cfg.Capture.Samples,
+		Failed: func(lost int, err error) {
+			s.log.Error().Err(err).Int("lost", lost).Msg("samples could not be stored")
+		},
+	})
+	return nil
+}
+
+func (s *Sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) {
+	c := UpstreamConfig(&s.cfg, arm)
+	if c.Care, err = newPolicies(&s.cfg, arm, s.redis, s.log); err != nil {
+		return p, err
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = noRelay
+	}
+	if p.serve, err = upstream.New(c); err != nil {
+		return p, err
+	}
+	c.Timeouts = shadowTimeouts(c.Timeouts)
+	p.shadow, err = upstream.New(c)
+	return p, err
+}
+
+// noRelay stands for a relay that is not configured. It is never called: decide
+// sees to that.
+const noRelay = "http://relay.invalid/v1"
+
+// decide is the flags' Decision, less what can't be done without a relay.
+func (s *Sidecar) decide(a flags.Attributes) flags.Decision {
+	d := s.Flags.Decide(a)
+	if s.cfg.Upstreams.Relay.BaseURL == "" {
+		d.RelayEnabled, d.ServeRelay, d.Shadow, d.Noise, d.ReferenceRelay = false, false, false, false, false
+	}
+	return d
+}
+
+// shadowTimeouts bound a copy also where the served call has all the time that
+// its caller has: a copy that hangs would hold its slot for ever.
+func shadowTimeouts(t upstream.Timeouts) upstream.Timeouts {
+	limit := func(d *time.Duration, most time.Duration) {
+		if *d <= 0 {
+			*d = most
+		}
+	}
+	limit(&t.Connect, 10*time.Second)
+	limit(&t.Header, 10*time.Minute)
+	limit(&t.FirstToken, 2*time.Minute)
+	limit(&t.Idle, 2*time.Minute)
+	limit(&t.Total, 15*time.Minute)
+	return t
+}
+
+// listen takes both ports, so that a taken one is an error at start.
+func (s *Sidecar) listen() (err error) {
+	if s.proxyListener, err = listenOn("listen", s.cfg.Listen); err != nil {
+		return err
+	}
+	s.adminListener, err = listenOn("admin.listen", s.cfg.Admin.Listen)
+	return err
+}
+
+func listenOn(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: can't listen on %s: %w; choose another address, or stop what holds it", key, address, err)
+	}
+	return l, nil
+}
+
+func (s *Sidecar) flagOptions() flags.Options {
+	return flags.Options{
+		Initial: flagValues(&s.cfg.Flags), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: RedisOptions(&s.cfg.Store),
+		Logger: s.log, Registerer: s.Registry,
+	}
+}
+
+// newBudget bounds what copies cost in a day: the fleet's day where there is a
+// Redis, this process's day otherwise.
+func (s *Sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
+	if s.cfg.Shadow.BudgetUSDPerDay <= 0 {
+		return nil
+	}
+	var purse shadow.Purse = s.store.Purse()
+	if s.redis != nil {
+		purse = store.NewRedisPurse(s.redis, s.cfg.Store.Namespace)
+	}
+	return shadow.NewBudget(shadow.BudgetConfig{
+		Purse: purse, PerDay: s.cfg.Shadow.BudgetUSDPerDay, Primary: primary, Relay: relay,
+		Failed: func(err error) {
+			s.log.Warn().Err(err).Msg("the mirror's budget can't be drawn on: copies wait until it can")
+		},
+	})
+}
+
+// wire connects the rooms: the router's hooks are filled here and nowhere else.
+func (s *Sidecar) wire() (err error) {
+	s.Ledger = store.NewLedger(s.Results, store.LedgerOptions{Failed: func(lost int, err error) {
+		s.log.Error().Err(err).Int("lost", lost).Msg("results could not be stored")
+	}})
+	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
+	if err != nil {
+		return usage.Errorf("shadow.exclude: %v", err)
+	}
+	primaryPrices, relayPrices := prices(s.cfg.Upstreams.Primary.Prices), prices(s.cfg.Upstreams.Relay.Prices)
+	s.budget = s.newBudget(primaryPrices, relayPrices)
+	s.Mirror, err = shadow.New(shadow.Config{
+		Primary: s.primary.shadow, Relay: s.relay.shadow, Sink: s.sink,
+		MaxConcurrency: s.cfg.Shadow.MaxConcurrency, MaxBytes: int64(s.cfg.Shadow.MaxBytes),
+		MaxRPS: s.cfg.Shadow.MaxRPS, Exclude: exclude, Budget: s.budget,
+		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices, Counter: &compare.Counter{}},
+		Registerer: s.Registry,
+		Sample:     s.Sampler.Offer,
+	})
+	if err != nil {
+		return err
+	}
+	s.Affinity = s.newAffinity()
+	s.hedge = newHedge(&s.cfg.Fallback)
+	s.Registry.MustRegister(newCareCollector(map[string]*upstream.Care{
+		exchange.Primary.String(): s.primary.serve.Care(), exchange.Relay.String(): s.relay.serve.Care(),
+	}, s.Affinity))
+	metrics := router.NewMetrics(s.Registry)
+	s.Router, err = router.New(router.Config{
+		Primary: s.primary.serve, Relay: s.relay.serve,
+		Decide: s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
+		CaptureLimit: int64(s.cfg.Capture.Limit), MaxBody: int64(s.cfg.Server.MaxBody),
+		BodyStall: s.cfg.Server.ReadStallTimeout, WriteStall: s.cfg.Server.WriteStallTimeout,
+		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
+		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
+		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
+		MergeModels: s.cfg.Server.Models == "merged",
+		KeepAlive:   s.cfg.Server.StreamKeepalive,
+		Hedge:       s.hedge, Affinity: s.Affinity,
+	})
+	if err != nil {
+		return err
+	}
+	var cert *tls.Config
+	if c := s.cfg.TLS; c.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return usage.Errorf("tls: %v", err)
+		}
+		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	s.proxy = router.NewServer(s.Router, router.ServerLimits{
+		HeaderBytes: int(s.cfg.Server.MaxHeaderBytes), HeaderTime: s.cfg.Server.ReadHeaderTimeout,
+		IdleTime: s.cfg.Server.IdleTimeout, WriteStall: s.cfg.Server.WriteStallTimeout,
+	}, cert, s.log)
+	s.admin = admin.NewServer(admin.Options{
+		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush,
+		Metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
+		Status:  s.status, Draining: s.draining.Load, Started: s.started,
+	})
+	return nil
+}
+
+// sink takes a pair's result: one log line, and the store. It runs off the
+// path of requests.
+func (s *Sidecar) sink(r compare.Result) {
+	s.log.Info().EmbedObject(r).Msg("pair")
+	s.Ledger.Add(r)
+}
