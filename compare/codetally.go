@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"cutover/compare/stats"
 )
 
 // Code is a code of findings with the path that it is about, if any.
@@ -90,7 +92,7 @@ func (t CodeTally) N() uint64 { return t.Relay + t.Primary + t.Pair }
 // LogE is the logarithm of the evidence that the relay has it more often than
 // the primary.
 func (t CodeTally) LogE() float64 {
-	return Discordance{Minus: t.Primary - t.BurstPrimary, Plus: t.Relay - t.BurstRelay}.LogEHarm(0)
+	return stats.Discordance{Minus: t.Primary - t.BurstPrimary, Plus: t.Relay - t.BurstRelay}.LogEHarm(0)
 }
 
 // codesTested is the number of codes for which the bar of evidence allows: all

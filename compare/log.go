@@ -29,6 +29,9 @@ func (r Result) MarshalZerologObject(e *zerolog.Event) {
 			e.Float64("diff_similarity", round3(*r.DiffSimilarity))
 		}
 	}
+	if r.Burst {
+		e.Bool("burst", true)
+	}
 	if len(r.Findings) > 0 {
 		codes := make([]string, len(r.Findings))
 		for i, f := range r.Findings {

@@ -3,6 +3,7 @@ package compare
 import (
 	"math"
 
+	"cutover/compare/stats"
 	"cutover/exchange"
 )
 
@@ -34,15 +35,15 @@ func tripleOf(p Pair) *Triple {
 
 // NoiseTally sums triples up.
 type NoiseTally struct {
-	Self   Micro   `json:"self"` // sum of the distances of the primary to itself
-	Excess Moments `json:"excess"`
-	Wins   uint64  `json:"wins"`   // relay farther than the primary's own second answer
-	Losses uint64  `json:"losses"` // nearer; ties are in neither
+	Self   stats.Micro   `json:"self"` // sum of the distances of the primary to itself
+	Excess stats.Moments `json:"excess"`
+	Wins   uint64        `json:"wins"`   // relay farther than the primary's own second answer
+	Losses uint64        `json:"losses"` // nearer; ties are in neither
 }
 
 // Add counts a triple.
 func (n *NoiseTally) Add(t Triple) {
-	n.Self += micro(t.Self)
+	n.Self += stats.NewMicro(t.Self)
 	n.Excess.Add(t.Excess())
 	switch {
 	case t.Relay > t.Self:
@@ -84,13 +85,13 @@ const (
 //	no   the excess is shown to be below the margin;
 //	yes  it is shown to be above 0, by its interval or by the sign test.
 func (n NoiseTally) Differs(margin, alpha float64) Answer {
-	enough := n.Excess.N >= MomentsLeast
+	enough := n.Excess.N >= stats.MinMoments
 	radius := n.Excess.Radius(alpha)
 	switch {
 	case enough && n.Excess.Mean()+radius < margin:
 		return No
 	case enough && n.Excess.Mean()-radius > 0,
-		n.Excess.Mean() > 0 && n.Wins > n.Losses && SignLogE(n.Wins, n.Losses) >= math.Log(1/alpha):
+		n.Excess.Mean() > 0 && n.Wins > n.Losses && stats.SignLogE(n.Wins, n.Losses) >= math.Log(1/alpha):
 		return Yes
 	}
 	return Unknown

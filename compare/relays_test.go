@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cutover/compare/stats"
 	"cutover/exchange"
 )
 
@@ -170,7 +171,7 @@ func TestFewFaultsAreNoGo(t *testing.T) {
 // outages makes results in which a side fails for so many pairs at a time.
 func outages(pairs, every, length int, relay func(outage int) bool) Report {
 	var s Summary
-	var b Bursts
+	var b stats.Bursts
 	for i := range pairs {
 		p := chatPair("Yes.", "Yes.")
 		p.Request.ID = fmt.Sprintf("01J%06d", i)

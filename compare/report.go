@@ -1,6 +1,10 @@
 package compare
 
-import "time"
+import (
+	"time"
+
+	"cutover/compare/stats"
+)
 
 // Report is a Summary in the form in which people review it: as data, for JSON
 // and for the renderers. Everything in it is cutover's own words, figures and
@@ -94,8 +98,8 @@ type Row struct {
 	RelayN   uint64 `json:"relay_n"`
 	// Difference is relay minus primary for shares, and relay divided by
 	// primary for everything else; Interval is where the truth of it is.
-	Difference *float64  `json:"difference"`
-	Interval   *Interval `json:"interval"`
+	Difference *float64        `json:"difference"`
+	Interval   *stats.Interval `json:"interval"`
 	// MoreIsBetter tells which way the figure should go.
 	MoreIsBetter bool `json:"more_is_better,omitempty"`
 	// Neutral figures are neither better nor worse when they differ.
@@ -148,12 +152,12 @@ type Contents struct {
 
 // Noise compares the relay's distance with the primary's distance to itself.
 type Noise struct {
-	Triples  uint64    `json:"triples"`
-	Self     float64   `json:"self"`     // mean distance of the primary to itself
-	Excess   float64   `json:"excess"`   // how much farther the relay is, mean
-	Interval *Interval `json:"interval"` // of Excess; nil below MomentsLeast triples
-	LogE     float64   `json:"log_e"`    // of the sign test
-	Differs  Answer    `json:"differs"`
+	Triples  uint64          `json:"triples"`
+	Self     float64         `json:"self"`     // mean distance of the primary to itself
+	Excess   float64         `json:"excess"`   // how much farther the relay is, mean
+	Interval *stats.Interval `json:"interval"` // of Excess; nil below stats.MinMoments triples
+	LogE     float64         `json:"log_e"`    // of the sign test
+	Differs  Answer          `json:"differs"`
 	// PairsNeeded is about how many more triples an answer takes.
 	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
 	Sentence    string   `json:"sentence"`

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"cutover/compare/stats"
 )
 
 // WriteMarkdown writes the report for an issue or a change request.
@@ -71,7 +73,7 @@ func (g *GroupRow) Mode() string {
 
 // method tells how the figures were made.
 func (r *Report) method() string {
-	return fmt.Sprintf("Intervals and answers hold at all times, however often one looks, each with an error probability of %s; shares are compared in percentage points (pp), everything else by ratio. Quantiles are within %s.", percent(r.Alpha), percent(SketchAccuracy))
+	return fmt.Sprintf("Intervals and answers hold at all times, however often one looks, each with an error probability of %s; shares are compared in percentage points (pp), everything else by ratio. Quantiles are within %s.", percent(r.Alpha), percent(stats.SketchAccuracy))
 }
 
 // markdown escapes what would be read as markup.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"cutover/compare/stats"
 )
 
 // ReportOptions say what a report is about and what it asks. Zero fields take
@@ -65,7 +67,7 @@ func contents(t *Tally) Contents {
 func noise(t *NoiseTally, o ReportOptions) Noise {
 	n := Noise{
 		Triples: t.Excess.N, Self: t.MeanSelf(), Excess: t.Excess.Mean(),
-		LogE: SignLogE(t.Wins, t.Losses), Differs: t.Differs(o.NoiseMargin, o.Alpha),
+		LogE: stats.SignLogE(t.Wins, t.Losses), Differs: t.Differs(o.NoiseMargin, o.Alpha),
 	}
 	if i, ok := t.Excess.Interval(o.Alpha); ok {
 		n.Interval = &i
@@ -190,7 +192,7 @@ func saving(t *Tally) *Saving {
 
 func ref(x float64) *float64 { return &x }
 
-func quantile(s *Sketch, q float64) *float64 {
+func quantile(s *stats.Sketch, q float64) *float64 {
 	if s.N() == 0 {
 		return nil
 	}

@@ -1,22 +1,26 @@
 package compare
 
-import "fmt"
+import (
+	"fmt"
+
+	"cutover/compare/stats"
+)
 
 // distribution is a figure that is kept as a sketch on both sides.
 type distribution struct {
 	key, name    string
 	unit         Unit
 	moreIsBetter bool
-	of           func(*ArmTally) *Sketch
-	paired       func(*Tally) *LogRatio // nil: not paired
+	of           func(*ArmTally) *stats.Sketch
+	paired       func(*Tally) *stats.LogRatio // nil: not paired
 }
 
 func distributions() []distribution {
 	return []distribution{
-		{"ttft", "first token", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.TTFT }, func(t *Tally) *LogRatio { return &t.TTFT }},
-		{"total", "whole answer", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.Total }, func(t *Tally) *LogRatio { return &t.Total }},
-		{"gap", "longest silence", UnitMillis, false, func(a *ArmTally) *Sketch { return &a.Gap }, nil},
-		{"rate", "stream speed", UnitRate, true, func(a *ArmTally) *Sketch { return &a.Rate }, func(t *Tally) *LogRatio { return &t.Rate }},
+		{"ttft", "first token", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.TTFT }, func(t *Tally) *stats.LogRatio { return &t.TTFT }},
+		{"total", "whole answer", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.Total }, func(t *Tally) *stats.LogRatio { return &t.Total }},
+		{"gap", "longest silence", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.Gap }, nil},
+		{"rate", "stream speed", UnitRate, true, func(a *ArmTally) *stats.Sketch { return &a.Rate }, func(t *Tally) *stats.LogRatio { return &t.Rate }},
 	}
 }
 
@@ -72,7 +76,7 @@ func errorRow(t *Tally, alpha float64) Row {
 }
 
 // quantileRow reads one quantile of both sides.
-func quantileRow(d *distribution, q float64, primary, relay *Sketch, alpha float64) Row {
+func quantileRow(d *distribution, q float64, primary, relay *stats.Sketch, alpha float64) Row {
 	p := int(q*100 + .5)
 	row := Row{
 		Key: fmt.Sprintf("%s_p%d", d.key, p), Name: fmt.Sprintf("%s p%d", d.name, p), Unit: d.unit, MoreIsBetter: d.moreIsBetter,
@@ -83,7 +87,7 @@ func quantileRow(d *distribution, q float64, primary, relay *Sketch, alpha float
 		return row
 	}
 	row.Difference = ref(*row.Relay / *row.Primary)
-	if i, ok := QuantileRatio(*primary, *relay, q, alpha); ok {
+	if i, ok := stats.QuantileRatio(*primary, *relay, q, alpha); ok {
 		row.Interval = &i
 	} else {
 		row.Unsure = "too few pairs for this quantile"
@@ -93,7 +97,7 @@ func quantileRow(d *distribution, q float64, primary, relay *Sketch, alpha float
 
 // pairedRow compares means by the ratio within pairs, which does not mind that
 // some requests take longer than others.
-func pairedRow(key, name string, unit Unit, primary, relay *Sketch, ratio *LogRatio, moreIsBetter bool, alpha float64) Row {
+func pairedRow(key, name string, unit Unit, primary, relay *stats.Sketch, ratio *stats.LogRatio, moreIsBetter bool, alpha float64) Row {
 	row := Row{Key: key, Name: name, Unit: unit, MoreIsBetter: moreIsBetter, PrimaryN: uint64(primary.N()), RelayN: uint64(relay.N())}
 	if primary.N() > 0 {
 		row.Primary = ref(primary.Mean())
@@ -106,13 +110,13 @@ func pairedRow(key, name string, unit Unit, primary, relay *Sketch, ratio *LogRa
 }
 
 // ratioRow has a ratio only.
-func ratioRow(key, name string, ratio *LogRatio, neutral bool, alpha float64) Row {
+func ratioRow(key, name string, ratio *stats.LogRatio, neutral bool, alpha float64) Row {
 	row := Row{Key: key, Name: name, Neutral: neutral, PrimaryN: ratio.N, RelayN: ratio.N}
 	setRatio(&row, ratio, alpha)
 	return row
 }
 
-func setRatio(row *Row, ratio *LogRatio, alpha float64) {
+func setRatio(row *Row, ratio *stats.LogRatio, alpha float64) {
 	if ratio.N == 0 {
 		return
 	}
@@ -120,7 +124,7 @@ func setRatio(row *Row, ratio *LogRatio, alpha float64) {
 	if i, ok := ratio.RatioInterval(alpha); ok {
 		row.Interval = &i
 	} else {
-		row.Unsure = fmt.Sprintf("%d of %d pairs", ratio.N, MomentsLeast)
+		row.Unsure = fmt.Sprintf("%d of %d pairs", ratio.N, stats.MinMoments)
 	}
 }
 
@@ -134,7 +138,7 @@ func traitRow(t *Tally, code, name string, alpha float64) Row {
 	row.Primary, row.PrimaryN = share(p, max(t.Primary.Usable, p)), t.Primary.Usable
 	row.Relay, row.RelayN = share(r, max(t.Relay.Usable, r)), t.Relay.Usable
 	c := t.Codes[Code{Code: code}]
-	d := Discordance{Minus: c.Primary, Plus: c.Relay}
+	d := stats.Discordance{Minus: c.Primary, Plus: c.Relay}
 	if t.Pairs > d.N() {
 		d.Zero = t.Pairs - d.N()
 	}
@@ -149,7 +153,7 @@ func validRow(key, name string, pBad, p, rBad, r uint64, alpha float64) Row {
 	row := Row{Key: key, Name: name, Unit: UnitShare, MoreIsBetter: true, PrimaryN: p, RelayN: r, Primary: share(p-pBad, p), Relay: share(r-rBad, r)}
 	if p > 0 && r > 0 {
 		row.Difference = ref(*row.Relay - *row.Primary)
-		i := DifferenceInterval(p-pBad, p, r-rBad, r, alpha)
+		i := stats.DifferenceInterval(p-pBad, p, r-rBad, r, alpha)
 		row.Interval = &i
 	}
 	return row

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"cutover/compare/stats"
 )
 
 // harmGates is how many ways there are to stop, besides raised findings: each
@@ -51,7 +53,7 @@ func errorQuestion(t *Tally, o ReportOptions) Question {
 	return q
 }
 
-func latencyQuestion(key, what string, l *LogRatio, o ReportOptions) Question {
+func latencyQuestion(key, what string, l *stats.LogRatio, o ReportOptions) Question {
 	q := Question{Key: key, Text: fmt.Sprintf("Is the relay at most %s slower to %s?", margin(o.LatencyMargin), what), Answer: Unknown}
 	if l.N == 0 {
 		q.Why = "No pair has both times."
@@ -60,9 +62,9 @@ func latencyQuestion(key, what string, l *LogRatio, o ReportOptions) Question {
 	bound := math.Log(1 + o.LatencyMargin)
 	q.Why = fmt.Sprintf("It takes %s times as long, over %d pairs.", significant(l.Ratio()), l.N)
 	switch {
-	case l.N >= MomentsLeast && l.Mean()+l.Radius(o.Alpha) < bound:
+	case l.N >= stats.MinMoments && l.Mean()+l.Radius(o.Alpha) < bound:
 		q.Answer = Yes
-	case l.N >= MomentsLeast && l.Mean()-l.Radius(o.Alpha/harmGates) > bound:
+	case l.N >= stats.MinMoments && l.Mean()-l.Radius(o.Alpha/harmGates) > bound:
 		q.Answer = No
 	default:
 		q.need(l.PairsToShowBelow(bound, o.Alpha))
@@ -199,9 +201,9 @@ func stopReasons(t *Tally, r *Report, o ReportOptions) []string {
 	}
 	for _, b := range []struct {
 		what string
-		l    *LogRatio
+		l    *stats.LogRatio
 	}{{"input tokens for the same requests", &t.Input}, {"output tokens for the same amount of text", &t.Output}} {
-		if b.l.N >= MomentsLeast && b.l.Mean()-b.l.Radius(o.Alpha/harmGates) > math.Log(billedMore) {
+		if b.l.N >= stats.MinMoments && b.l.Mean()-b.l.Radius(o.Alpha/harmGates) > math.Log(billedMore) {
 			out = append(out, fmt.Sprintf("The relay counts %s times as many %s, over %d pairs.", significant(b.l.Ratio()), b.what, b.l.N))
 		}
 	}

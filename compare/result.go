@@ -42,9 +42,9 @@ type Result struct {
 
 	// Noise is measured on pairs with a second call to the primary.
 	Noise *Triple `json:"noise,omitempty"`
-	// Burst says that this pair came while a burst of discordant failures
-	// lasted (see Bursts), and is not bet on. Compare can't know: who sees the
-	// pairs in the order of their ends sets it.
+	// Burst says that this pair came while a burst of one-sided failures lasted
+	// (see stats.Bursts), and is no evidence. Compare does not set it: the mirror
+	// does, which sees the pairs in the order in which they end.
 	Burst bool `json:"burst,omitempty"`
 
 	Findings []Finding `json:"findings,omitempty"`

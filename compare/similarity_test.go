@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/text/unicode/norm"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"pgregory.net/rapid"
 )

@@ -45,30 +45,6 @@ func (g *Group) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Micro is a sum in millionths, kept whole so that the order of addition does
-// not matter.
-type Micro int64
-
-// Float is the sum as a number.
-func (m Micro) Float() float64 { return float64(m) / 1e6 }
-
-func micro(x float64) Micro { return Micro(roundHalfUp(x * 1e6)) }
-
-// Nano is a sum in billionths, likewise.
-type Nano int64
-
-// Float is the sum as a number.
-func (n Nano) Float() float64 { return float64(n) / 1e9 }
-
-func nano(x float64) Nano { return Nano(roundHalfUp(x * 1e9)) }
-
-func roundHalfUp(x float64) int64 {
-	if x < 0 {
-		return -int64(-x + .5)
-	}
-	return int64(x + .5)
-}
-
 // Add counts a Result.
 func (s *Summary) Add(r Result) {
 	s.All.add(&r)

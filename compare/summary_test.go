@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"cutover/compare/stats"
 	"cutover/exchange"
 )
 
@@ -62,7 +63,7 @@ func figures(t *rapid.T, s *Summary) string {
 		for _, a := range []*ArmTally{&c.Primary, &c.Relay} {
 			// The library's own encoding depends on how its bins were
 			// allotted; the report above has read the quantiles.
-			a.TTFB, a.TTFT, a.Total, a.Gap, a.Rate = Sketch{}, Sketch{}, Sketch{}, Sketch{}, Sketch{}
+			a.TTFB, a.TTFT, a.Total, a.Gap, a.Rate = stats.Sketch{}, stats.Sketch{}, stats.Sketch{}, stats.Sketch{}, stats.Sketch{}
 		}
 		return c
 	}
@@ -178,7 +179,7 @@ func TestSummaryCounts(t *testing.T) {
 	if part := s.Within(Scope{Model: "o3", Endpoint: "chat/completions"}); part.All.Pairs != 1 || part.All.Requests() != 1 || len(part.Groups) != 1 {
 		t.Errorf("one model: %+v", part)
 	}
-	if s.All.Relay.Errors != 1 || s.All.Errors != (Discordance{Zero: 2, Plus: 1}) {
+	if s.All.Relay.Errors != 1 || s.All.Errors != (stats.Discordance{Zero: 2, Plus: 1}) {
 		t.Errorf("errors: %+v, paired %+v", s.All.Relay.Errors, s.All.Errors)
 	}
 	if s.All.Checked != 2 || s.All.TextEqual != 1 || s.All.MeanSimilarity() != .5 || s.All.Alike[0] != 1 || s.All.Alike[19] != 1 {
@@ -203,27 +204,6 @@ func TestNamesThatCallersMakeUpAreBounded(t *testing.T) {
 	}
 	if len(s.Groups) > maxGroups+1 || len(s.All.Codes) > maxCodes+1 || s.Groups[otherGroup].Pairs == 0 {
 		t.Errorf("%d groups, %d codes", len(s.Groups), len(s.All.Codes))
-	}
-}
-
-func TestSketchQuantilesAreWithinOnePercent(t *testing.T) {
-	var s Sketch
-	for i := 1; i <= 10000; i++ {
-		s.Add(float64(i))
-	}
-	for _, q := range []float64{.01, .5, .95, .99} {
-		if got, want := s.Quantile(q), q*10000; math.Abs(got/want-1) > .0101 {
-			t.Errorf("q%v: %v", q, got)
-		}
-	}
-	s.Add(-1)
-	s.Add(math.NaN())
-	s.Add(math.Inf(1))
-	if s.N() != 10001 {
-		t.Errorf("%d values", s.N())
-	}
-	if err := new(Sketch).UnmarshalJSON([]byte(`"AAAA"`)); err == nil {
-		t.Error("garbage is a sketch")
 	}
 }
 

@@ -3,6 +3,7 @@ package compare
 import (
 	"time"
 
+	"cutover/compare/stats"
 	"cutover/exchange"
 )
 
@@ -13,24 +14,24 @@ type Tally struct {
 	Outcomes map[Outcome]uint64 `json:"outcomes,omitempty"`
 	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
 
-	Pairs      uint64      `json:"pairs"`       // both providers were called
-	Checked    uint64      `json:"checked"`     // contents compared
-	TextEqual  uint64      `json:"text_equal"`  // of those
-	ToolsEqual uint64      `json:"tools_equal"` // of those
-	Similarity Micro       `json:"similarity"`  // sum over Checked
-	Alike      Histogram   `json:"alike"`       // of Similarity
-	Errors     Discordance `json:"errors"`      // failed calls, paired
-	Faults     Discordance `json:"faults"`      // answers with a hard fault, paired, both calls having succeeded
-	Tools      ToolTally   `json:"tools"`
-	Noise      NoiseTally  `json:"noise"`
+	Pairs      uint64            `json:"pairs"`       // both providers were called
+	Checked    uint64            `json:"checked"`     // contents compared
+	TextEqual  uint64            `json:"text_equal"`  // of those
+	ToolsEqual uint64            `json:"tools_equal"` // of those
+	Similarity stats.Micro       `json:"similarity"`  // sum over Checked
+	Alike      Histogram         `json:"alike"`       // of Similarity
+	Errors     stats.Discordance `json:"errors"`      // failed calls, paired
+	Faults     stats.Discordance `json:"faults"`      // answers with a hard fault, paired, both calls having succeeded
+	Tools      ToolTally         `json:"tools"`
+	Noise      NoiseTally        `json:"noise"`
 
 	// Ratios relay/primary over pairs of which both succeeded.
-	TTFT   LogRatio `json:"ttft"`
-	Total  LogRatio `json:"total"`
-	Rate   LogRatio `json:"rate"`   // tokens per second
-	Length LogRatio `json:"length"` // bytes of text
-	Input  LogRatio `json:"input"`  // input tokens for the same request
-	Output LogRatio `json:"output"` // output tokens for each byte of text
+	TTFT   stats.LogRatio `json:"ttft"`
+	Total  stats.LogRatio `json:"total"`
+	Rate   stats.LogRatio `json:"rate"`   // tokens per second
+	Length stats.LogRatio `json:"length"` // bytes of text
+	Input  stats.LogRatio `json:"input"`  // input tokens for the same request
+	Output stats.LogRatio `json:"output"` // output tokens for each byte of text
 
 	Codes   map[Code]CodeTally `json:"codes,omitempty"`
 	Primary ArmTally           `json:"primary"`
@@ -79,12 +80,12 @@ type ArmTally struct {
 	OutputTokens uint64                    `json:"output_tokens"`
 	Priced       uint64                    `json:"priced"`        // calls whose cost is known
 	PricedTokens uint64                    `json:"priced_tokens"` // of those, both ways
-	Cost         Nano                      `json:"cost"`          // of those, dollars
-	TTFB         Sketch                    `json:"ttfb"`          // milliseconds, successes only
-	TTFT         Sketch                    `json:"ttft"`
-	Total        Sketch                    `json:"total"`
-	Gap          Sketch                    `json:"gap"`  // longest silence of a stream, milliseconds
-	Rate         Sketch                    `json:"rate"` // tokens per second of streams
+	Cost         stats.Nano                `json:"cost"`          // of those, dollars
+	TTFB         stats.Sketch              `json:"ttfb"`          // milliseconds, successes only
+	TTFT         stats.Sketch              `json:"ttft"`
+	Total        stats.Sketch              `json:"total"`
+	Gap          stats.Sketch              `json:"gap"`  // longest silence of a stream, milliseconds
+	Rate         stats.Sketch              `json:"rate"` // tokens per second of streams
 }
 
 // Requests is how many requests were offered, whatever became of them.
@@ -177,7 +178,7 @@ func (t *Tally) addErrors(r *Result) {
 
 func (t *Tally) addContents(r *Result) {
 	t.Checked++
-	t.Similarity += micro(r.Similarity)
+	t.Similarity += stats.NewMicro(r.Similarity)
 	t.Alike.add(r.Similarity)
 	if r.TextEqual {
 		t.TextEqual++
@@ -278,7 +279,7 @@ func (t *ArmTally) add(a *ArmResult) {
 	if a.CostKnown {
 		t.Priced++
 		t.PricedTokens += uint64(max(a.InputTokens, 0) + max(a.OutputTokens, 0))
-		t.Cost += nano(a.CostUSD)
+		t.Cost += stats.NewNano(a.CostUSD)
 	}
 	if a.OK() {
 		t.Usable++

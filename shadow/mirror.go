@@ -90,6 +90,7 @@ type Mirror struct {
 	queue  chan *ticket
 	ended  atomic.Bool // nobody takes from queue any more
 	reruns reruns
+	bursts burstMarker
 }
 
 // reruns counts the second calls to the primary.
@@ -210,6 +211,7 @@ func (m *Mirror) compare(t *ticket) {
 		o.Counter = nil
 	}
 	r := compare.Compare(p, o)
+	m.bursts.mark(&r)
 	if m.cfg.Sample != nil {
 		m.cfg.Sample(p, &r, time.Now())
 	}

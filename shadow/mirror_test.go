@@ -235,3 +235,23 @@ func TestCountsAddUp(t *testing.T) {
 		t.Errorf("%d copies and %d bytes are still held", n, b)
 	}
 }
+
+// The sample and the sink must see the same result: a burst is marked before
+// either gets it.
+func TestBurstsAreMarkedBeforeAnybodySeesTheResult(t *testing.T) {
+	t.Parallel()
+	failing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	sampled := make(chan bool, 100)
+	r := newRig(t, failing, func(c *shadow.Config) {
+		c.Workers = 1
+		c.Sample = func(_ compare.Pair, res *compare.Result, _ time.Time) { sampled <- res.Burst }
+	})
+	for i := range 6 {
+		q := request(fmt.Sprint(i))
+		r.mirror.Offer(q)(served(q, exchange.ClassNone))
+		res := r.result(i + 1)
+		if want := i >= 4; res.Burst != want || <-sampled != want {
+			t.Errorf("failure %d: burst = %v, want %v for sample and sink", i+1, res.Burst, want)
+		}
+	}
+}

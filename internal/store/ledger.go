@@ -27,8 +27,6 @@ type Ledger struct {
 	o    LedgerOptions
 	// pending is what is summed up since the last write; Run's own.
 	pending map[time.Time]*compare.Summary
-	// bursts sees every pair in the order of their ends; Run's own.
-	bursts  compare.Bursts
 	queue   chan compare.Result
 	flush   chan chan struct{}
 	ended   chan struct{}
@@ -128,17 +126,6 @@ func (l *Ledger) drain(batch []compare.Result) []compare.Result {
 	}
 }
 
-// markBurst notes pairs that came while a burst of one-sided failures lasted.
-// Calls that say nothing about a provider are left out of that.
-func (l *Ledger) markBurst(r *compare.Result) {
-	for _, a := range []*compare.ArmResult{&r.Primary, &r.Relay} {
-		if !a.OK() && !a.Failed() {
-			return
-		}
-	}
-	r.Burst = l.bursts.Observe(r.Primary.Failed(), r.Relay.Failed())
-}
-
 // sumUp counts results in the summaries of their time.
 func (l *Ledger) sumUp(batch []compare.Result) {
 	for i := range batch {
@@ -170,9 +157,6 @@ func (l *Ledger) writeSums() {
 func (l *Ledger) write(batch []compare.Result) []compare.Result {
 	if len(batch) == 0 {
 		return batch
-	}
-	for i := range batch {
-		l.markBurst(&batch[i])
 	}
 	l.sumUp(batch)
 	if err := l.put(batch...); err != nil {

@@ -12,7 +12,6 @@ import (
 	"go.etcd.io/bbolt"
 
 	"cutover/compare"
-	"cutover/exchange"
 )
 
 // writes records batches and can be made to fail or to wait.
@@ -242,28 +241,5 @@ func TestOldSummariesBecomeHoursAndThenGo(t *testing.T) {
 	}
 	if sum, _ := s.Summary(t.Context(), Filter{}); sum.All.Pairs != 3 {
 		t.Errorf("%d pairs three days later", sum.All.Pairs)
-	}
-}
-
-// An outage of one side must not count as so many independent failures.
-func TestLedgerMarksBursts(t *testing.T) {
-	s := open(t, t.TempDir(), Options{})
-	l := NewLedger(s, LedgerOptions{Every: time.Hour})
-	run(t, l, func() {
-		for i := range 100 {
-			r := result(i)
-			r.At = time.Now()
-			switch {
-			case i >= 40 && i < 60:
-				r.Relay.Class, r.Relay.Status = exchange.ClassServer, 500
-			case i%10 == 5:
-				r.Primary.Class = exchange.ClassAborted // says nothing
-			}
-			l.Add(r)
-		}
-	})
-	sum, err := s.Summary(t.Context(), Filter{})
-	if d := sum.All.Errors; err != nil || d.Plus != 4 || d.Skipped < 16 || d.Minus != 0 {
-		t.Errorf("%+v, %v", d, err)
 	}
 }

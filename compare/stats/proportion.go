@@ -1,6 +1,21 @@
-package compare
+package stats
 
 import "math"
+
+// Proportions, and their difference when traffic is split and not paired.
+//
+// The beta-binomial confidence sequence of a rate after s successes in n is
+//
+//	{p : ln B(a+s, b+n-s) - ln B(a,b) - s ln p - (n-s) ln(1-p) < ln(1/alpha)}
+//
+// with a = b = 1/2. The difference of two rates takes alpha/2 for each side and
+// opposite ends: [L_relay - U_primary, U_relay - L_primary].
+//
+// Sources: Howard and others, arXiv 1810.08240; Lindon and others,
+// arXiv 2205.14762.
+//
+// Golden (alpha .05): 0 of 300 gives 0 to .02117; 10 of 1000 gives .00241 to
+// .02616.
 
 // lnBeta is the logarithm of the beta function.
 func lnBeta(a, b float64) float64 {
@@ -11,22 +26,22 @@ func lnBeta(a, b float64) float64 {
 }
 
 // betaBinomial is the logarithm of the likelihood ratio of s successes in n,
-// the success rate mixed over Beta(a,b), to the same at rate p: a martingale
-// if p is the truth.
+// the success rate mixed over Beta(a,b), to their likelihood at rate p. Its
+// exponential is a martingale if p is the truth.
 func betaBinomial(s, n, a, b, p float64) float64 {
-	return lnBeta(a+s, b+n-s) - lnBeta(a, b) - times(s, math.Log(p)) - times(n-s, math.Log1p(-p))
+	return lnBeta(a+s, b+n-s) - lnBeta(a, b) - product(s, math.Log(p)) - product(n-s, math.Log1p(-p))
 }
 
-// times is x*y with 0 times anything being 0.
-func times(x, y float64) float64 {
+// product is x*y, and 0 when x is 0, whatever y is.
+func product(x, y float64) float64 {
 	if x == 0 {
 		return 0
 	}
 	return x * y
 }
 
-// ProportionInterval is the beta-binomial confidence sequence of a rate after s
-// successes in n, valid at all times with probability 1-alpha.
+// ProportionInterval is the confidence sequence of a rate, in [0,1], after s
+// successes in n. It is valid at all times with probability 1-alpha.
 func ProportionInterval(s, n uint64, alpha float64) Interval {
 	if n == 0 {
 		return Interval{0, 1}
@@ -50,12 +65,4 @@ func DifferenceInterval(primaryS, primaryN, relayS, relayN uint64, alpha float64
 	p := ProportionInterval(primaryS, primaryN, alpha/2)
 	r := ProportionInterval(relayS, relayN, alpha/2)
 	return Interval{r.Low - p.High, r.High - p.Low}
-}
-
-// SignLogE is the logarithm of the evidence that a coin which fell one way
-// wins times and the other way losses times is not fair, by a Beta(1/2,1/2)
-// mixture.
-func SignLogE(wins, losses uint64) float64 {
-	w, l := float64(wins), float64(losses)
-	return lnBeta(.5+w, .5+l) - lnBeta(.5, .5) + (w+l)*math.Ln2
 }
