@@ -14,88 +14,98 @@ import (
 // attempt is one call to one upstream. Until it is committed, nothing of it
 // has reached the caller.
 type attempt struct {
-	arm   exchange.Arm
-	up    *upstream.Upstream
-	model upstream.Mapping
-	leave upstream.Permit
-	ctx   context.Context
-	watch *upstream.Watch
-	rec   *exchange.Recorder
-	resp  *http.Response // nil: no header came, and x says why
-	held  []byte         // body that was read before the commit
-	whole bool           // held is all of it
-	after error          // what came after held, if not more
-	keep  bool           // hold leaves a failed answer as it came: the caller may yet get it
-	begun time.Time
-	spoke time.Duration      // since begun: when hold knew the answer to be good; 0: it does not
-	x     *exchange.Exchange // nil until the exchange has ended
+	arm     exchange.Arm
+	up      *upstream.Upstream
+	model   upstream.Mapping
+	permit  upstream.Permit
+	ctx     context.Context
+	watch   *upstream.Watch
+	rec     *exchange.Recorder
+	started time.Time
+
+	resp     *http.Response // nil: no header came, and x says why
+	held     []byte         // what was read of the body before the commit
+	complete bool           // held is all of it
+	readErr  error          // what ended the body after held, if not complete
+
+	keepFailed  bool               // holdBack leaves a failed response as it came: it may yet be delivered
+	firstOutput time.Duration      // since started: when holdBack knew the response to be good; 0: it does not
+	x           *exchange.Exchange // nil until the exchange has ended
 }
 
-// captured is how much of a served answer is kept for its pair.
-const captured = 256 << 10
+// captureLimit is how much of a served response is kept for its pair, in bytes.
+const captureLimit = 256 << 10
 
-// begin calls an upstream up to its answer's header. first is when the first
-// call of this request to the upstream began; zero: this is the first.
-func (c *call) begin(ctx context.Context, arm exchange.Arm, first time.Time) *attempt {
+// attemptOptions say how an attempt is made.
+type attemptOptions struct {
+	firstStarted time.Time // of a retry: when the first attempt at this upstream began
+	noHints      bool      // informational responses are dropped: two goroutines cannot both write to the caller
+}
+
+// startAttempt calls an upstream and waits for its response header.
+func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOptions) *attempt {
 	up := c.rt.upstream(arm)
 	now := time.Now()
-	if first.IsZero() {
-		first = now
+	if o.firstStarted.IsZero() {
+		o.firstStarted = now
 	}
-	a := &attempt{arm: arm, up: up, begun: now}
-	if c.alive != nil {
-		c.alive.consider(nil)
+	a := &attempt{arm: arm, up: up, started: now}
+	if c.caller.comments != nil {
+		c.caller.comments.setPending(nil)
 	}
 	a.model = up.Model(c.q)
-	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Again(ctx, first, now)
-	if c.stall != nil { // it is sent once, so this is the only call
-		c.stall.watch = a.watch
-	}
-	keep := c.paired && arm == c.q.Route.Serve
-	o := exchange.RecorderOptions{KeepText: keep}
-	if keep && !c.q.Facts.Stream { // of a stream the completion says it all
-		o.CaptureLimit = captured
-	}
-	if c.rt.cfg.Affinity != nil && c.rt.cfg.Affinity.WantsBody(c.q, arm) {
-		o.CaptureLimit = captured
-	}
-	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, o)
+	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Again(ctx, o.firstStarted, now)
+	c.body.setWatch(a.watch)
+	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, c.recorderOptions(arm))
 	var err error
-	if a.leave, err = up.Enter(a.ctx, c.q, a.model.Name, c.patienceFor(up, now)); err == nil {
-		a.resp, err = c.send(a)
+	if a.permit, err = up.Enter(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, now)); err == nil {
+		a.resp, err = c.send(a, !o.noHints)
 	}
 	if err != nil {
 		a.resp = nil
-		a.end(err)
+		a.endExchange(err)
 		return a
 	}
-	if c.alive != nil {
-		c.alive.consider(a.resp)
+	if c.caller.comments != nil {
+		c.caller.comments.setPending(a.resp)
 	}
 	now = time.Now()
 	a.watch.Header(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
-	a.leave.Header(a.resp.StatusCode, a.resp.Header, now)
+	a.permit.Header(a.resp.StatusCode, a.resp.Header, now)
 	return a
 }
 
-// errNoStatus is an answer whose status is none that can be passed on: below
-// 100, or a switch of protocols that nobody asked for.
-var errNoStatus = errors.New("the upstream's answer has no status of an answer")
+// recorderOptions say what is kept of the response to an attempt.
+func (c *call) recorderOptions(arm exchange.Arm) (o exchange.RecorderOptions) {
+	o.KeepText = c.pairing.mirrored && arm == c.q.Route.Serve
+	if o.KeepText && !c.q.Facts.Stream || // of a stream the completion says it all
+		c.learner.wantsBody(c.q, arm) {
+		o.CaptureLimit = captureLimit
+	}
+	return o
+}
+
+// errNoStatus is a response whose status cannot be passed on: below 100, or a
+// switch of protocols that nobody asked for.
+var errNoStatus = errors.New("the upstream's response has no status of a response")
 
 // send makes the call itself.
-func (c *call) send(a *attempt) (*http.Response, error) {
+func (c *call) send(a *attempt, hints bool) (*http.Response, error) {
 	ctx := a.ctx
-	if !c.racing { // two goroutines can't both write hints to the caller
-		hints := &earlyHints{w: c.w, alive: c.alive}
-		defer hints.end()
-		ctx = hints.trace(ctx)
+	if hints {
+		h := &earlyHints{w: c.caller.w, comments: c.caller.comments}
+		defer h.stop()
+		ctx = h.trace(ctx)
 	}
-	out, err := a.up.Serve(ctx, c.q, c.r, c.stream, &a.leave)
+	out, err := a.up.Serve(ctx, c.q, c.r, c.body.stream, &a.permit)
 	if err != nil {
 		return nil, err
 	}
-	c.askPlain(a, out)
+	if c.caller.comments != nil || a.up.ShowsAsked(c.q, a.model) {
+		// Something is going to be written into the response: it must not be encoded.
+		out.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	resp, err := a.up.RoundTrip(out)
 	if err == nil && resp.StatusCode < http.StatusOK {
 		_ = resp.Body.Close()
@@ -104,132 +114,60 @@ func (c *call) send(a *attempt) (*http.Response, error) {
 	return resp, err
 }
 
-// The bounds of what is held back before the first content. An answer that is
-// longer without saying anything is passed on for what it is.
-const (
-	heldEvents = 64
-	heldBytes  = 256 << 10
-)
+// shortResponse is how much is read of a response to see its end, in bytes.
+const shortResponse = 64 << 10
 
-// hold reads an answer until it is known to be good: a stream until its first
-// content, anything else to its end. It reports false for one that another
-// provider should replace; then the attempt has ended and x says why. What was
-// read stays in held, byte for byte. With keep a failed answer can still be
-// forwarded afterwards, whole.
-func (a *attempt) hold(rate float64) bool {
-	if a.resp == nil {
-		return false
-	}
-	if a.up.FallsBackOn(a.resp.StatusCode) {
-		if !a.keep {
-			a.refusal()
-		}
-		return false
-	}
-	if a.resp.StatusCode >= 300 {
-		return true // the caller's own mistake, or nothing to do with content
-	}
-	pace := probation{rate: rate}
-	buf := bulkBuffers.Get().(*[]byte)
-	defer bulkBuffers.Put(buf)
-	for {
+// bufferUpTo reads a response into held, to its end if that comes within limit
+// bytes. One that turns out to be a stream is not waited for.
+func (a *attempt) bufferUpTo(limit int) {
+	buf := eventBuffers.Get().(*[]byte)
+	defer eventBuffers.Put(buf)
+	for len(a.held) < limit && !a.rec.Streamed() {
 		n, err := a.resp.Body.Read(*buf)
 		if n > 0 {
 			now := time.Now()
 			a.held = append(a.held, (*buf)[:n]...)
 			a.rec.Write((*buf)[:n], now)
-			content, failed := a.rec.Content()
-			a.watch.Data(content, now)
-			if failed {
-				a.erred(err)
-				return false
-			}
-			if a.rec.Streamed() && content && err == nil && pace.good(a.rec.Spoken(), now) {
-				a.spoke = now.Sub(a.begun)
-				return true
-			}
+			a.watch.Data(true, now)
 		}
-		switch {
-		case err == io.EOF:
-			return a.judge()
-		case err != nil:
-			a.after = err
-			a.end(err)
-			return false
-		case len(a.held) > heldBytes || a.rec.Events() > heldEvents:
-			return true
-		case pace.hopeless(a.rec.Spoken(), time.Now()):
-			a.close(exchange.ClassIdle, "too-slow")
-			return false
+		if err == io.EOF {
+			a.complete = true
+			a.endExchange(nil)
+			return
 		}
-	}
-}
-
-// erred takes an error event for the end of the attempt; err came with it.
-func (a *attempt) erred(err error) {
-	if err == io.EOF {
-		a.whole = true
-	} else {
-		a.after = err
-	}
-	if !a.keep || err != nil {
-		a.close(exchange.ClassErrorEvent, "")
-	}
-}
-
-// judge ends an attempt whose whole answer was held. A stream that ended before
-// it said anything is none that a caller could use; one that lacks no more than
-// [DONE] is.
-func (a *attempt) judge() bool {
-	content, _ := a.rec.Content()
-	a.whole = true
-	a.close(exchange.ClassNone, "")
-	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content {
-		if !a.keep {
-			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
-		}
-		return false
-	}
-	if !a.x.Whole() {
-		return false
-	}
-	a.spoke = a.x.Total
-	if a.x.Streamed {
-		a.spoke = a.x.TTFT
-	}
-	return true
-}
-
-// refusal reads what an error answer says of itself, as far as it comes soon,
-// and ends the attempt: whether the key is at fault, or the name of the model,
-// stands in there.
-func (a *attempt) refusal() {
-	const enough = 16 << 10
-	late := time.AfterFunc(refusalPatience, a.watch.Stop)
-	defer late.Stop()
-	buf := eventBuffers.Get().(*[]byte)
-	defer eventBuffers.Put(buf)
-	for got := 0; got < enough && a.resp.ContentLength <= enough; {
-		n, err := a.resp.Body.Read(*buf)
-		got += n
-		a.rec.Write((*buf)[:n], time.Now())
 		if err != nil {
-			break
+			a.readErr = err
+			return
 		}
 	}
-	a.close(exchange.ClassOfStatus(a.resp.StatusCode), "")
 }
 
-// refusalPatience is how long a fallback waits for what an error says.
-const refusalPatience = 100 * time.Millisecond
+// bufferAll reads a response to its end, if that comes within limit bytes and
+// it is no stream. One that breaks off has ended.
+func (a *attempt) bufferAll(limit int) {
+	a.bufferUpTo(limit + 1)
+	if a.readErr != nil {
+		a.endExchange(a.readErr)
+	}
+}
 
-// end closes the exchange with the transport's last word.
-func (a *attempt) end(err error) {
+// discard ends an attempt of which nothing has been delivered and nothing will
+// be.
+func (a *attempt) discard() {
+	if a.x == nil {
+		a.closeExchange(exchange.ClassOfStatus(a.resp.StatusCode), "")
+	}
+	a.resp = nil
+}
+
+// endExchange closes the exchange with how the transport ended; nil: at its end.
+func (a *attempt) endExchange(err error) {
 	class, detail := upstream.Classify(a.ctx, err)
-	a.close(class, detail)
+	a.closeExchange(class, detail)
 }
 
-func (a *attempt) close(class exchange.Class, detail string) {
+// closeExchange closes the exchange, unless it is closed: the first says why.
+func (a *attempt) closeExchange(class exchange.Class, detail string) {
 	if a.x != nil {
 		return
 	}
@@ -239,33 +177,6 @@ func (a *attempt) close(class exchange.Class, detail string) {
 	a.watch.Stop()
 	now := time.Now()
 	a.x = a.rec.End(class, detail, now)
-	a.x.Model, a.x.ModelRule, a.x.Queued = a.model.Name, a.model.Rule, a.leave.Queued()
-	a.leave.Leave(a.x, now)
-}
-
-// probation is the floor of tokens a second that an answer must keep before it
-// is passed on. The zero value asks for nothing.
-type probation struct {
-	rate  float64   // content events a second; 0: any
-	since time.Time // when content came first
-}
-
-// probationEvents is how many content events are waited for to judge a rate.
-const probationEvents = 8
-
-// good reports whether enough content came, fast enough.
-func (p *probation) good(spoken int, now time.Time) bool {
-	if p.rate <= 0 {
-		return true
-	}
-	if p.since.IsZero() {
-		p.since = now
-	}
-	return spoken >= probationEvents && float64(spoken-1) >= p.rate*now.Sub(p.since).Seconds()
-}
-
-// hopeless reports whether the floor has been missed for good.
-func (p *probation) hopeless(spoken int, now time.Time) bool {
-	return p.rate > 0 && !p.since.IsZero() &&
-		p.rate*now.Sub(p.since).Seconds() > float64(max(spoken, probationEvents))
+	a.x.Model, a.x.ModelRule, a.x.Queued = a.model.Name, a.model.Rule, a.permit.Queued()
+	a.permit.Leave(a.x, now)
 }

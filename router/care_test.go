@@ -379,7 +379,7 @@ func TestTheReferenceIsReplacedOnlyIfConfigured(t *testing.T) {
 func TestMixedFaults(t *testing.T) {
 	t.Parallel()
 	for name, hedge := range map[string]router.Hedge{
-		"alone": {}, "hedged": {Delay: 10 * time.Millisecond}, "hedged by its pace": {Pace: router.NewPace(.5)},
+		"alone": {}, "hedged": {Delay: 10 * time.Millisecond}, "hedged by its pace": {Latency: router.NewLatencyTracker(.5)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -465,7 +465,7 @@ func mixedFaults(t *testing.T, hedge router.Hedge) {
 	if len(seen) < 8 {
 		t.Errorf("only these failures were met: %v", fmt.Sprint(seen))
 	}
-	if on := hedge.Delay > 0 || hedge.Pace != nil; on != (races[exchange.HedgeWon] > 0) || on != (len(races) > 1) {
+	if on := hedge.Delay > 0 || hedge.Latency != nil; on != (races[exchange.HedgeWon] > 0) || on != (len(races) > 1) {
 		t.Errorf("races: %v", races)
 	}
 }

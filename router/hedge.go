@@ -8,195 +8,197 @@ import (
 	"cutover/upstream"
 )
 
-// Hedge says when a second provider is called while the first is still silent.
-// The first to speak serves, the other is cancelled. Every such call costs
-// money, so it is bounded by a budget. The zero value never hedges.
+// Hedge says when a second provider is called because the first has no output
+// yet. The first with output serves, the other is cancelled. Each hedged
+// request costs money, so a budget bounds them. The zero value never hedges.
 type Hedge struct {
-	Delay  time.Duration         // 0: Pace says
-	Pace   *Pace                 // the first's own; nil: Delay says
-	Budget *upstream.RetryBudget // nil: without bound
+	Delay   time.Duration         // 0: Latency says
+	Latency *LatencyTracker       // of the first provider; nil: Delay says
+	Budget  *upstream.RetryBudget // nil: unbounded
 }
 
-// covers reports whether calls of an arm are hedged: what the relay serves is,
-// the reference's answers are not replaced.
+// covers reports whether calls to an arm are hedged: the relay's are, the
+// reference's responses are not replaced.
 func (h *Hedge) covers(arm exchange.Arm) bool {
-	return arm == exchange.Relay && (h.Delay > 0 || h.Pace != nil)
+	return arm == exchange.Relay && (h.Delay > 0 || h.Latency != nil)
 }
 
-// after is how long a call to a model may be silent before it gets company;
-// 0: for ever.
-func (h *Hedge) after(model string, stream bool, now time.Time) time.Duration {
-	if h.Pace == nil {
+// delay is how long a call to a model may go without output before the second
+// begins; 0: for ever.
+func (h *Hedge) delay(model string, stream bool, now time.Time) time.Duration {
+	if h.Latency == nil {
 		return h.Delay
 	}
-	return h.Pace.Delay(model, stream, now)
+	return h.Latency.Delay(model, stream, now)
 }
 
-// hedgeDetail marks a call that was too slow for its hedge.
+// observe records how long a first choice took to its first output. A failure
+// says nothing about that; an attempt that the caller broke off took at least
+// so long.
+func (h *Hedge) observe(q *exchange.Request, a *attempt) {
+	now := time.Now()
+	switch {
+	case a.firstOutput > 0:
+		h.Latency.Observe(a.model.Name, q.Facts.Stream, a.firstOutput, now)
+	case a.x != nil && a.x.Class == exchange.ClassAborted:
+		h.Latency.Exceeded(a.model.Name, q.Facts.Stream, a.x.Total, now)
+	}
+}
+
+// hedgeDetail marks an attempt that was slower than its hedge.
 const hedgeDetail = "hedge"
 
-// racer is one of two calls under way.
-type racer struct {
+// race is one hedged request: a call to arm, and one to next as well when arm
+// has no output after the delay.
+type race struct {
+	c         *call
+	arm, next exchange.Arm
+}
+
+// contender is one of the two attempts, when it has output or has failed.
+type contender struct {
 	a    *attempt
 	good bool
 }
 
-// race calls arm, and next as well when arm has not spoken after the delay. It
-// returns the attempt to serve. The loser is cancelled and ends in the
-// background, which close waits for. Where both lose, the caller gets what next
-// has said, as it came: that is the reference's own answer, with its status and
-// its Retry-After.
-func (c *call) race(arm, next exchange.Arm, delay time.Duration) *attempt {
-	c.racing = true
-	c.rt.cfg.Hedge.Budget.Request()
-	begun := time.Now()
-	first, stopFirst := c.start(arm, false)
+// run returns the attempt to deliver. The loser is cancelled and ends in the
+// background. Where both lose, the caller gets what next has said, as it came:
+// that is the reference's own response, with its status and its Retry-After.
+func (h *race) run(delay time.Duration) *attempt {
+	budget := h.c.rt.cfg.Hedge.Budget
+	budget.Request()
+	started := time.Now()
+	first, stopFirst := h.start(h.arm, false)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case r := <-first:
-		return c.alone(r, next)
+		return h.unhedged(r)
 	case <-timer.C:
 	}
-	if !c.rt.cfg.Hedge.Budget.Spend() {
-		c.hedge = exchange.HedgeNoBudget
-		return c.alone(<-first, next)
+	if !budget.Spend() {
+		h.c.story.hedge = exchange.HedgeNoBudget
+		return h.unhedged(<-first)
 	}
-	second, stopSecond := c.start(next, true)
+	second, stopSecond := h.start(h.next, true)
 	select {
 	case r := <-first:
-		return c.firstEnded(r, second, stopSecond)
+		return h.firstDone(r, second, stopSecond)
 	case r := <-second:
 		if r.good {
 			stopFirst()
-			return c.won(r.a, arm, first, time.Since(begun))
+			return h.secondWon(r.a, first, time.Since(started))
 		}
-		r.a.park()
-		return c.firstAfter(<-first, r.a)
+		r.a.pauseTimeouts()
+		return h.secondFailed(r.a, <-first)
 	}
 }
 
-// start begins a call in a goroutine of its own, which close waits for. There
-// are no retries: in a race there is no time for them. A call whose failure may
-// yet be the caller's answer keeps it.
-func (c *call) start(arm exchange.Arm, keep bool) (<-chan racer, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(c.r.Context())
-	out := make(chan racer, 1)
-	c.cancels = append(c.cancels, cancel)
-	c.others.Go(func() {
-		a := c.begin(ctx, arm, time.Time{})
-		a.keep = keep
-		rate := c.rt.cfg.MinTokensPerSecond
-		if keep {
+// start begins an attempt in the background. There are no retries: in a race
+// there is no time for them. keepFailed is for an attempt whose failure may yet
+// be the caller's response.
+func (h *race) start(arm exchange.Arm, keepFailed bool) (<-chan contender, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(h.c.r.Context())
+	out := make(chan contender, 1)
+	h.c.background.cancelAtEnd(cancel)
+	h.c.background.run(func() {
+		a := h.c.startAttempt(ctx, arm, attemptOptions{noHints: true})
+		a.keepFailed = keepFailed
+		rate := h.c.rt.cfg.MinTokensPerSecond
+		if keepFailed {
 			rate = 0 // nobody is there to replace it
 		}
-		out <- racer{a, a.hold(rate)}
+		out <- contender{a, a.holdBack(rate)}
 	})
 	return out, cancel
 }
 
-// alone takes the end of a first choice that had no company: its answer, or the
-// substitute's, which is called as without a hedge.
-func (c *call) alone(r racer, next exchange.Arm) *attempt {
-	c.racing = false
-	c.timed(r.a)
-	if r.good || !c.replaced(r.a) {
-		return r.a
+// unhedged ends a race without a second call: with the first's response, or
+// with the fallback's, which is called as it would be without a hedge.
+func (h *race) unhedged(first contender) *attempt {
+	h.observe(first.a)
+	if first.good || !h.c.fallBack(first.a) {
+		return first.a
 	}
-	a, _ := c.try(c.r.Context(), next, false)
+	a, _ := h.c.try(h.c.r.Context(), h.next, false)
 	return a
 }
 
-// firstEnded takes the end of a first choice while the second is under way.
-func (c *call) firstEnded(r racer, second <-chan racer, stop context.CancelFunc) *attempt {
-	c.timed(r.a)
-	if r.good {
-		c.hedge = exchange.HedgeLost
-	} else if c.replaced(r.a) {
-		c.hedge = exchange.HedgeNeeded
+// firstDone ends a race that the first has won or lost while the second is in
+// progress.
+func (h *race) firstDone(first contender, second <-chan contender, stopSecond context.CancelFunc) *attempt {
+	h.observe(first.a)
+	if first.good {
+		h.c.story.hedge = exchange.HedgeLost
+	} else if h.c.fallBack(first.a) {
+		h.c.story.hedge = exchange.HedgeNeeded
 		return (<-second).a
 	}
-	stop()
-	c.reap(second, func(r racer) { r.a.lose() })
-	return r.a
+	stopSecond()
+	h.c.background.run(func() { (<-second).a.loseRace() })
+	return first.a
 }
 
-// firstAfter takes the end of a first choice whose substitute has failed.
-func (c *call) firstAfter(r racer, failed *attempt) *attempt {
-	c.timed(r.a)
-	if !r.good && c.replaced(r.a) {
-		c.hedge = exchange.HedgeNeeded
-		failed.unpark()
-		return failed
+// secondFailed ends a race in which the second has failed, and first came after
+// that.
+func (h *race) secondFailed(second *attempt, first contender) *attempt {
+	h.observe(first.a)
+	if !first.good && h.c.fallBack(first.a) {
+		h.c.story.hedge = exchange.HedgeNeeded
+		second.resumeTimeouts()
+		return second
 	}
-	failed.drop()
-	if r.good {
-		c.hedge = exchange.HedgeFailed
-		c.note(failed.x, "hedge", 0)
+	second.discard()
+	if first.good {
+		h.c.story.hedge = exchange.HedgeFailed
+		h.c.story.add(second.x, "hedge", 0)
 	}
-	return r.a
+	return first.a
 }
 
-// won serves what the second has said before the first spoke.
-func (c *call) won(a *attempt, arm exchange.Arm, first <-chan racer, passed time.Duration) *attempt {
-	slow := &exchange.Exchange{
-		Arm: arm, Upstream: c.rt.upstream(arm).Name(), Class: exchange.ClassAborted, Detail: hedgeDetail, Total: passed,
-	}
-	c.hedge, c.fallback = exchange.HedgeWon, slow
-	c.note(slow, "hedge", 0)
-	served := c.served // the pair is of the provider that was to serve
-	c.served = nil
-	c.reap(first, func(r racer) {
-		if r.good { // it spoke in the very moment
-			c.timed(r.a)
+// secondWon ends a race in which the second had output before the first, which
+// has been waited for so long.
+func (h *race) secondWon(second *attempt, first <-chan contender, waited time.Duration) *attempt {
+	c := h.c
+	c.story.hedge = exchange.HedgeWon
+	c.story.addReplaced(&exchange.Exchange{
+		Arm: h.arm, Upstream: c.rt.upstream(h.arm).Name(), Class: exchange.ClassAborted, Detail: hedgeDetail, Total: waited,
+	}, "hedge")
+	take := c.pairing.detach() // the pair is of the provider that was to serve
+	c.background.run(func() {
+		r := <-first
+		if r.good { // it had output at the very same moment
+			h.observe(r.a)
 		} else if r.a.x.Class == exchange.ClassAborted {
-			c.rt.cfg.Hedge.Pace.Exceeded(r.a.model.Name, c.q.Facts.Stream, passed, time.Now())
+			c.rt.cfg.Hedge.Latency.Exceeded(r.a.model.Name, c.q.Facts.Stream, waited, time.Now())
 		}
-		r.a.lose()
-		if served != nil {
-			served(r.a.x)
+		r.a.loseRace()
+		if take != nil {
+			take(r.a.x)
 		}
 	})
-	return a
+	return second
 }
 
-// reap takes a cancelled call's end in the background.
-func (c *call) reap(from <-chan racer, end func(racer)) {
-	c.others.Go(func() { end(<-from) })
-}
+func (h *race) observe(a *attempt) { h.c.rt.cfg.Hedge.observe(h.c.q, a) }
 
-// timed tells the pace how long a call took to speak. What failed says nothing
-// of that; one that the caller broke off took at least so long.
-func (c *call) timed(a *attempt) {
-	pace, now := c.rt.cfg.Hedge.Pace, time.Now()
-	switch {
-	case a.spoke > 0:
-		pace.Observe(a.model.Name, c.q.Facts.Stream, a.spoke, now)
-	case a.x != nil && a.x.Class == exchange.ClassAborted:
-		pace.Exceeded(a.model.Name, c.q.Facts.Stream, a.x.Total, now)
-	}
-}
-
-// askedOf is the name of the request's model at an upstream.
-func (c *call) askedOf(arm exchange.Arm) string {
-	return c.rt.upstream(arm).Model(c.q).Name
-}
-
-// park puts an answer aside that may be needed yet; unpark takes it up again.
-func (a *attempt) park() {
+// pauseTimeouts sets a response aside that may be needed yet; resumeTimeouts
+// takes it up again.
+func (a *attempt) pauseTimeouts() {
 	if a.x == nil {
 		a.watch.Park(time.Now())
 	}
 }
 
-func (a *attempt) unpark() {
+func (a *attempt) resumeTimeouts() {
 	if a.x == nil {
 		a.watch.Header(time.Now())
 	}
 }
 
-// lose ends an attempt that is not needed any more, whatever it would have said.
-func (a *attempt) lose() {
-	a.close(exchange.ClassAborted, hedgeDetail)
+// loseRace ends an attempt that is not needed any more, whatever its response
+// would have been.
+func (a *attempt) loseRace() {
+	a.closeExchange(exchange.ClassAborted, hedgeDetail)
 	a.resp = nil
 }

@@ -251,7 +251,7 @@ func TestHedgeOutcomes(t *testing.T) {
 func TestRetriesOfTheReferenceUnderAHedge(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	for _, hedge := range []router.Hedge{{}, {Delay: time.Hour}, {Pace: router.NewPace(.95)}} {
+	for _, hedge := range []router.Hedge{{}, {Delay: time.Hour}, {Latency: router.NewLatencyTracker(.95)}} {
 		var primary, relay atomic.Int64
 		b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if primary.Add(1) < 3 {
@@ -280,19 +280,19 @@ func TestRetriesOfTheReferenceUnderAHedge(t *testing.T) {
 	}
 }
 
-// TestHedgeByTheRelaysOwnPace: the relay's first answers teach when it is slow;
+// TestHedgeByTheRelaysOwnLatency: the relay's first answers teach when it is slow;
 // streams and other answers each by themselves, failures not at all.
 func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	pace := router.NewPace(.95)
+	pace := router.NewLatencyTracker(.95)
 	var calls, primary atomic.Int64
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		primary.Add(1)
 		right(&d, w, r)
 	}), setup{
 		decide: serveByRelay,
-		router: func(c *routerConfig) { c.Hedge = router.Hedge{Pace: pace} },
+		router: func(c *routerConfig) { c.Hedge = router.Hedge{Latency: pace} },
 		relayHandler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(strings.NewReader(string(body)))

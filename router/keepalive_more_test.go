@@ -102,8 +102,8 @@ func TestKeepAliveExtendsTheCallersDeadline(t *testing.T) {
 			}
 			send(w, d.opening, d.content, d.closing)
 		}), setup{
-			limits: limits{WriteStall: stall},
-			router: func(c *routerConfig) { c.KeepAlive, c.WriteStall = every, stall },
+			limits: limits{WriteStallTimeout: stall},
+			router: func(c *routerConfig) { c.KeepAlive, c.WriteStallTimeout = every, stall },
 		})
 		if http2 {
 			b.speakHTTP2(t)

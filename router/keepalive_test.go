@@ -163,12 +163,12 @@ func lulls() []lull {
 					_, _ = io.WriteString(w, strings.Repeat(" ", 4096))
 				}
 			}},
-		{name: "no answer", ours: true, at: nothing, rest: nothing, tells: "broke the connection", broken: true, class: exchange.ClassBroken,
+		{name: "no answer", ours: true, at: nothing, rest: nothing, tells: "closed the connection", broken: true, class: exchange.ClassBroken,
 			answer: func(_ *dialect, _ http.ResponseWriter, r *http.Request, s *stage) {
 				s.comments(r)
 				panic(http.ErrAbortHandler)
 			}},
-		{name: "no answer in time", ours: true, at: nothing, rest: nothing, tells: "did not answer in time", broken: true, class: exchange.ClassHeaderTimeout,
+		{name: "no answer in time", ours: true, at: nothing, rest: nothing, tells: "did not respond in time", broken: true, class: exchange.ClassHeaderTimeout,
 			times: func(every time.Duration) upstream.Timeouts { return upstream.Timeouts{Header: 20 * every} }, answer: func(_ *dialect, _ http.ResponseWriter, r *http.Request, _ *stage) { hang(r) }},
 		{name: "silence for too long", relay: true, by: "relay", at: begun, rest: begun, tells: "fell silent", broken: true, class: exchange.ClassIdle,
 			times: func(every time.Duration) upstream.Timeouts { return upstream.Timeouts{Idle: 20 * every} }, answer: func(d *dialect, w http.ResponseWriter, r *http.Request, _ *stage) {

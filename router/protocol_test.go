@@ -97,7 +97,7 @@ func TestCallersMaySpeakH2C(t *testing.T) {
 
 // TestSlowAnswerOverH2C guards against write deadlines that HTTP/2 takes for
 // limits of the whole stream: an upstream that is silent for longer than
-// WriteStall must not cost the caller its answer.
+// WriteStallTimeout must not cost the caller its answer.
 func TestSlowAnswerOverH2C(t *testing.T) {
 	t.Parallel()
 	const stall = 200 * time.Millisecond
@@ -114,8 +114,8 @@ func TestSlowAnswerOverH2C(t *testing.T) {
 			w.(http.Flusher).Flush()
 		}
 	}), setup{
-		limits: limits{WriteStall: stall},
-		router: func(c *routerConfig) { c.WriteStall, c.BodyStall = stall, stall },
+		limits: limits{WriteStallTimeout: stall},
+		router: func(c *routerConfig) { c.WriteStallTimeout, c.ReadStallTimeout = stall, stall },
 	})
 	for _, h2 := range []bool{false, true} {
 		tr := &http.Transport{Protocols: new(http.Protocols)}
@@ -229,8 +229,8 @@ func TestOtherUpgradesAreOrdinaryRequests(t *testing.T) {
 func TestLimitsOnCallers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, whatProto, setup{
-		limits: limits{HeaderBytes: 8 << 10, HeaderTime: 300 * time.Millisecond},
-		router: func(c *routerConfig) { c.BodyStall, c.MaxBody = 300*time.Millisecond, 1000 },
+		limits: limits{MaxHeaderBytes: 8 << 10, ReadHeaderTimeout: 300 * time.Millisecond},
+		router: func(c *routerConfig) { c.ReadStallTimeout, c.MaxBody = 300*time.Millisecond, 1000 },
 	})
 	dial := func(raw string) (string, error) {
 		c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
@@ -265,7 +265,7 @@ func TestLimitsOnCallers(t *testing.T) {
 	}
 }
 
-// TestCallerThatDoesNotRead is given up after WriteStall, and its upstream with it.
+// TestCallerThatDoesNotRead is given up after WriteStallTimeout, and its upstream with it.
 func TestCallerThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})
@@ -279,8 +279,8 @@ func TestCallerThatDoesNotRead(t *testing.T) {
 			}
 		}
 	}), setup{
-		limits: limits{WriteStall: 300 * time.Millisecond},
-		router: func(c *routerConfig) { c.WriteStall = 300 * time.Millisecond },
+		limits: limits{WriteStallTimeout: 300 * time.Millisecond},
+		router: func(c *routerConfig) { c.WriteStallTimeout = 300 * time.Millisecond },
 	})
 	c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	if err != nil {

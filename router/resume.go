@@ -8,62 +8,56 @@ import (
 	"cutover/exchange"
 )
 
-// resume goes on where comments went before: the caller has a header that
-// promises a stream. A stream follows byte for byte, without a header of its
-// own; anything else becomes an error event, and the connection breaks, so that
-// every SDK raises.
-func (c *call) resume(a *attempt) (broken bool) {
+// resume delivers a response after keep-alive comments: the caller has a header
+// that promises a stream. A stream follows byte for byte, without a header of
+// its own; anything else becomes an error event, and the connection breaks, so
+// that every SDK raises.
+func (d *delivery) resume() (broken bool) {
+	c, a := d.c, d.a
 	coded := encoded(a.resp.Header)
 	if a.rec.Streamed() && a.resp.StatusCode < 300 && !coded {
-		c.showAsked(a)
-		return c.ended(a, c.body(a))
+		d.showAsked()
+		return d.end(d.copyAll())
 	}
-	event := c.refusal(a, coded)
+	event := d.failureEvent(coded)
 	if c.r.Context().Err() == nil {
-		c.breakOff(event)
+		c.caller.breakOff(event)
 	}
 	return true
 }
 
-// breakOff writes the last event of a stream that can't go on. What follows
-// must be a broken connection.
-func (c *call) breakOff(event []byte) {
-	c.alive.end()
-	if _, err := c.w.Write(event); err == nil { // a caller that is gone has nothing to be told
-		_ = c.control().Flush()
-	}
-}
-
-// refusal ends an answer that is no stream, and words it as an event: in the
-// provider's own words where they are an error of the dialect.
-func (c *call) refusal(a *attempt, coded bool) []byte {
+// failureEvent ends a response that is no stream, and words it as an event: in
+// the provider's own words where they are an error of the dialect.
+func (d *delivery) failureEvent(coded bool) []byte {
+	c, a := d.c, d.a
 	status := a.resp.StatusCode
 	if a.x == nil && !coded {
-		a.absorb(shortAnswer)
+		a.bufferUpTo(shortResponse)
 	}
-	if a.x == nil && a.after != nil {
-		a.end(a.after)
+	if a.x == nil && a.readErr != nil {
+		a.endExchange(a.readErr)
 	}
-	a.close(exchange.ClassOfStatus(status), "")
+	a.closeExchange(exchange.ClassOfStatus(status), "")
 	if status >= 300 {
-		if a.whole && !coded {
-			if event := told(c.q, a.held); event != nil {
+		if a.complete && !coded {
+			if event := asErrorEvent(c.q, a.held); event != nil {
 				return event
 			}
 		}
 		return errorEvent(c.q, problem{status, kindOf(status), string(a.x.Class),
-			fmt.Sprintf("cutover: the upstream %s answered with status %d", a.up.Name(), status)})
+			fmt.Sprintf("cutover: the upstream %s responded with status %d", a.up.Name(), status)})
 	}
 	if a.x.Class == exchange.ClassNone || coded {
 		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no-stream"
 	}
 	return errorEvent(c.q, problem{http.StatusBadGateway, "api_error", string(a.x.Class),
-		"cutover: a stream was asked for and had begun with comments, but the upstream " + a.up.Name() + " answered with something else"})
+		"cutover: the request asked for a stream, which had begun with comments, but the upstream " + a.up.Name() +
+			" responded with something else"})
 }
 
-// told is a provider's error as an event of a stream; nil where the body is
-// none that the dialect knows.
-func told(q *exchange.Request, body []byte) []byte {
+// asErrorEvent turns a provider's error response into an event of a stream; nil
+// where the body is no error that the dialect knows.
+func asErrorEvent(q *exchange.Request, body []byte) []byte {
 	var answer struct {
 		Type  string `json:"type"`
 		Error struct {

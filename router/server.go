@@ -12,10 +12,10 @@ import (
 
 // ServerLimits protect a server from callers that are slow, or that never stop.
 type ServerLimits struct {
-	HeaderBytes int           // size of a request's header; default 1 MiB
-	HeaderTime  time.Duration // time for a request's header; default 10 s
-	IdleTime    time.Duration // between two requests of a connection; default 180 s
-	WriteStall  time.Duration // silence of a caller that reads; default 60 s
+	MaxHeaderBytes    int           // size of a request's header; default 1 MiB
+	ReadHeaderTimeout time.Duration // time for a request's header; default 10 s
+	IdleTimeout       time.Duration // between two requests of a connection; default 180 s
+	WriteStallTimeout time.Duration // silence of a caller that reads; default 60 s
 }
 
 // NewServer builds a server for HTTP/1.1 and HTTP/2, with TLS when cert is not
@@ -26,25 +26,25 @@ func NewServer(h http.Handler, l ServerLimits, cert *tls.Config, log zerolog.Log
 			*d = v
 		}
 	}
-	if l.HeaderBytes <= 0 {
-		l.HeaderBytes = 1 << 20
+	if l.MaxHeaderBytes <= 0 {
+		l.MaxHeaderBytes = 1 << 20
 	}
-	def(&l.HeaderTime, 10*time.Second)
+	def(&l.ReadHeaderTimeout, 10*time.Second)
 	// Longer than upstreams' and load balancers' usual 60 s to 120 s, so that
 	// the side that closes an idle connection is the caller.
-	def(&l.IdleTime, 180*time.Second)
-	def(&l.WriteStall, time.Minute)
+	def(&l.IdleTimeout, 180*time.Second)
+	def(&l.WriteStallTimeout, time.Minute)
 	s := &http.Server{
 		Handler:           h,
-		MaxHeaderBytes:    l.HeaderBytes,
-		ReadHeaderTimeout: l.HeaderTime,
-		IdleTimeout:       l.IdleTime,
+		MaxHeaderBytes:    l.MaxHeaderBytes,
+		ReadHeaderTimeout: l.ReadHeaderTimeout,
+		IdleTimeout:       l.IdleTimeout,
 		// A first deadline; a call extends it before each write, so that
 		// streams may last as long as they are read.
-		WriteTimeout: l.WriteStall,
+		WriteTimeout: l.WriteStallTimeout,
 		TLSConfig:    cert,
 		Protocols:    new(http.Protocols),
-		HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: 1000, WriteByteTimeout: l.WriteStall},
+		HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: 1000, WriteByteTimeout: l.WriteStallTimeout},
 		ErrorLog:     newLogLog(log),
 		// "OPTIONS *" is the provider's to answer.
 		DisableGeneralOptionsHandler: true,

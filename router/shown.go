@@ -23,7 +23,8 @@ var bodySums = [...]string{"Content-Md5", "Digest", "Content-Digest", "Repr-Dige
 // upstream's map put another in its place and the configuration wants that
 // hidden. The record, the comparison and the metrics keep the real name: they
 // see what came, not what is passed on.
-func (c *call) showAsked(a *attempt) {
+func (d *delivery) showAsked() {
+	c, a := d.c, d.a
 	h := a.resp.Header
 	if !a.up.ShowsAsked(c.q, a.model) || a.resp.StatusCode >= 300 || encoded(h) {
 		return
@@ -37,15 +38,15 @@ func (c *call) showAsked(a *attempt) {
 			return
 		}
 		if a.resp.ContentLength <= shownAnswer {
-			a.absorb(shownAnswer)
+			a.bufferUpTo(shownAnswer)
 		}
 	}
 	switch {
 	case a.rec.Streamed():
 		delete(h, "Content-Length")
 		dropSums(h)
-		c.shown = &shownModel{dialect: c.q.Endpoint.Dialect, name: name}
-	case a.whole:
+		c.caller.rename = &shownModel{dialect: c.q.Endpoint.Dialect, name: name}
+	case a.complete:
 		from, to, ok := exchange.ModelPlace(c.q.Endpoint.Dialect, false, a.held)
 		if !ok || bytes.Equal(a.held[from:to], name) {
 			return
@@ -55,10 +56,10 @@ func (c *call) showAsked(a *attempt) {
 			h["Content-Length"] = []string{strconv.Itoa(len(a.held))}
 		}
 		dropSums(h)
-	case a.after == nil && a.x == nil:
+	case a.readErr == nil && a.x == nil:
 		c.rt.tooLargeToShow.Do(func() {
 			c.rt.cfg.Logger.Warn().Str("upstream", a.up.Name()).Str("endpoint", c.q.Endpoint.Name).Int("limit", shownAnswer).
-				Msg("an answer is too large to show the model as it was asked for: such answers pass as they are; this is said once")
+				Msg("a response is too large to show the requested model's name in it: such responses pass unchanged; logged once")
 		})
 	}
 }

@@ -234,7 +234,7 @@ func TestModelStaysAsAnswered(t *testing.T) {
 	}
 }
 
-// TestShownEventsKeepTheirPace: the upstream sends each event when the caller
+// TestShownEventsKeepTheirLatency: the upstream sends each event when the caller
 // has the last, and breaks off in the middle of one.
 func TestShownEventsKeepTheirPace(t *testing.T) {
 	t.Parallel()

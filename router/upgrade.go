@@ -15,7 +15,7 @@ import (
 
 // isUpgrade reports whether a request asks for a WebSocket. Other upgrades,
 // such as the h2c that Java's client offers with every request, concern the
-// connection only and are answered as ordinary requests.
+// connection only and are served as ordinary requests.
 func isUpgrade(r *http.Request, _ *mux.RouteMatch) bool {
 	if len(r.Header["Upgrade"]) == 0 || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return false
@@ -32,8 +32,8 @@ func isUpgrade(r *http.Request, _ *mux.RouteMatch) bool {
 
 type upgradeKey struct{}
 
-// newUpgrade is net/http's own reverse proxy: the one hard case of upgrades,
-// switching a connection over both ways, is solved there.
+// newUpgrade is net/http's own reverse proxy: it has solved the hard part of an
+// upgrade, switching a connection over both ways.
 func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: rt.cfg.Primary,
@@ -41,7 +41,7 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 			q := p.In.Context().Value(upgradeKey{}).(*exchange.Request)
 			out, err := rt.cfg.Primary.Serve(p.Out.Context(), q, p.In, nil, &upstream.Permit{})
 			if err != nil {
-				return // only a model map can refuse, and here is no model
+				return // only a model map can refuse, and there is no model here
 			}
 			for _, k := range []string{"Connection", "Upgrade"} {
 				out.Header[k] = p.In.Header[k]
@@ -50,16 +50,14 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			q := resp.Request.Context().Value(upgradeKey{}).(*exchange.Request)
-			c := &call{rt: rt, q: q}
-			c.announce(resp.Header, rt.cfg.Primary.Name())
+			rt.setOwnHeaders(resp.Header, q.ID, rt.cfg.Primary.Name(), nil)
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			q := r.Context().Value(upgradeKey{}).(*exchange.Request)
 			class, detail := upstream.Classify(r.Context(), err)
 			rt.cfg.Logger.Debug().Str("id", q.ID).Str("class", string(class)).Str("detail", detail).Msg("upgrade failed")
-			c := &call{rt: rt, w: w, r: r, q: q}
-			c.answer(problemOf(class, rt.cfg.Primary.Name()))
+			newCall(rt, w, r, q).respondProblem(problemOf(class, rt.cfg.Primary.Name()))
 		},
 		ErrorLog: newLogLog(rt.cfg.Logger),
 	}
@@ -69,9 +67,7 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 func (rt *Router) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	q := newRequest(r)
 	q.Held, q.Route.Skip = true, exchange.SkipEndpoint
-	if rt.cfg.Mirror != nil {
-		rt.cfg.Mirror(q) // counts it
-	}
+	rt.countUnmirrored(q)
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), upgradeKey{}, q))
 	defer cancel()
 	defer context.AfterFunc(rt.base, cancel)()

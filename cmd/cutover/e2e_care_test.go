@@ -100,7 +100,7 @@ func TestHedgeOfAWholeSidecar(t *testing.T) {
 		Hedge struct {
 			After  string
 			Budget float64 `json:"budget_left"`
-			Models []router.PaceState
+			Models []router.LatencyState
 		}
 	}
 	for i := range 33 {

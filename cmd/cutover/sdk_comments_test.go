@@ -101,7 +101,7 @@ func TestSDKAndErrorsAfterComments(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = io.WriteString(w, `{"type":"error","error":{"message":"all heron seats are taken","type":"rate_limit_error","code":"full","param":null}}`)
 		}},
-		{"no answer", "broke the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"no answer", "closed the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {
 		t.Run(strings.ReplaceAll(row.name, " ", "_"), func(t *testing.T) {
 			t.Parallel()

@@ -74,7 +74,7 @@ type UpstreamStatus struct {
 type HedgeStatus struct {
 	After  string             `json:"after"` // as configured
 	Budget float64            `json:"budget_left"`
-	Models []router.PaceState `json:"models,omitempty"`
+	Models []router.LatencyState `json:"models,omitempty"`
 }
 
 // MirrorStatus is about shadow requests.

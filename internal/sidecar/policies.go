@@ -81,9 +81,9 @@ func newKeys(u *config.UpstreamConfig, arm exchange.Arm, log zerolog.Logger) (*u
 func newHedge(f *config.FallbackConfig) router.Hedge {
 	h := router.Hedge{Delay: f.HedgeAfter.Fixed}
 	if f.HedgeAfter.Percentile > 0 {
-		h.Pace = router.NewPace(f.HedgeAfter.Percentile / 100)
+		h.Latency = router.NewLatencyTracker(f.HedgeAfter.Percentile / 100)
 	}
-	if h.Delay > 0 || h.Pace != nil {
+	if h.Delay > 0 || h.Latency != nil {
 		h.Budget = upstream.NewRetryBudget(f.HedgeBudget, 20)
 	}
 	return h

@@ -32,7 +32,7 @@ func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
 		return nil
 	}
 	return &admin.HedgeStatus{
-		After: s.cfg.Fallback.HedgeAfter.String(), Budget: s.hedge.Budget.Left(), Models: s.hedge.Pace.State(now),
+		After: s.cfg.Fallback.HedgeAfter.String(), Budget: s.hedge.Budget.Left(), Models: s.hedge.Latency.State(now),
 	}
 }
 

@@ -195,7 +195,7 @@ func (s *Sidecar) wire() (err error) {
 		Primary: s.primary.serve, Relay: s.relay.serve,
 		Decide: s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
 		CaptureLimit: int64(s.cfg.Capture.Limit), MaxBody: int64(s.cfg.Server.MaxBody),
-		BodyStall: s.cfg.Server.ReadStallTimeout, WriteStall: s.cfg.Server.WriteStallTimeout,
+		ReadStallTimeout: s.cfg.Server.ReadStallTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
@@ -215,8 +215,8 @@ func (s *Sidecar) wire() (err error) {
 		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
 	s.proxy = router.NewServer(s.Router, router.ServerLimits{
-		HeaderBytes: int(s.cfg.Server.MaxHeaderBytes), HeaderTime: s.cfg.Server.ReadHeaderTimeout,
-		IdleTime: s.cfg.Server.IdleTimeout, WriteStall: s.cfg.Server.WriteStallTimeout,
+		MaxHeaderBytes: int(s.cfg.Server.MaxHeaderBytes), ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
+		IdleTimeout: s.cfg.Server.IdleTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
 	}, cert, s.log)
 	s.admin = admin.NewServer(admin.Options{
 		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush,

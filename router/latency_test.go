@@ -15,14 +15,14 @@ import (
 	"cutover/router"
 )
 
-// TestPaceIsTheQuantile: the delay is the exact quantile, rounded up by no more
+// TestLatencyIsTheQuantile: the delay is the exact quantile, rounded up by no more
 // than a bucket.
-func TestPaceIsTheQuantile(t *testing.T) {
+func TestLatencyIsTheQuantile(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		quantile := rapid.SampledFrom([]float64{.5, .9, .95, .99, .999}).Draw(t, "quantile")
 		times := rapid.SliceOfN(rapid.Int64Range(1, int64(15*time.Minute)), 30, 400).Draw(t, "times")
-		p, now := router.NewPace(quantile), time.Now()
+		p, now := router.NewLatencyTracker(quantile), time.Now()
 		for _, d := range times {
 			p.Observe("m", true, time.Duration(d), now)
 		}
@@ -39,15 +39,15 @@ func lognormal(r *rand.Rand) time.Duration {
 	return time.Duration(math.Exp(r.NormFloat64()*.6) * float64(800*time.Millisecond))
 }
 
-// TestPaceDoesNotDrift: hedging hides how long the slow calls would have taken.
+// TestLatencyDoesNotDrift: hedging hides how long the slow calls would have taken.
 // The share of them must stay what it was over many windows all the same.
-func TestPaceDoesNotDrift(t *testing.T) {
+func TestLatencyDoesNotDrift(t *testing.T) {
 	t.Parallel()
 	for name, other := range map[string]time.Duration{"at once": 0, "soon": 150 * time.Millisecond, "slowly": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(1, 7))
-			p, now := router.NewPace(.95), time.Now()
+			p, now := router.NewLatencyTracker(.95), time.Now()
 			const each, parts = 8000, 5
 			for part := range parts {
 				hedged, learnt := 0, 0
@@ -74,10 +74,10 @@ func TestPaceDoesNotDrift(t *testing.T) {
 	}
 }
 
-// TestPaceFollows: what was learnt is forgotten after 5 to 10 minutes.
-func TestPaceFollows(t *testing.T) {
+// TestLatencyFollows: what was learnt is forgotten after 5 to 10 minutes.
+func TestLatencyFollows(t *testing.T) {
 	t.Parallel()
-	p, now := router.NewPace(.9), time.Now()
+	p, now := router.NewLatencyTracker(.9), time.Now()
 	fill := func(d time.Duration) {
 		for range 30 {
 			p.Observe("m", false, d, now)
@@ -110,10 +110,10 @@ func TestPaceFollows(t *testing.T) {
 	is("again", 3*time.Second)
 }
 
-// TestPaceOfManyModels: callers name models, and can't fill the memory with them.
-func TestPaceOfManyModels(t *testing.T) {
+// TestLatencyOfManyModels: callers name models, and can't fill the memory with them.
+func TestLatencyOfManyModels(t *testing.T) {
 	t.Parallel()
-	p, now := router.NewPace(.5), time.Now()
+	p, now := router.NewLatencyTracker(.5), time.Now()
 	for i := range 1000 {
 		for range 30 {
 			p.Observe(fmt.Sprint("model-", i), i%2 == 0, time.Duration(i+1)*time.Millisecond, now)
@@ -143,10 +143,10 @@ func TestPaceOfManyModels(t *testing.T) {
 	}
 }
 
-// TestPaceOfNobody: nil learns nothing.
-func TestPaceOfNobody(t *testing.T) {
+// TestLatencyOfNobody: nil learns nothing.
+func TestLatencyOfNobody(t *testing.T) {
 	t.Parallel()
-	var p *router.Pace
+	var p *router.LatencyTracker
 	p.Observe("m", true, time.Second, time.Now())
 	p.Exceeded("m", true, time.Second, time.Now())
 	if p.Delay("m", true, time.Now()) != 0 || p.State(time.Now()) != nil {
@@ -154,11 +154,11 @@ func TestPaceOfNobody(t *testing.T) {
 	}
 }
 
-// TestPaceOfManyAtOnce: nothing is lost where many observe at once, also while
+// TestLatencyOfManyAtOnce: nothing is lost where many observe at once, also while
 // pots are made.
-func TestPaceOfManyAtOnce(t *testing.T) {
+func TestLatencyOfManyAtOnce(t *testing.T) {
 	t.Parallel()
-	p, now := router.NewPace(.95), time.Now()
+	p, now := router.NewLatencyTracker(.95), time.Now()
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -180,8 +180,8 @@ func TestPaceOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func BenchmarkPace(b *testing.B) {
-	p, now := router.NewPace(.95), time.Now()
+func BenchmarkLatency(b *testing.B) {
+	p, now := router.NewLatencyTracker(.95), time.Now()
 	r := rand.New(rand.NewPCG(1, 7))
 	for range 1000 {
 		p.Observe("m", true, lognormal(r), now)

@@ -1,0 +1,39 @@
+package router
+
+import (
+	"net/http"
+	"strings"
+
+	"cutover/exchange"
+)
+
+// The response headers by which a caller can tell what the sidecar did.
+const (
+	servedByHeader  = "X-Cutover-Served-By"
+	requestIDHeader = "X-Cutover-Request-Id"
+	fallbackHeader  = "X-Cutover-Fallback"
+)
+
+// setOwnHeaders adds the sidecar's own headers to a response. replaced is the
+// exchange of the first choice, where that did not serve; else nil.
+func (rt *Router) setOwnHeaders(h http.Header, id, servedBy string, replaced *exchange.Exchange) {
+	if rt.cfg.RequestID {
+		h[requestIDHeader] = []string{id}
+	}
+	if !rt.cfg.ServedBy {
+		return
+	}
+	h[servedByHeader] = []string{servedBy}
+	if replaced != nil {
+		h[fallbackHeader] = []string{reasonOf(replaced)}
+	}
+}
+
+// reasonOf words a failure for a header: its class, or why the call was never
+// sent.
+func reasonOf(x *exchange.Exchange) string {
+	if x.Class == exchange.ClassRefused || x.Detail == hedgeDetail {
+		return x.Detail
+	}
+	return strings.ReplaceAll(string(x.Class), "_", "-")
+}
