@@ -14,7 +14,7 @@ import (
 // document. What it does not know, and what is no schema, allows everything: a
 // finding must never be wrong.
 func validates(schema, value any) bool {
-	v := validator{root: schema, budget: 20000}
+	v := validator{root: schema, budget: 20000, siblings: newDraft(schema)}
 	return v.fits(schema, value, 0)
 }
 
@@ -24,6 +24,13 @@ type validator struct {
 	// budget is how many steps are left: a schema that refers to itself, or
 	// combines many others, must not cost more than it is worth.
 	budget int
+	// guesses counts what was let through because it can't be judged. A value that
+	// fits a schema by a guess may not fit it: under "not" and in "oneOf" that
+	// decides nothing.
+	guesses int
+	// siblings: keywords beside $ref count. They do from draft 2019-09 on; before
+	// that they are ignored, and a schema that names no draft may be of either.
+	siblings bool
 }
 
 // maxSchemaDepth bounds nesting and circles of references.
@@ -32,6 +39,7 @@ const maxSchemaDepth = 64
 func (v *validator) fits(schema, value any, depth int) bool {
 	v.budget--
 	if v.budget < 0 || depth > maxSchemaDepth {
+		v.guesses++
 		return true
 	}
 	if allowed, ok := schema.(bool); ok {
@@ -39,13 +47,44 @@ func (v *validator) fits(schema, value any, depth int) bool {
 	}
 	s, ok := schema.(map[string]any)
 	if !ok {
+		v.guesses++
 		return true
 	}
-	if ref, ok := s["$ref"].(string); ok && !v.fits(v.resolve(ref), value, depth+1) {
-		return false
+	v.countUnknown(s)
+	if ref, ok := s["$ref"].(string); ok {
+		if !v.fits(v.resolve(ref), value, depth+1) {
+			return false
+		}
+		if !v.siblings {
+			return true
+		}
 	}
 	return fitsType(s["type"], value) && fitsEnum(s, value) &&
 		v.fitsCombination(s, value, depth) && v.fitsParts(s, value, depth)
+}
+
+// newDraft reports whether the schema says that it is of draft 2019-09 or later.
+func newDraft(schema any) bool {
+	s, _ := schema.(map[string]any)
+	uri, _ := s["$schema"].(string)
+	return strings.Contains(uri, "/draft/20")
+}
+
+// countUnknown counts a guess where a schema has a keyword that is not checked.
+func (v *validator) countUnknown(s map[string]any) {
+	for key := range s {
+		switch key {
+		case "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "required", "minProperties", "maxProperties",
+			"properties", "additionalProperties", "minItems", "maxItems", "prefixItems", "items", "additionalItems",
+			"minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf":
+			continue
+		case "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "format",
+			"deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType":
+			continue // they say nothing about which values fit
+		}
+		v.guesses++
+		return
+	}
 }
 
 // resolve finds what a reference inside the document names; anything else is
@@ -136,27 +175,34 @@ func fitsEnum(s map[string]any, value any) bool {
 
 // fitsCombination checks allOf, anyOf, oneOf and not.
 func (v *validator) fitsCombination(s map[string]any, value any, depth int) bool {
-	count := func(key string) (fit, of int) {
+	count := func(key string) (fit, sure, of int) {
 		list, _ := s[key].([]any)
 		for _, sub := range list {
+			before := v.guesses
 			if v.fits(sub, value, depth+1) {
 				fit++
+				if v.guesses == before {
+					sure++
+				}
 			}
 		}
-		return fit, len(list)
+		return fit, sure, len(list)
 	}
-	if fit, of := count("allOf"); fit < of {
+	if fit, _, of := count("allOf"); fit < of {
 		return false
 	}
-	if fit, of := count("anyOf"); of > 0 && fit == 0 {
+	if fit, _, of := count("anyOf"); of > 0 && fit == 0 {
 		return false
 	}
-	// When the steps ran out everything fits, and "exactly one" can't be told.
-	if fit, of := count("oneOf"); of > 0 && fit != 1 && v.budget >= 0 {
+	// None fits, or more than one does for sure.
+	if fit, sure, of := count("oneOf"); of > 0 && (fit == 0 || sure > 1) {
 		return false
 	}
-	if not, ok := s["not"]; ok && v.fits(not, value, depth+1) && v.budget >= 0 && depth < maxSchemaDepth {
-		return false
+	if not, ok := s["not"]; ok {
+		before := v.guesses
+		if v.fits(not, value, depth+1) && v.guesses == before {
+			return false
+		}
 	}
 	return true
 }
@@ -169,9 +215,9 @@ func (v *validator) fitsParts(s map[string]any, value any, depth int) bool {
 	case []any:
 		return v.fitsArray(s, x, depth)
 	case string:
-		return fitsString(s, x)
+		return v.fitsString(s, x)
 	case json.Number:
-		return fitsNumber(s, x)
+		return v.fitsNumber(s, x)
 	}
 	return true
 }
@@ -240,7 +286,7 @@ func (v *validator) fitsArray(s map[string]any, value []any, depth int) bool {
 	return true
 }
 
-func fitsString(s map[string]any, value string) bool {
+func (v *validator) fitsString(s map[string]any, value string) bool {
 	if !within(s, "minLength", "maxLength", utf8.RuneCountInString(value)) {
 		return false
 	}
@@ -250,11 +296,16 @@ func fitsString(s map[string]any, value string) bool {
 	}
 	// Patterns are ECMA-262's; one that Go does not know can't be judged.
 	re, err := regexp.Compile(pattern)
-	return err != nil || re.MatchString(value)
+	if err != nil {
+		v.guesses++
+		return true
+	}
+	return re.MatchString(value)
 }
 
-func fitsNumber(s map[string]any, value json.Number) bool {
+func (v *validator) fitsNumber(s map[string]any, value json.Number) bool {
 	if hugeExponent(string(value)) {
+		v.guesses++
 		return true
 	}
 	x, ok := new(big.Rat).SetString(string(value))
@@ -264,6 +315,9 @@ func fitsNumber(s map[string]any, value json.Number) bool {
 	cmp := func(key string) (int, bool) {
 		bound, ok := rational(s[key])
 		if !ok {
+			if _, set := s[key].(json.Number); set {
+				v.guesses++ // a bound that is too long to be computed with
+			}
 			return 0, false
 		}
 		return x.Cmp(bound), true

@@ -99,6 +99,7 @@ func only() map[string]room {
 		"github.com/tiktoken-go/tokenizer":       {[]string{"compare"}, "one place counts tokens"},
 		"golang.org/x/text":                      {[]string{"compare"}, "one place says which texts are the same to a reader"},
 		"net/http/httputil":                      {[]string{"router", "cmd/proxybench"}, "one reverse proxy"},
+		"github.com/google/jsonschema-go":        {nil, "its module ships the official JSON Schema suite, for tests"},
 		"github.com/openai/openai-go":            {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 		"github.com/anthropics/anthropic-sdk-go": {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 	}
