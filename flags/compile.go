@@ -12,9 +12,9 @@ import (
 
 const (
 	maxKeyBytes   = 128
-	maxValueBytes = 64 << 10 // a larger value is refused: it would be read by every sidecar every second
+	maxValueBytes = 64 << 10 // every sidecar would read a larger value every second
 
-	evaluatorsKey = "$evaluators" // field with flagd's shared rules
+	evaluatorsKey = "$evaluators" // the field that holds flagd's shared rules
 )
 
 // kind is the type of a flag's values.
@@ -52,7 +52,7 @@ type flag struct {
 	raw      string // as stored
 	origin   Origin
 	kind     kind
-	value    any    // what rules do not decide: the scalar, or the default variant's value; nil: none
+	value    any    // where no rule decides: the scalar, or the default variant's value; nil: none
 	variant  string // the default variant's name; "" for a scalar
 	disabled bool
 	variants map[string]any
@@ -61,15 +61,15 @@ type flag struct {
 	shared   bool // the rule refers to $evaluators
 }
 
-// compileFlag reads a stored value: a plain scalar, or a flagd flag definition
-// in JSON. Errors never repeat more than a few characters of the value.
+// compileFlag parses a stored value: a plain scalar, or a flagd flag definition
+// in JSON. Errors never quote more than a few characters of the value.
 func compileFlag(key, raw string, shared evaluators) (*flag, error) {
 	if len(raw) > maxValueBytes {
 		return nil, fmt.Errorf("%s: the value has %d bytes, more than the limit of %d", key, len(raw), maxValueBytes)
 	}
 	text := strings.TrimSpace(raw)
 	if text == "" {
-		return nil, fmt.Errorf("%s: the value is empty; unset the flag to return to its default", key)
+		return nil, fmt.Errorf("%s: the value is empty; unset the flag to restore its default", key)
 	}
 	if strings.HasPrefix(text, "{") {
 		f, err := compileDefinition(key, text, shared)
@@ -86,13 +86,13 @@ func compileFlag(key, raw string, shared evaluators) (*flag, error) {
 	return &flag{key: key, raw: raw, kind: kindOf(value), value: value}, nil
 }
 
-// parseScalar reads a plain value by the type of its key. Booleans are read
-// the way people write them in a hurry: a kill switch set to "off" or "0" must
-// not be ignored for its spelling.
+// parseScalar parses a plain value by the type of its key. Booleans are accepted
+// in the spellings that people use in a hurry: a kill switch set to "off" or "0"
+// must work.
 func parseScalar(key, text string) (any, error) {
 	id, known := flagOf(key)
 	if !known {
-		return parseLoose(text), nil
+		return parseUntyped(text), nil
 	}
 	switch definitions[id].kind {
 	case kindBool:
@@ -102,19 +102,19 @@ func parseScalar(key, text string) (any, error) {
 		case "false", "off", "no", "0":
 			return false, nil
 		}
-		return nil, fmt.Errorf("%q is not a boolean; write true or false", brief(text))
+		return nil, fmt.Errorf("%q is not a boolean; write true or false", shorten(text))
 	case kindNumber:
 		f, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a number; write a percentage from 0 to 100", brief(text))
+			return nil, fmt.Errorf("%q is not a number; write a percentage from 0 to 100", shorten(text))
 		}
 		return f, checkValue(id, f)
 	}
 	return text, checkValue(id, text)
 }
 
-// parseLoose reads a scalar of a flag that is not one of the six.
-func parseLoose(text string) any {
+// parseUntyped parses a scalar of a flag that is not one of the six.
+func parseUntyped(text string) any {
 	var v any
 	if err := json.Unmarshal([]byte(text), &v); err == nil && v != nil {
 		return v
@@ -122,11 +122,11 @@ func parseLoose(text string) any {
 	return text
 }
 
-// checkValue reports why one of the six flags can't have a value.
+// checkValue reports why a value is not valid for one of the six flags.
 func checkValue(id Flag, v any) error {
 	d := &definitions[id]
 	if kindOf(v) != d.kind {
-		return fmt.Errorf("a %s is needed, not a %s", d.Type, kindOf(v))
+		return fmt.Errorf("must be a %s, not a %s", d.Type, kindOf(v))
 	}
 	switch v := v.(type) {
 	case float64:
@@ -135,7 +135,7 @@ func checkValue(id Flag, v any) error {
 		}
 	case string:
 		if !slices.Contains(d.Allowed, v) {
-			return fmt.Errorf("%q is not allowed; write %s", brief(v), strings.Join(d.Allowed, " or "))
+			return fmt.Errorf("%q is not allowed; write %s", shorten(v), strings.Join(d.Allowed, " or "))
 		}
 	}
 	return nil
@@ -150,7 +150,7 @@ type flagdDefinition struct {
 	Metadata       map[string]any
 }
 
-// parseDefinition decodes field by field: the decoder of structs would take
+// parseDefinition decodes field by field: decoding into a struct would accept
 // "Variants" for "variants", which flagd does not.
 func parseDefinition(text string) (d flagdDefinition, err error) {
 	var fields map[string]json.RawMessage
@@ -183,7 +183,7 @@ func compileDefinition(key, text string, shared evaluators) (*flag, error) {
 	case "DISABLED":
 		f.disabled = true
 	default:
-		return nil, fmt.Errorf("state %q is neither ENABLED nor DISABLED", brief(d.State))
+		return nil, fmt.Errorf("state %q is neither ENABLED nor DISABLED", shorten(d.State))
 	}
 	if len(d.Variants) == 0 {
 		return nil, errors.New("the flag definition has no variants")
@@ -196,7 +196,7 @@ func compileDefinition(key, text string, shared evaluators) (*flag, error) {
 	if d.DefaultVariant != nil && *d.DefaultVariant != "" {
 		v, ok := d.Variants[*d.DefaultVariant]
 		if !ok {
-			return nil, fmt.Errorf("defaultVariant %q is not among the variants", brief(*d.DefaultVariant))
+			return nil, fmt.Errorf("defaultVariant %q is not among the variants", shorten(*d.DefaultVariant))
 		}
 		f.variant, f.value = *d.DefaultVariant, v
 	}
@@ -206,7 +206,7 @@ func compileDefinition(key, text string, shared evaluators) (*flag, error) {
 func (f *flag) addVariant(name string, v any) error {
 	if id, known := flagOf(f.key); known {
 		if err := checkValue(id, v); err != nil {
-			return fmt.Errorf("variant %q: %w", brief(name), err)
+			return fmt.Errorf("variant %q: %w", shorten(name), err)
 		}
 	}
 	if name == "" {
@@ -214,10 +214,10 @@ func (f *flag) addVariant(name string, v any) error {
 	}
 	k := kindOf(v)
 	if k == kindNone {
-		return fmt.Errorf("variant %q is null", brief(name))
+		return fmt.Errorf("variant %q is null", shorten(name))
 	}
 	if f.kind != kindNone && f.kind != k {
-		return fmt.Errorf("variant %q is a %s, but another one is a %s", brief(name), k, f.kind)
+		return fmt.Errorf("variant %q is a %s, but another is a %s", shorten(name), k, f.kind)
 	}
 	f.kind = k
 	return nil
@@ -227,7 +227,7 @@ func (f *flag) compileTargeting(raw json.RawMessage, shared evaluators) error {
 	if text := strings.TrimSpace(string(raw)); text == "" || text == "null" || text == "{}" {
 		return nil
 	}
-	r, usesShared, err := compileRule(f.key, raw, shared)
+	r, usesShared, err := compileRule(raw, shared)
 	if err != nil {
 		return fmt.Errorf("targeting: %w", err)
 	}
@@ -235,21 +235,21 @@ func (f *flag) compileTargeting(raw json.RawMessage, shared evaluators) error {
 	return nil
 }
 
-// jsonError drops the piece of text that decoding errors may repeat.
+// jsonError drops the text that decoding errors may quote.
 func jsonError(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("broken JSON at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	}
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
 		return fmt.Errorf("a %s is not allowed there", mismatch.Value)
 	}
-	return errors.New("broken JSON")
+	return errors.New("invalid JSON")
 }
 
-// brief shortens a value for an error message.
-func brief(s string) string {
+// shorten shortens a value for an error message.
+func shorten(s string) string {
 	const limit = 24
 	if len(s) > limit {
 		return s[:limit] + "..."

@@ -8,8 +8,8 @@ import (
 // Attributes describe a request to the flags. Rules see them as targetingKey,
 // model, endpoint, tenant and stream.
 type Attributes struct {
-	TargetingKey string // who is asking; never leaves the process
-	Model        string // as the caller names it
+	TargetingKey string // identifies the caller; never leaves the process
+	Model        string // as requested by the caller
 	Endpoint     string // "chat/completions", "messages", ...
 	Tenant       string
 	Stream       bool
@@ -17,14 +17,14 @@ type Attributes struct {
 
 // Decision is what the flags allow for one request. It is a plain value.
 type Decision struct {
-	Version      uint64 // of the snapshot that decided; 0: no store has counted yet
+	Version      uint64 // of the snapshot that decided; 0: nothing has been written yet
 	RelayEnabled bool   // false: nothing may go to the relay
-	ServeRelay   bool   // the caller's answer comes from the relay
+	ServeRelay   bool   // the relay serves the caller
 	Shadow       bool   // mirror to the provider that does not serve
-	Noise        bool   // of mirrored requests: call the primary twice
-	Fallback     bool   // a failing relay is hidden
-	// ReferenceRelay says that the relay is the reference, which fallback goes to
-	// and comparisons are made against. Always false while the relay is disabled.
+	Noise        bool   // mirror to the primary twice; only with Shadow
+	Fallback     bool   // the primary steps in when the relay fails
+	// ReferenceRelay makes the relay the reference, which fallback goes to and
+	// comparisons are made against. Always false while the relay is disabled.
 	ReferenceRelay bool
 	Reasons        Reasons
 }
@@ -36,9 +36,9 @@ type Reasons [flagCount]Reason
 type Reason uint8
 
 // The reasons. Default is the built-in value, Static a stored one,
-// TargetingMatch one that a rule chose. Stale stands for any of them while the
-// source can't be trusted; Error means that the built-in default rules because
-// evaluation failed.
+// TargetingMatch one that a rule chose. Stale replaces any of them while the
+// source can't be trusted. Error means that evaluation failed and the flag has the
+// value that it would have without its rule.
 const (
 	ReasonDefault Reason = iota
 	ReasonStatic
@@ -61,14 +61,14 @@ func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 func (r *Reason) UnmarshalText(b []byte) error {
 	i := slices.Index(reasonWords[:], string(b))
 	if i < 0 {
-		return fmt.Errorf("%q is no reason", brief(string(b)))
+		return fmt.Errorf("%q is not a reason", shorten(string(b)))
 	}
 	*r = Reason(i)
 	return nil
 }
 
-// Decide says what the flags allow for one request. It reads one snapshot, does
-// no input or output, takes no lock and can't fail. Safe for concurrent use.
+// Decide returns what the flags allow for one request. It reads one snapshot, does
+// no I/O, takes no lock and can't fail. Safe for concurrent use.
 func (s *Set) Decide(a Attributes) Decision {
 	d := s.decide(a)
 	if s.halt.Load() != nil {
@@ -83,19 +83,19 @@ func (d Decision) withoutRelay() Decision {
 	return d
 }
 
-// decide is what the flags say.
+// decide evaluates the flags, without regard to a Halt.
 func (s *Set) decide(a Attributes) Decision {
 	snap := s.current.Load()
-	if !snap.targeted && !s.hooked {
-		return snap.plain.decide(snap.version, a.TargetingKey)
+	if !snap.targeted && !s.hasHooks {
+		return snap.static.decide(snap.version, a.TargetingKey)
 	}
-	return s.decideBySDK(snap, a)
+	return s.decideViaSDK(snap, a)
 }
 
-// effective are the values of the six flags for one request.
+// effective holds the values of the six flags for one request.
 type effective struct {
 	relayEnabled   bool
-	relay          uint32 // thresholds, in buckets
+	relay          uint32 // these three are thresholds in buckets
 	shadow         uint32
 	noise          uint32
 	fallback       bool
@@ -103,8 +103,8 @@ type effective struct {
 	reasons        Reasons
 }
 
-// decide draws the lots. What the kill switch forbids is forbidden here, once,
-// so that no reader of a Decision has to remember it.
+// decide buckets the caller. The kill switch is applied here, once, so that no
+// reader of a Decision has to remember it.
 func (e *effective) decide(version uint64, targetingKey string) Decision {
 	d := Decision{
 		Version:      version,

@@ -124,8 +124,14 @@ func TestFaults(t *testing.T) {
 		{"out of range", "bad_field", "out of range", func(r *server) { r.do("HSET", flagsKey, "relay-percentage", "-5") }, heal},
 		{"half-written JSON", "bad_field", "JSON", func(r *server) { r.do("HSET", flagsKey, "relay-percentage", `{"variants":{"on":`) }, heal},
 		{"1 MB value", "bad_field", "1048576 bytes", func(r *server) { r.do("HSET", flagsKey, "relay-percentage", big) }, heal},
-		{"version backwards", "version_back", "backwards", func(r *server) { r.do("SET", versionKey, "3") }, func(r *server) { r.do("INCR", versionKey); r.do("HSET", flagsKey, "shadow-percentage", "1") }},
-		{"not allowed", "denied", "NOPERM", func(r *server) { r.do("ACL", "SETUSER", "default", "-hgetall") }, func(r *server) { r.do("ACL", "SETUSER", "default", "+hgetall") }},
+		{
+			"version backwards", "version_back", "backwards", func(r *server) { r.do("SET", versionKey, "3") },
+			func(r *server) { r.do("INCR", versionKey); r.do("HSET", flagsKey, "shadow-percentage", "1") },
+		},
+		{
+			"not allowed", "denied", "NOPERM", func(r *server) { r.do("ACL", "SETUSER", "default", "-hgetall") },
+			func(r *server) { r.do("ACL", "SETUSER", "default", "+hgetall") },
+		},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -221,7 +227,8 @@ func TestStartWithoutRedis(t *testing.T) {
 	log := newLog()
 	o.Logger = log.logger()
 	again := start(t, o)
-	if st := again.State(); !serves(again) || st.Source != flags.FromDisk || st.Status != flags.Stale || st.Version != 1 || !strings.Contains(st.Reason, "disk") {
+	st := again.State()
+	if !serves(again) || st.Source != flags.FromDisk || st.Status != flags.Stale || st.Version != 1 || !strings.Contains(st.Reason, "disk") {
 		t.Errorf("without Redis, with last good values: serves %v, State %+v", serves(again), st)
 	}
 	if lines := strings.Join(log.drain(), ""); !strings.Contains(lines, "last good flags on disk") {
@@ -229,7 +236,8 @@ func TestStartWithoutRedis(t *testing.T) {
 	}
 	o.DataDir, o.Logger = t.TempDir(), zerolog.Nop()
 	fresh := start(t, o)
-	if st := fresh.State(); serves(fresh) || !shadows(fresh) || st.Source != flags.FromConfiguration || !strings.Contains(st.Reason, "configuration") {
+	st = fresh.State()
+	if serves(fresh) || !shadows(fresh) || st.Source != flags.FromConfiguration || !strings.Contains(st.Reason, "configuration") {
 		t.Errorf("with neither: serves %v, shadows %v, State %+v", serves(fresh), shadows(fresh), st)
 	}
 	r.Restart()
@@ -244,7 +252,8 @@ func TestBrokenLastGoodFileIsNotFatal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "flags-last-good.json"), `{"version": 3, "fields": {"relay-perc`)
-	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))}, DataDir: dir, Logger: zerolog.Nop()})
+	nobody := fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))
+	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: nobody}, DataDir: dir, Logger: zerolog.Nop()})
 	if st := s.State(); st.Status != flags.Stale || st.Source != flags.FromConfiguration {
 		t.Errorf("State = %+v", st)
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Normalize writes a scalar of one of the six flags in its one form ("off"
-// becomes "false", "5.0%" becomes "5"). What it can't read it leaves alone.
+// Normalize returns the canonical form of a scalar of one of the six flags ("off"
+// becomes "false", "5.0%" becomes "5"). It returns anything else unchanged.
 func Normalize(key, value string) string {
 	text := strings.TrimSpace(value)
 	id, known := flagOf(key)
@@ -28,7 +28,7 @@ func Normalize(key, value string) string {
 	return text
 }
 
-// normalized returns the flip with every value in its one form.
+// normalized returns the flip with every value in its canonical form.
 func (f Flip) normalized() Flip {
 	changes := make([]Change, len(f.Changes))
 	for i, c := range f.Changes {
@@ -42,9 +42,9 @@ func (f Flip) normalized() Flip {
 	return f
 }
 
-// apply compares and sets, on a copy: it returns the entries and the fields as
-// they will be, or a *ConflictError.
-func (f Flip) apply(fields map[string]string, version uint64, at time.Time) ([]Entry, map[string]string, error) {
+// applyTo compares and sets on a copy of fields. It returns the audit entries and
+// the new fields, or a *ConflictError.
+func (f Flip) applyTo(fields map[string]string, version uint64, at time.Time) ([]Entry, map[string]string, error) {
 	next := maps.Clone(fields)
 	var entries []Entry
 	for _, c := range f.Changes {

@@ -16,9 +16,11 @@ func FuzzStoredValue(f *testing.F) {
 	f.Add("relay-enabled", "off")
 	f.Add("relay-percentage", targeted)
 	f.Add("$evaluators", `{"a":{"$ref":"b"},"b":{"!":[]}}`)
-	f.Add("feature", `{"variants":{"a":1},"targeting":{"fractional":[{"cat":[{"var":"$flagd.flagKey"},{"var":""}]},["a",1],["b",{"var":"n"}]]}}`)
+	f.Add("feature", `{"variants":{"a":1},"targeting":
+		{"fractional":[{"cat":[{"var":"$flagd.flagKey"},{"var":""}]},["a",1],["b",{"var":"n"}]]}}`)
 	f.Add("feature", `{"variants":{"a":1},"targeting":{"$ref":[]}}`)
-	f.Add("feature", `{"variants":{"a":1},"targeting":{"reduce":[{"map":[[1,[2]],{"var":""}]},{"merge":[{"var":"current"},{"var":"accumulator"}]},{"substr":["äb",-1e99,1e99]}]}}`)
+	f.Add("feature", `{"variants":{"a":1},"targeting":
+		{"reduce":[{"map":[[1,[2]],{"var":""}]},{"merge":[{"var":"current"},{"var":"accumulator"}]},{"substr":["äb",-1e99,1e99]}]}}`)
 	f.Add("feature", `{"variants":{"a":1},"targeting":{"if":[{"missing_some":[1,["a","b"]]},{"sem_ver":["","~","v"]},{"in":[{},[]]}]}}`)
 	f.Fuzz(func(t *testing.T, key, value string) {
 		s, err := flags.Open(context.Background(), flags.Options{Logger: zerolog.Nop()})

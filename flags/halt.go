@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// Halt is this process's own kill switch. While it stands the relay gets
-// nothing, whatever the flags say, and whether or not the place where they live
-// can be reached: with Redis away nobody can flip relay-enabled, and that must
-// not keep anybody from stopping a relay that answers nonsense.
+// Halt is this process's own kill switch. While it is in force the relay gets
+// nothing, whatever the flags say and whether or not their store can be reached:
+// without Redis nobody can flip relay-enabled, and that must not keep anybody from
+// stopping a relay that returns nonsense.
 type Halt struct {
 	Who string    `json:"who"`
 	Why string    `json:"why,omitempty"`
 	At  time.Time `json:"at"`
 }
 
-// haltName is the file in Options.DataDir that makes a Halt outlive the process.
-const haltName = "halt.json"
+// haltFile, in Options.DataDir, makes a Halt survive a restart.
+const haltFile = "halt.json"
 
 // Halt stops the relay in this process until Resume. It is in force when Halt
-// returns, also with an error, which says that a restart would forget it.
+// returns; an error means that it would not survive a restart.
 func (s *Set) Halt(who, why string) error {
 	h := &Halt{Who: who, Why: why, At: time.Now().UTC()}
 	s.halt.Store(h)
@@ -34,37 +34,37 @@ func (s *Set) Halt(who, why string) error {
 	}
 	text, err := json.Marshal(h)
 	if err == nil {
-		err = replaceFile(s.haltPath, text)
+		err = writeFileAtomic(s.haltPath, text)
 	}
 	if err != nil {
-		return fmt.Errorf("the relay is halted, but a restart would forget it: %w", err)
+		return fmt.Errorf("the relay is halted, but the halt would not survive a restart: %w", err)
 	}
 	return nil
 }
 
-// Resume ends a Halt: the flags rule again. After an error the Halt stands.
+// Resume ends a Halt: the flags apply again. After an error the Halt remains in force.
 func (s *Set) Resume(who, why string) error {
 	if s.haltPath != "" {
 		if err := os.Remove(s.haltPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the relay is still halted, as the file that says so can't be removed: %w", err)
+			return fmt.Errorf("the relay is still halted: its halt file can't be removed: %w", err)
 		}
 	}
 	if s.halt.Swap(nil) != nil {
-		s.log.Warn().Str("who", who).Str("why", why).Msg("the relay is no longer halted in this process: the flags rule again")
+		s.log.Warn().Str("who", who).Str("why", why).Msg("the relay is no longer halted in this process: the flags apply again")
 	}
 	return nil
 }
 
-// Halted is the Halt that stands, nil for none.
+// Halted returns the Halt in force, nil for none.
 func (s *Set) Halted() *Halt { return s.halt.Load() }
 
-// loadHalt takes up a Halt from before a restart. A file that can't be read
-// halts too: somebody wanted the relay stopped.
+// loadHalt restores a Halt from before a restart. A file that can't be read halts
+// too: somebody wanted the relay stopped.
 func (s *Set) loadHalt(dir string) {
 	if dir == "" {
 		return
 	}
-	s.haltPath = filepath.Join(dir, haltName)
+	s.haltPath = filepath.Join(dir, haltFile)
 	text, err := os.ReadFile(s.haltPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -74,8 +74,9 @@ func (s *Set) loadHalt(dir string) {
 		err = json.Unmarshal(text, h)
 	}
 	if err != nil {
-		h = &Halt{Who: "unknown", Why: haltName + " in the data directory can't be read"}
+		h = &Halt{Who: "unknown", Why: haltFile + " in the data directory can't be read"}
 	}
 	s.halt.Store(h)
-	s.log.Warn().Str("who", h.Who).Str("why", h.Why).Time("since", h.At).Msg("the relay is halted in this process, since before the start")
+	s.log.Warn().Str("who", h.Who).Str("why", h.Why).Time("since", h.At).
+		Msg("the relay is halted in this process, as it was before the restart")
 }

@@ -67,7 +67,7 @@ func TestHaltHoldsWhateverTheDisk(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Halt("ann", ""); err == nil || !strings.Contains(err.Error(), "a restart would forget it") || serves(s) {
+	if err := s.Halt("ann", ""); err == nil || !strings.Contains(err.Error(), "would not survive a restart") || serves(s) {
 		t.Errorf("Halt without a directory: %v, the relay serves: %v", err, serves(s))
 	}
 	unkept := start(t, flags.Options{Initial: away("").Initial})

@@ -8,27 +8,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what the set tells Prometheus. Labels are from closed sets.
+// metrics are the set's Prometheus metrics. Labels come from closed sets.
 type metrics struct {
 	reads   *prometheus.CounterVec // by result: "ok" or a fault's code
 	changes prometheus.Counter
 	dropped prometheus.Counter
-	hints   *prometheus.CounterVec // by what brought a new value first
+	reloads *prometheus.CounterVec // by cause: see the causes of a reload
 }
 
 func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 	m := &metrics{
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_flags_reads_total", Help: "Readings of the place where flags live, by result.",
+			Name: "cutover_flags_reads_total", Help: "Reads of the store of the flags, by result.",
 		}, []string{"result"}),
 		changes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cutover_flags_changes_total", Help: "Flags whose value or rule changed, as this process saw them.",
 		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cutover_flags_updates_dropped_total", Help: "Updates that a slow listener missed.",
+			Name: "cutover_flags_updates_dropped_total", Help: "Updates that a slow subscriber missed.",
 		}),
-		hints: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_flags_reloads_total", Help: "Reloads from Redis, by what asked for them.",
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cutover_flags_reloads_total", Help: "Reloads from Redis, by cause.",
 		}, []string{"cause"}),
 	}
 	if r == nil {
@@ -38,8 +38,8 @@ func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	collectors := []prometheus.Collector{
-		m.reads, m.changes, m.dropped, m.hints,
-		gauge("cutover_flags_stale", "1 while the flags are STALE and the last good values rule.", func() float64 {
+		m.reads, m.changes, m.dropped, m.reloads,
+		gauge("cutover_flags_stale", "1 while the flags are STALE and the last good values are in force.", func() float64 {
 			if s.State().Status == Stale {
 				return 1
 			}
@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 			}
 			return 0
 		}),
-		gauge("cutover_flags_age_seconds", "Time since the place where flags live was read in full.", func() float64 {
+		gauge("cutover_flags_age_seconds", "Time since the store of the flags was last read in full.", func() float64 {
 			return s.State().Age.Round(time.Millisecond).Seconds()
 		}),
 		gauge("cutover_flags_version", "Version of the flags in force.", func() float64 {
@@ -73,10 +73,10 @@ func valueGauges(s *Set) []prometheus.Collector {
 	for id := range flagCount {
 		out = append(out, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "cutover_flags_value",
-			Help:        "Value of a flag where no rule decides.",
+			Help:        "Value of a flag when no rule applies.",
 			ConstLabels: prometheus.Labels{"flag": id.Key()},
 		}, func() float64 {
-			v, _ := s.current.Load().flags[id.Key()].plain(id)
+			v, _ := s.current.Load().flags[id.Key()].valueWithoutRule(id)
 			switch v := v.(type) {
 			case float64:
 				return v

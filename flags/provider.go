@@ -11,7 +11,7 @@ import (
 // Provider is an OpenFeature provider over a Set, with events.
 type Provider struct {
 	evaluator
-	owned  bool // the set lives and ends with the provider
+	owned  bool // the set starts and ends with the provider
 	events chan openfeature.Event
 
 	mu      sync.Mutex
@@ -25,13 +25,14 @@ var (
 	_ openfeature.EventHandler    = (*Provider)(nil)
 )
 
-// settleAfter is when a set that is STALE from the start says so: the SDK calls
-// a provider READY once Init has returned, and would forget an earlier word.
-const settleAfter = 50 * time.Millisecond
+// initialStatusDelay is how long after Init a set that is STALE from the start
+// reports it: the SDK marks a provider READY once Init has returned, which would
+// override an earlier event.
+const initialStatusDelay = 50 * time.Millisecond
 
-// NewProvider opens a Set of its own and returns a provider over it, for
-// programs that have no other use for the Set. Registering the provider starts
-// it, the SDK's shutdown ends it and its goroutines. Errors are Open's.
+// NewProvider opens a Set of its own and returns a provider over it, for programs
+// that have no other use for the Set. Registering the provider starts it; the SDK's
+// shutdown stops it and its goroutines. Errors are those of Open.
 func NewProvider(ctx context.Context, o Options) (*Provider, error) {
 	s, err := Open(ctx, o)
 	if err != nil {
@@ -42,8 +43,8 @@ func NewProvider(ctx context.Context, o Options) (*Provider, error) {
 	return p, nil
 }
 
-// Provider returns an OpenFeature provider that answers from this set and tells
-// the SDK of its changes. Each call returns one of its own, to be registered
+// Provider returns an OpenFeature provider that resolves flags from this set and
+// emits an event for each change. Each call returns a new one, to be registered
 // with one API. Shutting it down leaves the set running.
 func (s *Set) Provider() openfeature.FeatureProvider { return s.newProvider() }
 
@@ -51,12 +52,12 @@ func (s *Set) newProvider() *Provider {
 	return &Provider{evaluator: evaluator{set: s}, events: make(chan openfeature.Event, 16)}
 }
 
-// EventChannel brings PROVIDER_STALE, PROVIDER_READY and
-// PROVIDER_CONFIGURATION_CHANGED with the flags' keys.
+// EventChannel delivers PROVIDER_STALE, PROVIDER_READY and
+// PROVIDER_CONFIGURATION_CHANGED with the keys of the flags.
 func (p *Provider) EventChannel() <-chan openfeature.Event { return p.events }
 
-// Init begins to forward the set's updates. A set always has values, so it
-// never fails.
+// Init starts forwarding the set's updates. It never fails, as a set always has
+// values.
 func (p *Provider) Init(openfeature.EvaluationContext) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,11 +76,11 @@ func (p *Provider) Init(openfeature.EvaluationContext) error {
 
 func (p *Provider) run(ctx context.Context) {
 	if err := p.set.Run(ctx); err != nil {
-		p.set.log.Error().Err(err).Msg("the flags are no longer kept up to date")
+		p.set.log.Error().Err(err).Msg("flags are no longer updated")
 	}
 }
 
-// Shutdown stops what Init began, and waits until it has ended.
+// Shutdown stops what Init started and waits for it to end.
 func (p *Provider) Shutdown() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,22 +90,22 @@ func (p *Provider) Shutdown() {
 		p.stop = nil
 		p.running.Wait()
 	case p.owned:
-		_ = p.set.Close() // never run: nothing is in flight
+		_ = p.set.Close() // it never ran, so nothing is in flight
 	}
 }
 
-// forward turns the set's updates into OpenFeature's events.
+// forward converts the set's updates to OpenFeature events.
 func (p *Provider) forward(ctx context.Context, updates <-chan Update) {
 	status := Ready
-	settle := time.NewTimer(settleAfter)
-	defer settle.Stop()
+	initial := time.NewTimer(initialStatusDelay)
+	defer initial.Stop()
 	for {
 		var u Update
 		select {
 		case <-ctx.Done():
 			return
 		case u = <-updates:
-		case <-settle.C:
+		case <-initial.C:
 			u.State = p.set.State()
 			u.Version = u.State.Version
 		}

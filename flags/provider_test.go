@@ -149,7 +149,8 @@ func TestEventsOfTheProvider(t *testing.T) {
 
 func TestProviderThatStartsStale(t *testing.T) {
 	ctx := context.Background()
-	p, err := flags.NewProvider(ctx, flags.Options{Redis: &flags.RedisOptions{URL: fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))}, Logger: zerolog.Nop()})
+	nobody := fmt.Sprintf("redis://127.0.0.1:%d", redistest.FreePort(t))
+	p, err := flags.NewProvider(ctx, flags.Options{Redis: &flags.RedisOptions{URL: nobody}, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,7 +256,8 @@ func TestFractionalEqualsPercentage(t *testing.T) {
 }
 
 const targeted = `{"state":"ENABLED","variants":{"none":0,"some":5,"all":100},"defaultVariant":"some","targeting":
-	{"if":[{"and":[{"starts_with":[{"var":"model"},"gpt-4o"]},{"==":[{"var":"tenant"},"acme"]}]},"all",{"in":[{"var":"endpoint"},["embeddings"]]},"none",null]}}`
+	{"if":[{"and":[{"starts_with":[{"var":"model"},"gpt-4o"]},{"==":[{"var":"tenant"},"acme"]}]},"all",
+		{"in":[{"var":"endpoint"},["embeddings"]]},"none",null]}}`
 
 func TestDecisionByRules(t *testing.T) {
 	s := open(t, flags.Values{})

@@ -16,79 +16,79 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Options say where flags come from. At most one of Redis and File is given;
-// with neither, flags live in DataDir, and without DataDir in memory.
+// Options say where flags come from. At most one of Redis and File may be set.
+// With neither, flags are kept in DataDir, and without DataDir in memory.
 type Options struct {
-	// Initial are the values from configuration.
+	// Initial holds the values from the configuration.
 	Initial Values
-	// Redis is where the fleet's flags live.
+	// Redis holds the flags of a fleet.
 	Redis *RedisOptions
-	// File is a flags file, plain or in flagd's format, YAML or JSON. It is
-	// watched, and written to when flags are set through Store.
+	// File is a flags file, plain or in flagd's format, YAML or JSON. It is watched
+	// for changes, and written when flags are set through Store.
 	File string
-	// DataDir holds the last good values of Redis, or the flags themselves when
-	// there is neither Redis nor File (flags.yaml), and the local audit.
+	// DataDir holds the last good values from Redis or, with neither Redis nor
+	// File, the flags themselves (flags.yaml), and the local audit.
 	DataDir string
-	// Hooks are OpenFeature hooks to run at each evaluation. With any, every
-	// Decision goes through the SDK.
+	// Hooks are OpenFeature hooks that run on each evaluation. With any hook, every
+	// Decision goes through the SDK, at some 13 microseconds each.
 	Hooks []openfeature.Hook
 	// Logger gets one line per change of a flag and per change of state.
 	Logger zerolog.Logger
-	// Registerer gets the metrics; nil: none.
+	// Registerer receives the metrics; nil: none.
 	Registerer prometheus.Registerer
 }
 
 // Set holds the flags of one process. Its methods are safe for concurrent use.
 type Set struct {
-	current atomic.Pointer[snapshot]
-	client  *openfeature.Client
-	hooked  bool
-	source  source
-	store   Store
-	log     zerolog.Logger
-	metrics *metrics
-	base    map[string]*flag // defaults and configuration
+	current  atomic.Pointer[snapshot]
+	client   *openfeature.Client
+	hasHooks bool
+	source   source
+	store    Store
+	log      zerolog.Logger
+	metrics  *metrics
+	base     map[string]*flag // defaults and configuration
 
 	halt     atomic.Pointer[Halt] // nil: none
-	haltPath string               // "": halts are not kept
+	haltPath string               // "": a halt ends with the process
 
-	mu        sync.Mutex // guards what follows, and the swapping of current
+	mu        sync.Mutex // guards the fields below, and swapping current
 	fields    map[string]string
 	shared    evaluators
 	state     State
 	listeners map[chan Update]struct{}
 }
 
-// source is where flags live. Its run is the only caller of accept and fail.
+// source is where flags come from. Only its methods call update and markStale.
 type source interface {
-	// start brings the first reading, or what to do without.
+	// start delivers the first reading, or decides how to start without one.
 	start(ctx context.Context, s *Set) error
 	// run keeps the Set up to date until ctx is done.
 	run(ctx context.Context, s *Set) error
-	// close releases connections; run has ended or was never called.
+	// close releases connections. run has ended or was never called.
 	close() error
 }
 
-// reading is what a source holds at one moment.
+// reading is the content of a source at one moment.
 type reading struct {
 	fields  map[string]string
 	version uint64
 	origin  Origin
-	warning *fault    // the fields are good, but something else is wrong
+	warning *fault    // a fault that does not affect the fields
 	readAt  time.Time // zero: now
 }
 
 // Update is one change of the snapshot.
 type Update struct {
-	Keys    []string // flags whose value or rule changed, sorted; empty: only the version or the state did
+	Keys    []string // flags whose value or rule changed, sorted; empty if only the version or the state did
 	Version uint64
 	State   State
 }
 
-// Open compiles the configuration and brings the first values. It fails only
-// for what an operator must correct (a value out of range, a flags file that is
-// broken or missing, a malformed Redis URL); a Redis that does not answer is not
-// among these: the last good values, or the configuration, rule meanwhile.
+// Open compiles the configuration and loads the first values. It fails only for what
+// an operator must correct: a value out of range, a broken or missing flags file, a
+// malformed Redis URL. It does not fail if Redis is unavailable: meanwhile the last
+// good values or, without any, the configuration are in force.
 func Open(ctx context.Context, o Options) (*Set, error) {
 	if err := o.Initial.Validate(); err != nil {
 		return nil, fmt.Errorf("flags: configuration: %w", err)
@@ -99,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	}
 	s := &Set{
 		base:      base,
-		hooked:    len(o.Hooks) > 0,
+		hasHooks:  len(o.Hooks) > 0,
 		log:       o.Logger,
 		fields:    map[string]string{},
 		listeners: map[chan Update]struct{}{},
@@ -126,15 +126,15 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 func openSource(o Options) (source, Store, error) {
 	switch {
 	case o.Redis != nil && o.File != "":
-		return nil, nil, errors.New("both Redis and a flags file are given; choose one as the place where flags live")
+		return nil, nil, errors.New("both Redis and a flags file are configured; choose one of them")
 	case o.Redis != nil:
 		return openRedis(o)
 	}
 	return openLocal(o)
 }
 
-// newClient binds an OpenFeature client of our own to the set: the process-wide
-// API of the SDK is left to whoever else is in the process.
+// newClient binds an OpenFeature client to the set, in an API instance of its own:
+// the SDK's global one belongs to the program that imports this package.
 func newClient(ctx context.Context, s *Set, hooks []openfeature.Hook) (*openfeature.Client, error) {
 	api := isolated.NewAPI()
 	if err := api.SetProviderAndWait(ctx, evaluator{set: s}); err != nil {
@@ -145,8 +145,8 @@ func newClient(ctx context.Context, s *Set, hooks []openfeature.Hook) (*openfeat
 	return client, nil
 }
 
-// Run keeps the flags up to date until ctx is done. It owns every goroutine of
-// the set and returns when they have ended. Run it once.
+// Run keeps the flags up to date until ctx is done. It owns every goroutine of the
+// set and returns once they have ended. Call it once.
 func (s *Set) Run(ctx context.Context) error {
 	err := s.source.run(ctx, s)
 	if ctx.Err() != nil {
@@ -158,15 +158,15 @@ func (s *Set) Run(ctx context.Context) error {
 	return err
 }
 
-// Close releases what Open acquired, for a set that is never Run.
+// Close releases what Open acquired, for a set whose Run is never called.
 func (s *Set) Close() error { return s.source.close() }
 
-// Store is the writer of the place where these flags live.
+// Store returns the writer of these flags.
 func (s *Set) Store() Store { return s.store }
 
-// accept takes a reading over: each good field rules from now on, a bad one
-// keeps its last good value and makes the set STALE. The swap is one pointer.
-func (s *Set) accept(r reading) {
+// update puts a reading in force. A bad field keeps its last good value and makes the
+// set STALE. Readers see the whole update at once.
+func (s *Set) update(r reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.current.Load()
@@ -176,7 +176,7 @@ func (s *Set) accept(r reading) {
 	}
 	s.fields = kept
 	changed := changedKeys(old.flags, next)
-	s.settle(problem, r)
+	s.recordRead(problem, r)
 	if len(changed) > 0 || old.version != r.version || old.stale != (problem != nil) {
 		s.current.Store(newSnapshot(r.version, next, problem != nil))
 	}
@@ -189,8 +189,8 @@ func (s *Set) accept(r reading) {
 	}
 }
 
-// compile lays the fields of a reading over the base. It returns the flags,
-// the fields that rule (with last good ones for bad ones), and the first fault.
+// compile overlays the base with the fields of a reading. It returns the flags, the
+// fields in force (the last good ones in place of bad ones) and the first fault.
 func (s *Set) compile(r reading, old *snapshot) (map[string]*flag, map[string]string, *fault) {
 	next := maps.Clone(s.base)
 	kept := make(map[string]string, len(r.fields))
@@ -201,7 +201,7 @@ func (s *Set) compile(r reading, old *snapshot) (map[string]*flag, map[string]st
 			continue
 		}
 		was := old.flags[key]
-		f, err := reuse(was, key, r, shared, sharedChanged)
+		f, err := compileOrReuse(was, key, r, shared, sharedChanged)
 		if err != nil {
 			problem = firstFault(problem, badField(err))
 			good, held := s.fields[key]
@@ -238,8 +238,8 @@ func (s *Set) compileShared(r reading, kept map[string]string) (evaluators, bool
 	return shared, true, nil
 }
 
-// reuse returns the flag that is already compiled when nothing about it changed.
-func reuse(was *flag, key string, r reading, shared evaluators, sharedChanged bool) (*flag, error) {
+// compileOrReuse returns the compiled flag as it is if nothing about it changed.
+func compileOrReuse(was *flag, key string, r reading, shared evaluators, sharedChanged bool) (*flag, error) {
 	raw := r.fields[key]
 	if was != nil && was.raw == raw && was.origin == r.origin && !(was.shared && sharedChanged) {
 		return was, nil
@@ -273,7 +273,7 @@ func (s *Set) logChange(key string, old, next *flag, version uint64) {
 		if f == nil {
 			return ""
 		}
-		return brief(f.raw)
+		return shorten(f.raw)
 	}
 	event := s.log.Info().Str("flag", key).Str("old", describe(old)).Str("new", describe(next)).Uint64("version", version)
 	if next != nil {
@@ -282,7 +282,7 @@ func (s *Set) logChange(key string, old, next *flag, version uint64) {
 	event.Msg("flag changed")
 }
 
-// notify tells listeners without ever waiting for one.
+// notify sends to the subscribers and never blocks.
 func (s *Set) notify(u Update) {
 	for c := range s.listeners {
 		select {
@@ -293,9 +293,9 @@ func (s *Set) notify(u Update) {
 	}
 }
 
-// Subscribe returns a channel of updates and the function that ends it. A
-// reader that falls more than 16 behind misses updates; the values themselves
-// are always those of the newest snapshot.
+// Subscribe returns a channel of updates and the function that ends it. A subscriber
+// more than 16 updates behind misses some; the values are always those of the newest
+// snapshot.
 func (s *Set) Subscribe() (<-chan Update, func()) {
 	c := make(chan Update, 16)
 	s.mu.Lock()

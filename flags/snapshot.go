@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Origin says where a flag's value came from.
+// Origin is where a flag's value came from.
 type Origin uint8
 
-// The origins, from the weakest to the strongest.
+// The origins, in increasing order of precedence.
 const (
 	FromDefault Origin = iota
 	FromConfiguration
-	FromDisk // the last good values of Redis, kept on disk
+	FromDisk // the last good values from Redis, saved on disk
 	FromFile
 	FromRedis
 )
@@ -30,19 +30,19 @@ func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 func (o *Origin) UnmarshalText(b []byte) error {
 	i := slices.Index(originNames[:], string(b))
 	if i < 0 {
-		return fmt.Errorf("%q is no source of flags", brief(string(b)))
+		return fmt.Errorf("%q is not a source of flags", shorten(string(b)))
 	}
 	*o = Origin(i)
 	return nil
 }
 
-// snapshot is everything that evaluation needs. It is immutable: readers load
-// the pointer, the one writer builds a new snapshot and swaps.
+// snapshot is everything that evaluation needs. It is immutable: readers load the
+// pointer; the writer builds a new snapshot and swaps the pointer.
 type snapshot struct {
 	version  uint64
 	flags    map[string]*flag
-	plain    effective // the six flags, as far as no rule decides
-	targeted bool      // one of the six has a rule
+	static   effective // the six flags, where no rule decides
+	targeted bool      // at least one of the six has a rule
 	stale    bool
 }
 
@@ -52,17 +52,17 @@ func newSnapshot(version uint64, flags map[string]*flag, stale bool) *snapshot {
 	for id := range flagCount {
 		f := flags[definitions[id].Key]
 		s.targeted = s.targeted || f.rule != nil
-		v, why := f.plain(id)
+		v, why := f.valueWithoutRule(id)
 		if stale {
 			why = ReasonStale
 		}
-		s.plain.set(id, v, why)
+		s.static.set(id, v, why)
 	}
 	return s
 }
 
-// plain returns a flag's value when no rule decides.
-func (f *flag) plain(id Flag) (any, Reason) {
+// valueWithoutRule returns a flag's value where no rule decides.
+func (f *flag) valueWithoutRule(id Flag) (any, Reason) {
 	if f.disabled {
 		return definitions[id].builtin, ReasonDisabled
 	}
@@ -75,7 +75,7 @@ func (f *flag) plain(id Flag) (any, Reason) {
 	return f.value, ReasonStatic
 }
 
-// baseFlags compiles the defaults and what configuration puts over them.
+// baseFlags compiles the defaults, overlaid with the configuration.
 func baseFlags(v Values) (map[string]*flag, error) {
 	base := make(map[string]*flag, flagCount)
 	for i := range definitions {

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Status is OpenFeature's word for how far the values can be trusted.
+// Status is OpenFeature's status of a provider: how far its values can be trusted.
 type Status string
 
 // The two states. A Set always has values, so it is never NOT_READY.
@@ -13,26 +13,26 @@ const (
 	Stale Status = "STALE"
 )
 
-// State says how far the flags can be trusted, for /readyz and people. A STALE
+// State says how far the flags can be trusted, for /readyz and for people. A STALE
 // set still decides, by its last good values.
 type State struct {
 	Status  Status        `json:"status"`
-	Code    string        `json:"code,omitempty"`   // why STALE, from a small closed set: see Faults in docs/flags.md
+	Code    string        `json:"code,omitempty"`   // why STALE, one of a closed set: see Faults in docs/flags.md
 	Reason  string        `json:"reason,omitempty"` // why STALE, in a sentence
-	Since   time.Time     `json:"since"`            // when Status became what it is
-	ReadAt  time.Time     `json:"read_at"`          // last time the source was read in full
+	Since   time.Time     `json:"since"`            // when Status last changed
+	ReadAt  time.Time     `json:"read_at"`          // when the source was last read in full
 	Age     time.Duration `json:"age_ns"`           // time since ReadAt
-	Source  Origin        `json:"source"`           // where the values in force come from
+	Source  Origin        `json:"source"`           // of the values in force
 	Version uint64        `json:"version"`
-	Halted  *Halt         `json:"halted,omitempty"` // the relay gets nothing from this process
+	Halted  *Halt         `json:"halted,omitempty"` // non-nil while this process sends nothing to the relay
 }
 
-// silentAfter is the age at which values are called STALE even though nobody
-// has reported a fault: every source is read each second.
-const silentAfter = 5 * time.Second
+// staleAfter is the age at which values count as STALE even if no fault was
+// reported: every source is read once a second.
+const staleAfter = 5 * time.Second
 
-// fault is something wrong with a source. Its code is one of a small closed
-// set, fit for a metric's label.
+// fault is a problem with a source. Its code is one of a closed set, suitable as a
+// label of a metric.
 type fault struct {
 	code   string
 	reason string
@@ -51,10 +51,10 @@ const (
 )
 
 func badField(err error) *fault {
-	return &fault{codeBadField, err.Error() + "; the last good value of this flag rules"}
+	return &fault{codeBadField, err.Error() + "; the last good value of this flag remains in force"}
 }
 
-// firstFault keeps the fault that was found first.
+// firstFault returns the fault that was found first.
 func firstFault(a, b *fault) *fault {
 	if a != nil {
 		return a
@@ -71,38 +71,38 @@ func (s *Set) State() State {
 	if st.Source == FromConfiguration {
 		st.Age = 0
 	}
-	if st.Status == Ready && st.Age > silentAfter {
-		st.Status, st.Code, st.Since = Stale, codeSilent, st.ReadAt.Add(silentAfter)
+	if st.Status == Ready && st.Age > staleAfter {
+		st.Status, st.Code, st.Since = Stale, codeSilent, st.ReadAt.Add(staleAfter)
 		st.Reason = "the flags have not been read for " + st.Age.Truncate(time.Second).String()
 	}
 	return st
 }
 
-// fail reports that the source can't be read: what rules goes on ruling.
-func (s *Set) fail(f *fault) {
+// markStale reports that the source can't be read: the values in force remain so.
+func (s *Set) markStale(f *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.transition(f)
+	s.setFault(f)
 	if cur := s.current.Load(); !cur.stale {
 		s.current.Store(newSnapshot(cur.version, cur.flags, true))
 	}
 	s.metrics.read(f, nil)
 }
 
-// settle notes a successful reading. The caller holds mu.
-func (s *Set) settle(problem *fault, r reading) {
+// recordRead records a successful read. The caller holds mu.
+func (s *Set) recordRead(problem *fault, r reading) {
 	s.state.ReadAt = r.readAt
 	if r.readAt.IsZero() {
 		s.state.ReadAt = time.Now()
 	}
 	s.state.Version = r.version
 	s.state.Source = r.origin
-	s.transition(problem)
+	s.setFault(problem)
 }
 
-// transition changes the status and says so once: not again for each failing
-// poll. The caller holds mu.
-func (s *Set) transition(f *fault) {
+// setFault changes the status and reports a change once, not on each failing poll. A
+// nil fault is none. The caller holds mu.
+func (s *Set) setFault(f *fault) {
 	now := time.Now()
 	switch {
 	case f == nil && s.state.Status == Stale:
@@ -126,5 +126,5 @@ func (s *Set) transition(f *fault) {
 
 func (s *Set) warn() {
 	s.log.Warn().Str("code", s.state.Code).Str("reason", s.state.Reason).Stringer("source", s.state.Source).
-		Uint64("version", s.state.Version).Msg("flags are STALE: the last good values rule")
+		Uint64("version", s.state.Version).Msg("flags are STALE: the last good values remain in force")
 }

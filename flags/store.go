@@ -10,16 +10,16 @@ import (
 	"unicode/utf8"
 )
 
-// Store is the place where flags live, as its writers see it. There are three:
-// Redis, a local file, and a sidecar's admin API (in the command line).
-// Methods are safe for concurrent use. When they fail because the store can't
-// be reached the error says so, and nothing is known about whether it wrote.
+// Store is where flags are kept, as writers see it. There are three: Redis, a local
+// file, and a sidecar's admin API (for the command line). Methods are safe for
+// concurrent use. An error that says that the store could not be reached leaves open
+// whether a write was executed.
 type Store interface {
-	// Fields returns what is stored, as it is stored: flags that are not set
-	// are missing.
+	// Fields returns the stored values in their stored form. Flags that are not
+	// set are missing.
 	Fields(ctx context.Context) (Fields, error)
-	// Write makes all changes of one flip, or none. It returns an Entry for each
-	// flag that changed: none for a value that was there already. Errors:
+	// Write makes all changes of a flip, or none. It returns an Entry for each flag
+	// that changed, none for a value that was already stored. Errors:
 	// *ConflictError, *InvalidError, or the store's own.
 	Write(ctx context.Context, f Flip) ([]Entry, error)
 	// History returns the newest entries first, of one flag or (key "") of all.
@@ -34,8 +34,8 @@ type Fields struct {
 	Values  map[string]Field `json:"values"`
 }
 
-// Field is one stored value and who put it there; the latter is zero when the
-// store does not know.
+// Field is one stored value and who set it, which is zero if the store does not
+// know.
 type Field struct {
 	Value   string    `json:"value"`
 	Who     string    `json:"who,omitempty"`
@@ -47,21 +47,21 @@ type Field struct {
 // Change is a new value for one flag.
 type Change struct {
 	Key   string  `json:"key"`
-	Value *string `json:"value"` // nil: unset, so that the configured value or the default rules
+	Value *string `json:"value"` // nil: unset, so that the configured value or the default applies
 	// Expect makes the change conditional on the stored value: nil for any, ""
 	// for a flag that is not set.
 	Expect *string `json:"expect,omitempty"`
 }
 
-// Flip is one or more changes, made together.
+// Flip is one or more changes made together.
 type Flip struct {
 	Changes []Change `json:"changes"`
 	Who     string   `json:"who"` // user@host, or the name of a token
 	Why     string   `json:"why"`
-	Undoes  uint64   `json:"undoes,omitempty"` // the version whose changes this flip takes back
+	Undoes  uint64   `json:"undoes,omitempty"` // the version whose changes this flip reverts
 }
 
-// Entry is one line of the audit.
+// Entry is one entry of the audit.
 type Entry struct {
 	Key       string    `json:"key"`
 	Old       *string   `json:"old"` // nil: was not set
@@ -71,25 +71,25 @@ type Entry struct {
 	At        time.Time `json:"at"`
 	Version   uint64    `json:"version"`
 	Undoes    uint64    `json:"undoes,omitempty"`
-	Unaudited bool      `json:"unaudited,omitempty"` // changed by hand, noticed afterwards
+	Unaudited bool      `json:"unaudited,omitempty"` // changed by hand, and audited afterwards
 }
 
-// What an audit entry says about a change that nobody announced.
+// Who and why in the audit entry of a change made by hand.
 const (
 	unauditedWho = "unknown"
 	unauditedWhy = "changed by hand, not through cutover"
 )
 
-// How much audit is kept.
+// Caps of the audit.
 const (
 	auditMaxEntries = 10_000
 	auditMaxAge     = 400 * 24 * time.Hour
 )
 
-// ErrNothingToUndo is returned by Undo.
+// ErrNothingToUndo is returned by Undo if there is no flip to revert.
 var ErrNothingToUndo = errors.New("there is no flip to undo")
 
-// ConflictError says that a flag was not as the writer expected.
+// ConflictError says that a flag did not have the value that the writer expected.
 type ConflictError struct {
 	Key      string
 	Expected string // "": not set
@@ -101,12 +101,13 @@ func (e *ConflictError) Error() string {
 		if s == "" {
 			return "not set"
 		}
-		return brief(s)
+		return shorten(s)
 	}
-	return fmt.Sprintf("%s is %s, not %s as expected: somebody else changed it; look again before you set it", e.Key, word(e.Actual), word(e.Expected))
+	return fmt.Sprintf("%s is %s, not %s as expected: somebody else changed it; check it before you set it",
+		e.Key, word(e.Actual), word(e.Expected))
 }
 
-// InvalidError says that a flip can't be stored, by anybody.
+// InvalidError says that a flip is not valid, whatever is stored.
 type InvalidError struct{ Err error }
 
 func (e *InvalidError) Error() string { return e.Err.Error() }
@@ -114,22 +115,22 @@ func (e *InvalidError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// check validates a flip before it is sent anywhere. known returns the shared
-// rules, for definitions that refer to them.
-func (f Flip) check(shared evaluators) error {
+// validate checks a flip before it is written. shared are the shared rules, for
+// definitions that refer to them.
+func (f Flip) validate(shared evaluators) error {
 	if len(f.Changes) == 0 {
 		return &InvalidError{errors.New("a flip needs at least one change")}
 	}
 	if f.Who == "" {
-		return &InvalidError{errors.New("a flip needs the name of who makes it")}
+		return &InvalidError{errors.New("a flip needs a name: who makes it")}
 	}
 	if len(f.Who) > 256 || len(f.Why) > 1024 {
-		return &InvalidError{errors.New("the name may have 256 bytes and the reason 1024")}
+		return &InvalidError{errors.New("the name is limited to 256 bytes and the reason to 1024")}
 	}
 	seen := map[string]bool{}
 	for _, c := range f.Changes {
 		if seen[c.Key] {
-			return &InvalidError{fmt.Errorf("%s is changed twice in one flip", brief(c.Key))}
+			return &InvalidError{fmt.Errorf("%s is changed twice in one flip", shorten(c.Key))}
 		}
 		seen[c.Key] = true
 		if c.Key == evaluatorsKey && c.Value != nil {
@@ -140,19 +141,19 @@ func (f Flip) check(shared evaluators) error {
 		}
 	}
 	for _, c := range f.Changes {
-		if err := checkChange(c, shared); err != nil {
+		if err := validateChange(c, shared); err != nil {
 			return &InvalidError{err}
 		}
 	}
 	return nil
 }
 
-func checkChange(c Change, shared evaluators) error {
+func validateChange(c Change, shared evaluators) error {
 	if c.Key == "" || len(c.Key) > maxKeyBytes {
-		return fmt.Errorf("flag key %q: must have 1 to %d bytes", brief(c.Key), maxKeyBytes)
+		return fmt.Errorf("flag key %q: must have 1 to %d bytes", shorten(c.Key), maxKeyBytes)
 	}
 	if !utf8.ValidString(c.Key) || strings.ContainsFunc(c.Key, unicode.IsControl) {
-		return fmt.Errorf("flag key %q: must be text without control characters", brief(c.Key))
+		return fmt.Errorf("flag key %q: must be text without control characters", shorten(c.Key))
 	}
 	if c.Value == nil || c.Key == evaluatorsKey {
 		return nil
@@ -164,9 +165,8 @@ func checkChange(c Change, shared evaluators) error {
 	return err
 }
 
-// Undo takes back the last flip that has not been taken back yet, on condition
-// that nothing has changed the same flags since. Undoing twice takes back the
-// two last flips.
+// Undo reverts the last flip that has not been reverted yet, provided that the same
+// flags have not been changed since. Undoing twice reverts the last two flips.
 func Undo(ctx context.Context, s Store, who, why string) ([]Entry, error) {
 	entries, err := s.History(ctx, "", 1000)
 	if err != nil {

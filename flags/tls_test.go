@@ -80,8 +80,9 @@ func TestRedisOverTLSWithClientCertificate(t *testing.T) {
 	ca.issue("server", 2)
 	ca.issue("client", 3)
 	port := redistest.FreePort(t)
-	cmd := exec.Command(redistest.Binary(t), "--port", "0", "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
-		"--tls-cert-file", ca.path("server.pem"), "--tls-key-file", ca.path("server.key"), "--tls-ca-cert-file", ca.path("ca.pem"), "--tls-auth-clients", "yes")
+	cmd := exec.Command(redistest.Binary(t), "--port", "0", "--tls-port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "",
+		"--dir", t.TempDir(), "--tls-cert-file", ca.path("server.pem"), "--tls-key-file", ca.path("server.key"),
+		"--tls-ca-cert-file", ca.path("ca.pem"), "--tls-auth-clients", "yes")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,8 @@ func TestSentinelFailover(t *testing.T) {
 		return err == nil && strings.Contains(info.(string), "master_link_status:up")
 	})
 	addrs := startSentinels(t, master)
-	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: "redis-sentinel://" + strings.Join(addrs, ",") + "/main"}, Logger: zerolog.Nop()})
+	url := "redis-sentinel://" + strings.Join(addrs, ",") + "/main"
+	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: url}, Logger: zerolog.Nop()})
 	ctx := context.Background()
 	if _, err := s.Store().Write(ctx, set("relay-percentage", "100")); err != nil {
 		t.Fatal(err)
@@ -261,7 +262,9 @@ func TestACLOfLeastRight(t *testing.T) {
 	}
 	for _, user := range []string{"cutover", "cutover-reader"} {
 		r.do("ACL", "DRYRUN", user, "HGETALL", flagsKey)
-		for _, forbidden := range [][]any{{"HGETALL", "other"}, {"GET", "secret"}, {"KEYS", "*"}, {"FLUSHALL"}, {"CONFIG", "GET", "*"}, {"HGETALL", "cutover:{other}:flags"}} {
+		for _, forbidden := range [][]any{
+			{"HGETALL", "other"}, {"GET", "secret"}, {"KEYS", "*"}, {"FLUSHALL"}, {"CONFIG", "GET", "*"}, {"HGETALL", "cutover:{other}:flags"},
+		} {
 			if v := r.do(append([]any{"ACL", "DRYRUN", user}, forbidden...)...); v == "OK" {
 				t.Errorf("%s may %v", user, forbidden)
 			}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Validate reports the first value that a flag may not have, by its key.
+// Validate returns an error for the first invalid value, in the order of the keys.
 func (v Values) Validate() error {
 	fields := v.fields()
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
@@ -25,7 +25,7 @@ func (v Values) fields() map[string]string {
 	all := reflect.ValueOf(v)
 	for f := range all.Type().Fields() {
 		if p := all.FieldByIndex(f.Index); !p.IsNil() {
-			out[f.Tag.Get("yaml")] = text(p.Elem().Interface())
+			out[f.Tag.Get("yaml")] = toText(p.Elem().Interface())
 		}
 	}
 	return out
@@ -33,9 +33,9 @@ func (v Values) fields() map[string]string {
 
 func formatNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// ValidateValue reports why a value can't be stored under a key: of the wrong
-// type, out of range, not one of the allowed, or a broken flag definition. Any
-// well-formed value is right for a key that is not one of the six flags.
+// ValidateValue returns why a value can't be stored under a key: it has the wrong
+// type, is out of range, is not one of those allowed, or is an invalid flag
+// definition. Any well-formed value is valid for a key that is not one of the six.
 func ValidateValue(key, value string) error {
 	if key == "" || len(key) > maxKeyBytes {
 		return fmt.Errorf("flag key %.40q: must have 1 to %d bytes", key, maxKeyBytes)

@@ -82,7 +82,7 @@ func writeExplanation(w io.Writer, e flags.Explanation) error {
 }
 
 // stepNote says where the caller stands.
-func stepNote(s flags.ExplainBy) string {
+func stepNote(s flags.ExplainStep) string {
 	switch {
 	case s.Error != "":
 		return "the rule failed: " + oneLine(s.Error)

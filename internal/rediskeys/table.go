@@ -31,10 +31,19 @@ func All() []Key {
 			n.Bucket("TIME"), "hash", "process to summary (JSON) of the results since TIME (RFC 3339, UTC)",
 			"90 days after TIME", sidecars + ", each in a field of its own",
 		},
-		{n.Sample("ID"), "string", "one sampled pair with its bodies, encrypted where a key is set", "`capture.retention` after the request", sidecars},
+		{
+			n.Sample("ID"), "string", "one sampled pair with its bodies, encrypted where a key is set",
+			"`capture.retention` after the request", sidecars,
+		},
 		{n.Samples("CLASS"), "sorted set", "ids of the samples of a class, by score", "capped at `capture.samples` ids", sidecars},
-		{n.Spent("DAY"), "string", "millionths of a dollar spent on, or reserved for, shadow requests on DAY", "72 h after the last write", sidecars},
-		{n.Owner("ID"), "string", "upstream that created an object: `primary` or `relay`", "30 days after it was last seen; 3 days for stored responses and chat completions", sidecars},
+		{
+			n.Spent("DAY"), "string", "millionths of a dollar spent on, or reserved for, shadow requests on DAY",
+			"72 h after the last write", sidecars,
+		},
+		{
+			n.Owner("ID"), "string", "upstream that created an object: `primary` or `relay`",
+			"30 days after it was last seen; 3 days for stored responses and chat completions", sidecars,
+		},
 		{n.Limit("UPSTREAM"), "hash", "rpm, tpm: when each bucket is full again; at: when written (microseconds)", hour, sidecars},
 		{n.LimitMembers("UPSTREAM"), "sorted set", "sidecar to when it was last seen (microseconds)", hour, sidecars},
 		{n.LimitSlots("UPSTREAM"), "hash", "sidecar to calls it may have under way; `*`: the sum", hour, sidecars},

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// lazyOperation returns the operators that do not evaluate all of their
-// arguments, or evaluate them several times; nil for others.
+// lazyOperation returns an operator that does not evaluate all of its arguments, or
+// evaluates them several times; nil for any other.
 func lazyOperation(name string, args []rule) rule {
 	var f func(*evaluation, []rule) any
 	switch name {
 	case "if", "?:":
 		f = evaluateIf
 	case "and":
-		f = func(e *evaluation, args []rule) any { return firstOf(e, args, false) }
+		f = func(e *evaluation, args []rule) any { return shortCircuit(e, args, false) }
 	case "or":
-		f = func(e *evaluation, args []rule) any { return firstOf(e, args, true) }
+		f = func(e *evaluation, args []rule) any { return shortCircuit(e, args, true) }
 	case "map", "filter", "reduce", "all", "none", "some":
-		f = iteration(name)
+		f = arrayOperation(name)
 	default:
 		return nil
 	}
 	return func(e *evaluation) any {
-		if !e.spend() {
+		if !e.step() {
 			return nil
 		}
 		return f(e, args)
@@ -43,8 +43,8 @@ func evaluateIf(e *evaluation, args []rule) any {
 	return nil
 }
 
-// firstOf returns the first argument of a truth value, else the last one.
-func firstOf(e *evaluation, args []rule, want bool) any {
+// shortCircuit returns the first argument with the wanted truth value, else the last.
+func shortCircuit(e *evaluation, args []rule, want bool) any {
 	var v any
 	for _, a := range args {
 		if v = a(e); truthy(v) == want {
@@ -54,9 +54,9 @@ func firstOf(e *evaluation, args []rule, want bool) any {
 	return v
 }
 
-// iteration returns an operator that runs its second argument for each element
-// of its first.
-func iteration(name string) func(*evaluation, []rule) any {
+// arrayOperation returns an operator that evaluates its second argument for each
+// element of its first.
+func arrayOperation(name string) func(*evaluation, []rule) any {
 	return func(e *evaluation, args []rule) any {
 		if len(args) < 2 {
 			return nil
@@ -68,10 +68,10 @@ func iteration(name string) func(*evaluation, []rule) any {
 		out := []any{}
 		hits := 0
 		for _, item := range items {
-			if !e.spend() {
+			if !e.step() {
 				return nil
 			}
-			v := e.within(item, args[1])
+			v := e.withItem(item, args[1])
 			hit := truthy(v)
 			switch {
 			case name == "map":
@@ -101,24 +101,25 @@ func reduce(e *evaluation, args []rule, items []any) any {
 		sum = args[2](e)
 	}
 	for _, item := range items {
-		if !e.spend() {
+		if !e.step() {
 			return nil
 		}
-		sum = e.within(map[string]any{"current": item, "accumulator": sum}, args[1])
+		sum = e.withItem(map[string]any{"current": item, "accumulator": sum}, args[1])
 	}
 	return sum
 }
 
-// within evaluates a rule that sees only an item.
-func (e *evaluation) within(item any, r rule) any {
-	outer, inner := e.item, e.inner
-	e.item, e.inner = item, true
+// withItem evaluates a rule with an item as its only data.
+func (e *evaluation) withItem(item any, r rule) any {
+	outer, inner := e.item, e.inItem
+	e.item, e.inItem = item, true
 	v := r(e)
-	e.item, e.inner = outer, inner
+	e.item, e.inItem = outer, inner
 	return v
 }
 
-// eagerOperation returns the operators that take their arguments' values.
+// eagerOperation returns an operator that takes the values of its arguments; nil for
+// any other.
 func eagerOperation(name string) func(*evaluation, []any) any {
 	if f := comparison(name); f != nil {
 		return f
@@ -144,11 +145,11 @@ func eagerOperation(name string) func(*evaluation, []any) any {
 	case "missing_some":
 		return missingSome
 	case "log":
-		return func(_ *evaluation, a []any) any { return arg(a, 0) } // attributes do not go to a log
+		return func(_ *evaluation, a []any) any { return arg(a, 0) } // attributes must not be logged
 	case "starts_with":
-		return func(_ *evaluation, a []any) any { return affix(a, strings.HasPrefix) }
+		return func(_ *evaluation, a []any) any { return hasAffix(a, strings.HasPrefix) }
 	case "ends_with":
-		return func(_ *evaluation, a []any) any { return affix(a, strings.HasSuffix) }
+		return func(_ *evaluation, a []any) any { return hasAffix(a, strings.HasSuffix) }
 	case "sem_ver":
 		return func(_ *evaluation, a []any) any { return semanticVersion(a) }
 	}
@@ -170,13 +171,13 @@ func comparison(name string) func(*evaluation, []any) any {
 	}
 	switch name {
 	case "==":
-		return func(_ *evaluation, a []any) any { return loosely(arg(a, 0), arg(a, 1)) }
+		return func(_ *evaluation, a []any) any { return looseEqual(arg(a, 0), arg(a, 1)) }
 	case "!=":
-		return func(_ *evaluation, a []any) any { return !loosely(arg(a, 0), arg(a, 1)) }
+		return func(_ *evaluation, a []any) any { return !looseEqual(arg(a, 0), arg(a, 1)) }
 	case "===":
-		return func(_ *evaluation, a []any) any { return strictly(arg(a, 0), arg(a, 1)) }
+		return func(_ *evaluation, a []any) any { return strictEqual(arg(a, 0), arg(a, 1)) }
 	case "!==":
-		return func(_ *evaluation, a []any) any { return !strictly(arg(a, 0), arg(a, 1)) }
+		return func(_ *evaluation, a []any) any { return !strictEqual(arg(a, 0), arg(a, 1)) }
 	case "<":
 		return ordered(less)
 	case ">":
@@ -194,13 +195,13 @@ func arithmetic(name string) func(*evaluation, []any) any {
 		return func(_ *evaluation, a []any) any {
 			x := start
 			for _, v := range a {
-				x = f(x, number(v))
+				x = f(x, toNumber(v))
 			}
 			return finite(x)
 		}
 	}
 	pair := func(f func(x, y float64) float64) func(*evaluation, []any) any {
-		return func(_ *evaluation, a []any) any { return finite(f(number(arg(a, 0)), number(arg(a, 1)))) }
+		return func(_ *evaluation, a []any) any { return finite(f(toNumber(arg(a, 0)), toNumber(arg(a, 1)))) }
 	}
 	switch name {
 	case "+":
@@ -218,15 +219,15 @@ func arithmetic(name string) func(*evaluation, []any) any {
 	case "-":
 		return func(_ *evaluation, a []any) any {
 			if len(a) == 1 {
-				return finite(-number(a[0]))
+				return finite(-toNumber(a[0]))
 			}
-			return finite(number(arg(a, 0)) - number(arg(a, 1)))
+			return finite(toNumber(arg(a, 0)) - toNumber(arg(a, 1)))
 		}
 	}
 	return nil
 }
 
-// finite is what JSON can hold of a number.
+// finite returns null for a number that JSON can't represent.
 func finite(f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil
@@ -234,11 +235,11 @@ func finite(f float64) any {
 	return f
 }
 
-// contains is "in": an element of a list, or a part of a string.
+// contains is "in": an element of a list, or a substring.
 func contains(v, in any) bool {
 	switch in := in.(type) {
 	case []any:
-		return slices.ContainsFunc(in, func(item any) bool { return strictly(item, v) })
+		return slices.ContainsFunc(in, func(item any) bool { return strictEqual(item, v) })
 	case string:
 		s, ok := v.(string)
 		return ok && strings.Contains(in, s)
@@ -249,18 +250,18 @@ func contains(v, in any) bool {
 func concatenate(a []any) string {
 	var b strings.Builder
 	for _, v := range a {
-		b.WriteString(text(v))
+		b.WriteString(toText(v))
 	}
 	return b.String()
 }
 
-// substring is "substr": start and length may count from the end.
+// substring is "substr". Negative start and length count from the end.
 func substring(a []any) string {
-	runes := []rune(text(arg(a, 0)))
-	from := clamp(number(arg(a, 1)), len(runes))
+	runes := []rune(toText(arg(a, 0)))
+	from := clamp(toNumber(arg(a, 1)), len(runes))
 	to := len(runes)
 	if len(a) > 2 {
-		switch n := number(a[2]); {
+		switch n := toNumber(a[2]); {
 		case n < 0:
 			to = clamp(n, len(runes))
 		default:
@@ -273,7 +274,7 @@ func substring(a []any) string {
 	return string(runes[from:to])
 }
 
-// clamp turns an offset that may be negative into an index.
+// clamp converts an offset, which may be negative, to an index.
 func clamp(f float64, n int) int {
 	if math.IsNaN(f) {
 		return 0
@@ -296,7 +297,7 @@ func merge(a []any) []any {
 	return out
 }
 
-// missing returns those of the paths that lead to nothing.
+// missing returns the paths that have no value.
 func (e *evaluation) missing(paths []any) []any {
 	if len(paths) > 0 {
 		if list, ok := paths[0].([]any); ok {
@@ -315,7 +316,7 @@ func (e *evaluation) missing(paths []any) []any {
 func missingSome(e *evaluation, a []any) any {
 	paths, _ := arg(a, 1).([]any)
 	gone := e.missing(paths)
-	if len(paths)-len(gone) >= int(number(arg(a, 0))) {
+	if len(paths)-len(gone) >= int(toNumber(arg(a, 0))) {
 		return []any{}
 	}
 	return gone

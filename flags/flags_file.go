@@ -15,23 +15,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A flags file is a mapping of flag keys to scalars or flagd definitions, in
-// YAML or JSON; or a flagd file, which has that mapping under "flags" and its
-// shared rules under "$evaluators".
+// A flags file maps flag keys to scalars or flagd definitions, in YAML or JSON. A
+// flagd file, which has that mapping under "flags" and its shared rules under
+// "$evaluators", works too.
 
 const flagdFlags = "flags" // flagd's top-level key
 
-// parseFile reads a flags file into fields as a store holds them.
+// parseFile parses a flags file into fields as a store holds them.
 func parseFile(data []byte) (map[string]string, error) {
-	// JSON is read as such: it may hold characters that YAML forbids.
+	// JSON first: it may contain characters that YAML forbids.
 	if fields, ok := parseJSONFile(data); ok {
 		return fields, nil
 	}
 	return parseYAMLFile(data)
 }
 
-// parseJSONFile reads a file that is valid JSON of a flags file's form; false
-// for any other, which the YAML reader has better words for.
+// parseJSONFile parses a file that is valid JSON in the form of a flags file. It
+// returns false for any other: the YAML parser has better error messages.
 func parseJSONFile(data []byte) (map[string]string, bool) {
 	var root, flags map[string]json.RawMessage
 	if json.Unmarshal(data, &root) != nil {
@@ -40,12 +40,12 @@ func parseJSONFile(data []byte) (map[string]string, bool) {
 	fields := map[string]string{}
 	flags = root
 	if nested, ok := root[flagdFlags]; ok {
-		flags = nil // not to decode into root
+		flags = nil // or Unmarshal would add to root
 		if json.Unmarshal(nested, &flags) != nil {
 			return nil, false
 		}
 		if shared, ok := root[evaluatorsKey]; ok {
-			fields[evaluatorsKey] = once(string(shared))
+			fields[evaluatorsKey] = dedupeKeys(string(shared))
 		}
 	}
 	for key, raw := range flags {
@@ -72,12 +72,12 @@ func parseYAMLFile(data []byte) (map[string]string, error) {
 	}
 	fields := map[string]string{}
 	flags := root
-	if nested := child(root, flagdFlags); nested != nil {
+	if nested := mapValue(root, flagdFlags); nested != nil {
 		if nested.Kind != yaml.MappingNode {
 			return nil, fmt.Errorf("line %d: %q must be a mapping of flags", nested.Line, flagdFlags)
 		}
 		flags = nested
-		if shared := child(root, evaluatorsKey); shared != nil {
+		if shared := mapValue(root, evaluatorsKey); shared != nil {
 			if fields[evaluatorsKey], err = nodeText(shared); err != nil {
 				return nil, err
 			}
@@ -89,7 +89,7 @@ func parseYAMLFile(data []byte) (map[string]string, error) {
 			continue
 		}
 		if _, twice := fields[key.Value]; twice {
-			return nil, fmt.Errorf("line %d: %q is given twice", key.Line, brief(key.Value))
+			return nil, fmt.Errorf("line %d: %q is given twice", key.Line, shorten(key.Value))
 		}
 		if fields[key.Value], err = nodeText(value); err != nil {
 			return nil, err
@@ -98,7 +98,7 @@ func parseYAMLFile(data []byte) (map[string]string, error) {
 	return fields, nil
 }
 
-// parseDocument returns the top-level mapping; nil for a file without content.
+// parseDocument returns the top-level mapping; nil for an empty file.
 func parseDocument(data []byte) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -109,12 +109,12 @@ func parseDocument(data []byte) (*yaml.Node, error) {
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("line %d: a flags file is a mapping, as in \"relay-percentage: 5\"", root.Line)
+		return nil, fmt.Errorf("line %d: a flags file must be a mapping, such as \"relay-percentage: 5\"", root.Line)
 	}
 	return root, nil
 }
 
-func child(m *yaml.Node, key string) *yaml.Node {
+func mapValue(m *yaml.Node, key string) *yaml.Node {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		if m.Content[i].Value == key {
 			return m.Content[i+1]
@@ -123,7 +123,7 @@ func child(m *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// nodeText writes a YAML value as Redis would hold it.
+// nodeText returns a YAML value in the form that Redis holds.
 func nodeText(n *yaml.Node) (string, error) {
 	if n.Kind == yaml.ScalarNode {
 		return n.Value, nil
@@ -139,8 +139,8 @@ func nodeText(n *yaml.Node) (string, error) {
 	return string(text), nil
 }
 
-// editFile returns the file's text with some fields set (or, where nil, taken
-// out). A YAML file keeps its comments, its order and its flagd or plain form.
+// editFile returns the file's text with some fields set, or removed where nil. A
+// YAML file keeps its comments, its order and its form, flagd or plain.
 func editFile(data []byte, changes map[string]*string) ([]byte, error) {
 	root, err := parseDocument(data)
 	if err != nil {
@@ -150,7 +150,7 @@ func editFile(data []byte, changes map[string]*string) ([]byte, error) {
 		root = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: strings.TrimSpace(string(data))}
 	}
 	flags := root
-	if nested := child(root, flagdFlags); nested != nil {
+	if nested := mapValue(root, flagdFlags); nested != nil {
 		flags = nested
 	}
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
@@ -158,7 +158,7 @@ func editFile(data []byte, changes map[string]*string) ([]byte, error) {
 		if key == evaluatorsKey {
 			target = root
 		}
-		if err := setChild(target, key, changes[key], flags != root); err != nil {
+		if err := setMapValue(target, key, changes[key], flags != root); err != nil {
 			return nil, err
 		}
 	}
@@ -183,14 +183,14 @@ func renderJSON(root *yaml.Node) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// setChild sets, replaces or removes one key of a mapping. In a flagd file a
-// scalar is wrapped into a definition, so that flagd can go on reading it.
-func setChild(m *yaml.Node, key string, value *string, wrap bool) error {
+// setMapValue sets or removes one key of a mapping. In a flagd file a scalar is
+// wrapped into a definition, so that flagd can still read the file.
+func setMapValue(m *yaml.Node, key string, value *string, wrap bool) error {
 	var node *yaml.Node
 	if value != nil {
 		text := *value
 		if wrap && key != evaluatorsKey {
-			text = asDefinition(key, text)
+			text = toDefinition(key, text)
 		}
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) == 0 {
@@ -217,8 +217,8 @@ func setChild(m *yaml.Node, key string, value *string, wrap bool) error {
 	return nil
 }
 
-// asDefinition writes a scalar as the flagd definition that always has it.
-func asDefinition(key, raw string) string {
+// toDefinition returns the flagd definition that always resolves to a scalar.
+func toDefinition(key, raw string) string {
 	text := strings.TrimSpace(raw)
 	if strings.HasPrefix(text, "{") {
 		return text
@@ -240,9 +240,9 @@ func asDefinition(key, raw string) string {
 	return string(definition)
 }
 
-// replaceFile puts data in a file's place, durable before it returns: a reader
-// sees the old text or the new one, also after a power cut.
-func replaceFile(path string, data []byte) error {
+// writeFileAtomic replaces a file's content, durably: a reader sees the old text or
+// the new one, even after a power failure.
+func writeFileAtomic(path string, data []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// auditLog is the local audit: one JSON entry a line, oldest first, capped by
-// age and count. With an empty path it is in memory only. Not safe for
-// concurrent use: its store serializes.
+// auditLog is the audit of a localStore: one JSON entry per line, oldest first,
+// capped by age and count. With an empty path it is in memory only. It is not safe
+// for concurrent use: the store serializes access.
 type auditLog struct {
 	path    string
 	entries []Entry
@@ -36,7 +36,7 @@ func openAudit(path string) (*auditLog, error) {
 	for lines.Scan() {
 		a.lines++
 		var e Entry
-		// A line that a power cut broke off is lost; those around it are not.
+		// A line cut short by a power failure is lost; its neighbours are not.
 		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Key != "" {
 			a.entries = append(a.entries, e)
 		}
@@ -47,7 +47,7 @@ func openAudit(path string) (*auditLog, error) {
 	return a, nil
 }
 
-// append adds entries, durable before it returns.
+// append adds entries, which are durable when it returns.
 func (a *auditLog) append(entries []Entry, now time.Time) error {
 	a.entries = append(a.entries, entries...)
 	a.trim(now)
@@ -76,11 +76,11 @@ func (a *auditLog) rewrite() error {
 		return err
 	}
 	a.lines = len(a.entries)
-	return replaceFile(a.path, text)
+	return writeFileAtomic(a.path, text)
 }
 
-// trim drops what is too old or too much, but never the newest entry of a
-// flag: it tells what the flag should be.
+// trim drops entries that exceed the caps, but never the newest entry of a flag:
+// that one records what the flag should be.
 func (a *auditLog) trim(now time.Time) {
 	excess := len(a.entries) - a.max
 	oldest := now.Add(-a.age)

@@ -10,15 +10,15 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// share is one part of a fractional split.
-type share struct {
+// weightedVariant is one part of a fractional split.
+type weightedVariant struct {
 	variant rule
 	weight  rule // nil: 1
 }
 
-// fractional compiles flagd's split: [bucketing value,] [variant, weight]... The
-// value defaults to flag key and targeting key, as in Bucket. Weights are
-// relative and need not sum up to 100.
+// fractional compiles flagd's percentage rollout: [bucketing value,] [variant,
+// weight]... The value defaults to flag key and targeting key, as in Bucket. Weights
+// are relative and need not add up to 100.
 func (c *compiler) fractional(args []any) (rule, error) {
 	var by rule
 	var err error
@@ -31,47 +31,47 @@ func (c *compiler) fractional(args []any) (rule, error) {
 		}
 	}
 	if len(args) == 0 {
-		return nil, errors.New("fractional: needs shares, as [\"on\", 25]")
+		return nil, errors.New("fractional: needs shares, such as [\"on\", 25]")
 	}
-	shares := make([]share, len(args))
+	shares := make([]weightedVariant, len(args))
 	for i, a := range args {
 		if shares[i], err = c.share(a); err != nil {
 			return nil, fmt.Errorf("fractional: %w", err)
 		}
 	}
 	return func(e *evaluation) any {
-		if !e.spend() {
+		if !e.step() {
 			return nil
 		}
-		return split(e, by, shares)
+		return chooseByWeight(e, by, shares)
 	}, nil
 }
 
-func (c *compiler) share(v any) (share, error) {
+func (c *compiler) share(v any) (weightedVariant, error) {
 	pair, ok := v.([]any)
 	if !ok || len(pair) == 0 || len(pair) > 2 {
-		return share{}, errors.New("a share is a list of a variant and a weight, as [\"on\", 25]")
+		return weightedVariant{}, errors.New("a share is a list of a variant and a weight, such as [\"on\", 25]")
 	}
 	parts, err := c.nodes(pair)
 	if err != nil {
-		return share{}, err
+		return weightedVariant{}, err
 	}
-	s := share{variant: parts[0]}
+	s := weightedVariant{variant: parts[0]}
 	if len(parts) == 2 {
 		if f, constant := pair[1].(float64); !isComposite(pair[1]) && (!constant || f < 0 || f != math.Trunc(f)) {
-			return share{}, errors.New("a weight is a whole number, 0 or more")
+			return weightedVariant{}, errors.New("a weight is a whole number, 0 or more")
 		}
 		s.weight = parts[1]
 	}
 	return s, nil
 }
 
-func split(e *evaluation, by rule, shares []share) any {
+func chooseByWeight(e *evaluation, by rule, shares []weightedVariant) any {
 	key, ok := "", false
 	if by != nil {
 		key, ok = by(e).(string)
 	}
-	if !ok { // flagd, too, falls back when the value is missing
+	if !ok { // flagd also falls back if the value is missing
 		target, found := e.targetingKey()
 		if !found {
 			e.fail(errNoTargetingKey)
@@ -89,7 +89,7 @@ func split(e *evaluation, by rule, shares []share) any {
 		total += uint64(weights[i])
 	}
 	if total > math.MaxInt32 {
-		e.fail(errors.New("fractional: the weights sum up to more than 2147483647"))
+		e.fail(errors.New("fractional: the weights add up to more than 2147483647"))
 		return nil
 	}
 	bucket := scale(murmur3.StringSum32(key), uint32(total))
@@ -102,23 +102,23 @@ func split(e *evaluation, by rule, shares []share) any {
 	return nil
 }
 
-// weightOf takes a computed weight: a negative one counts as none.
+// weightOf converts a computed weight. A negative one counts as 0.
 func weightOf(v any) uint32 {
-	f := number(v)
+	f := toNumber(v)
 	if !(f > 0) {
 		return 0
 	}
 	return uint32(math.Min(f, math.MaxInt32))
 }
 
-func affix(a []any, has func(s, part string) bool) bool {
+func hasAffix(a []any, has func(s, part string) bool) bool {
 	s, ok1 := arg(a, 0).(string)
 	part, ok2 := arg(a, 1).(string)
 	return ok1 && ok2 && has(s, part)
 }
 
-// semanticVersion compares two versions; "~" means the same minor version, "^"
-// the same major one. What is no version compares as nothing: null.
+// semanticVersion compares two versions. "~" means the same minor version, "^" the
+// same major version. The result is null if either is not a version.
 func semanticVersion(a []any) any {
 	left, right := version(arg(a, 0)), version(arg(a, 2))
 	if !semver.IsValid(left) || !semver.IsValid(right) {
@@ -147,7 +147,7 @@ func semanticVersion(a []any) any {
 }
 
 func version(v any) string {
-	s := strings.TrimSpace(text(v))
+	s := strings.TrimSpace(toText(v))
 	if s != "" && s[0] != 'v' && s[0] != 'V' {
 		return "v" + s
 	}

@@ -7,9 +7,8 @@ import (
 	"slices"
 )
 
-// Export writes fields, as a store holds them, as a flagd file in JSON: a
-// scalar becomes a definition with one variant. flagd evaluates it as cutover
-// does.
+// Export returns fields, as a store holds them, as a flagd file in JSON. A scalar
+// becomes a definition with one variant. flagd evaluates the file as cutover does.
 func Export(fields map[string]string) ([]byte, error) {
 	file := struct {
 		Schema     string                     `json:"$schema"`
@@ -18,10 +17,10 @@ func Export(fields map[string]string) ([]byte, error) {
 	}{"https://flagd.dev/schema/v0/flags.json", map[string]json.RawMessage{}, nil}
 	for key, raw := range fields {
 		if key == evaluatorsKey {
-			file.Evaluators = json.RawMessage(once(raw))
+			file.Evaluators = json.RawMessage(dedupeKeys(raw))
 			continue
 		}
-		file.Flags[key] = json.RawMessage(withState(asDefinition(key, raw)))
+		file.Flags[key] = json.RawMessage(withState(toDefinition(key, raw)))
 	}
 	out, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
@@ -30,8 +29,8 @@ func Export(fields map[string]string) ([]byte, error) {
 	return append(out, '\n'), nil
 }
 
-// withState adds the state that flagd requires and cutover does not. Keys that
-// are given twice become one.
+// withState adds the state that flagd requires and cutover does not. Duplicate keys
+// are merged.
 func withState(definition string) string {
 	var d map[string]any
 	if json.Unmarshal([]byte(definition), &d) != nil {
@@ -47,8 +46,8 @@ func withState(definition string) string {
 	return string(out)
 }
 
-// once decodes and encodes, so that keys given twice become one.
-func once(raw string) string {
+// dedupeKeys re-encodes JSON, so that of duplicate keys the last one remains.
+func dedupeKeys(raw string) string {
 	var v any
 	if json.Unmarshal([]byte(raw), &v) != nil {
 		return raw
@@ -60,31 +59,31 @@ func once(raw string) string {
 	return string(out)
 }
 
-// ParseFile reads a flags file, flagd's or a plain one, YAML or JSON, into
-// fields as a store holds them. A definition that only says what a scalar says
-// comes back as the scalar, so that what Export wrote returns unchanged.
+// ParseFile parses a flags file, flagd or plain, YAML or JSON, into fields as a
+// store holds them. A definition equivalent to a scalar becomes the scalar, so that
+// what Export wrote comes back unchanged.
 func ParseFile(data []byte) (map[string]string, error) {
 	fields, err := parseFile(data)
 	if err != nil {
 		return nil, err
 	}
 	for key, raw := range fields {
-		if f, err := compileFlag(key, raw, nil); err == nil && f.trivial() {
-			fields[key] = Normalize(key, text(f.value))
+		if f, err := compileFlag(key, raw, nil); err == nil && f.isConstant() {
+			fields[key] = Normalize(key, toText(f.value))
 		}
 	}
 	return fields, nil
 }
 
-// trivial reports whether a definition of one of the six flags has but one
-// value, always.
-func (f *flag) trivial() bool {
+// isConstant reports whether a definition of one of the six flags always resolves
+// to the same value.
+func (f *flag) isConstant() bool {
 	_, known := flagOf(f.key)
 	return known && len(f.variants) == 1 && f.rule == nil && !f.disabled && f.value != nil && len(f.metadata) == 0
 }
 
-// ImportFlip is the flip that makes a store hold fields; replace also unsets
-// what the store has and fields has not.
+// ImportFlip returns the flip that makes a store hold fields. With replace it also
+// unsets what is stored but not in fields.
 func ImportFlip(have Fields, fields map[string]string, replace bool) Flip {
 	var f Flip
 	for _, key := range slices.Sorted(maps.Keys(fields)) {

@@ -9,17 +9,17 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 )
 
-// evaluator answers OpenFeature evaluations from the set's snapshot. It is the
+// evaluator resolves OpenFeature evaluations from the set's snapshot. It is the
 // stateless half of Provider, and what the set's own client uses.
 type evaluator struct{ set *Set }
 
-// decisionKey is the key under which the evaluator decides the six flags in
-// one evaluation: going through the SDK once for each costs five times as much.
+// decisionKey is the key under which the evaluator resolves all six flags in one
+// evaluation: going through the SDK once per flag costs five times as much.
 const decisionKey = "cutover.decision"
 
-// pinned travels in the context of the evaluations that make up one Decision:
-// the snapshot, so that its parts never come from two, and the attributes, which
-// the SDK would otherwise copy several times.
+// pinned travels in the context of the evaluations that make up one Decision. It
+// holds the snapshot, so that all of them see the same one, and the attributes,
+// which the SDK would otherwise copy several times.
 type pinned struct {
 	snap       *snapshot
 	attributes Attributes
@@ -30,42 +30,54 @@ type pinnedKey struct{}
 // Metadata names the provider.
 func (e evaluator) Metadata() openfeature.Metadata { return openfeature.Metadata{Name: "cutover"} }
 
-// Hooks returns none: hooks are left to the SDK.
+// Hooks returns none: the SDK runs the hooks.
 func (e evaluator) Hooks() []openfeature.Hook { return nil }
 
 // BooleanEvaluation resolves a boolean flag.
-func (e evaluator) BooleanEvaluation(ctx context.Context, key string, def bool, fc openfeature.FlattenedContext) openfeature.BoolResolutionDetail {
+func (e evaluator) BooleanEvaluation(
+	ctx context.Context, key string, def bool, fc openfeature.FlattenedContext,
+) openfeature.BoolResolutionDetail {
 	return resolve(ctx, e, key, def, fc, func(v any) (bool, bool) { b, ok := v.(bool); return b, ok })
 }
 
 // StringEvaluation resolves a string flag.
-func (e evaluator) StringEvaluation(ctx context.Context, key string, def string, fc openfeature.FlattenedContext) openfeature.StringResolutionDetail {
+func (e evaluator) StringEvaluation(
+	ctx context.Context, key string, def string, fc openfeature.FlattenedContext,
+) openfeature.StringResolutionDetail {
 	return resolve(ctx, e, key, def, fc, func(v any) (string, bool) { s, ok := v.(string); return s, ok })
 }
 
 // FloatEvaluation resolves a number.
-func (e evaluator) FloatEvaluation(ctx context.Context, key string, def float64, fc openfeature.FlattenedContext) openfeature.FloatResolutionDetail {
+func (e evaluator) FloatEvaluation(
+	ctx context.Context, key string, def float64, fc openfeature.FlattenedContext,
+) openfeature.FloatResolutionDetail {
 	return resolve(ctx, e, key, def, fc, func(v any) (float64, bool) { f, ok := v.(float64); return f, ok })
 }
 
-// IntEvaluation resolves a number without a fraction.
-func (e evaluator) IntEvaluation(ctx context.Context, key string, def int64, fc openfeature.FlattenedContext) openfeature.IntResolutionDetail {
+// IntEvaluation resolves a whole number.
+func (e evaluator) IntEvaluation(
+	ctx context.Context, key string, def int64, fc openfeature.FlattenedContext,
+) openfeature.IntResolutionDetail {
 	return resolve(ctx, e, key, def, fc, func(v any) (int64, bool) {
 		f, ok := v.(float64)
 		return int64(f), ok && f == math.Trunc(f) && math.Abs(f) < 1<<53
 	})
 }
 
-// ObjectEvaluation resolves a flag of any type, a scalar included.
-func (e evaluator) ObjectEvaluation(ctx context.Context, key string, def any, fc openfeature.FlattenedContext) openfeature.InterfaceResolutionDetail {
+// ObjectEvaluation resolves a flag of any type, scalars included.
+func (e evaluator) ObjectEvaluation(
+	ctx context.Context, key string, def any, fc openfeature.FlattenedContext,
+) openfeature.InterfaceResolutionDetail {
 	if out, ok := def.(*effective); ok && key == decisionKey {
-		return decideTogether(ctx, out)
+		return evaluateAll(ctx, out)
 	}
 	return resolve(ctx, e, key, def, fc, func(v any) (any, bool) { return v, true })
 }
 
 // resolve evaluates one flag and converts its value.
-func resolve[T any](ctx context.Context, e evaluator, key string, def T, fc openfeature.FlattenedContext, convert func(any) (T, bool)) openfeature.GenericResolutionDetail[T] {
+func resolve[T any](
+	ctx context.Context, e evaluator, key string, def T, fc openfeature.FlattenedContext, convert func(any) (T, bool),
+) openfeature.GenericResolutionDetail[T] {
 	snap := e.set.current.Load()
 	if p, ok := ctx.Value(pinnedKey{}).(*pinned); ok {
 		snap = p.snap
@@ -77,7 +89,7 @@ func resolve[T any](ctx context.Context, e evaluator, key string, def T, fc open
 	}
 	f := snap.flags[key]
 	if f == nil {
-		return fail(openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("there is no flag %q", brief(key))))
+		return fail(openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("there is no flag %q", shorten(key))))
 	}
 	run := evaluation{data: fc}
 	out := f.evaluate(&run)
@@ -97,74 +109,74 @@ func resolve[T any](ctx context.Context, e evaluator, key string, def T, fc open
 	}
 	v, ok := convert(out.value)
 	if !ok {
-		return fail(openfeature.NewTypeMismatchResolutionError(fmt.Sprintf("flag %q is a %s", brief(key), f.kind)))
+		return fail(openfeature.NewTypeMismatchResolutionError(fmt.Sprintf("flag %q is a %s", shorten(key), f.kind)))
 	}
 	return openfeature.GenericResolutionDetail[T]{Value: v, ProviderResolutionDetail: detail}
 }
 
-// outcome is the result of one evaluation. A nil value means: the caller's own
-// default.
-type outcome struct {
+// resolution is the result of one evaluation. A nil value stands for the caller's
+// own default.
+type resolution struct {
 	value   any
 	variant string
 	reason  Reason
 	err     error
 }
 
-// evaluate applies the flag's rule, if it has one.
-func (f *flag) evaluate(e *evaluation) outcome {
+// evaluate resolves the flag, by its rule if it has one.
+func (f *flag) evaluate(e *evaluation) resolution {
 	switch {
 	case f.disabled:
-		return outcome{reason: ReasonDisabled}
+		return resolution{reason: ReasonDisabled}
 	case f.rule != nil:
 		return f.evaluateRule(e)
 	case f.origin == FromDefault || f.value == nil:
-		return outcome{value: f.value, reason: ReasonDefault}
+		return resolution{value: f.value, reason: ReasonDefault}
 	}
-	return outcome{value: f.value, variant: f.variant, reason: ReasonStatic}
+	return resolution{value: f.value, variant: f.variant, reason: ReasonStatic}
 }
 
-// evaluateRule lets the rule name a variant; null means the default variant.
-func (f *flag) evaluateRule(e *evaluation) outcome {
-	name, err := f.rule.variant(f.key, e)
+// evaluateRule resolves the variant that the rule returns; null is the default variant.
+func (f *flag) evaluateRule(e *evaluation) resolution {
+	name, err := f.rule.chooseVariant(f.key, e)
 	if err != nil {
-		return outcome{err: fmt.Errorf("flag %q: targeting: %w", brief(f.key), err)}
+		return resolution{err: fmt.Errorf("flag %q: targeting: %w", shorten(f.key), err)}
 	}
 	if name == "" {
-		return outcome{value: f.value, variant: f.variant, reason: ReasonDefault}
+		return resolution{value: f.value, variant: f.variant, reason: ReasonDefault}
 	}
 	v, ok := f.variants[name]
 	if !ok {
-		return outcome{err: fmt.Errorf("flag %q: targeting chose %q, which is not among the variants", brief(f.key), brief(name))}
+		return resolution{err: fmt.Errorf("flag %q: targeting chose %q, which is not among the variants", shorten(f.key), shorten(name))}
 	}
-	return outcome{value: v, variant: name, reason: ReasonTargetingMatch}
+	return resolution{value: v, variant: name, reason: ReasonTargetingMatch}
 }
 
-// decideBySDK evaluates the six flags through the OpenFeature client, all
-// against one snapshot. Where evaluation fails the flag has the value that it
-// would have without its rule, and its reason is ERROR: a broken rule or hook
-// must not undo a kill switch.
-func (s *Set) decideBySDK(snap *snapshot, a Attributes) Decision {
+// decideViaSDK evaluates the six flags through the OpenFeature client, all against
+// one snapshot. A flag whose evaluation fails has the value that it would have
+// without its rule, with reason ERROR: a broken rule or hook must not undo a kill
+// switch.
+func (s *Set) decideViaSDK(snap *snapshot, a Attributes) Decision {
 	ctx := context.WithValue(context.Background(), pinnedKey{}, &pinned{snap, a})
-	e := snap.plain
-	if !s.hooked {
-		// The provider fills e in; the client's own answer adds nothing to it.
+	e := snap.static
+	if !s.hasHooks {
+		// The provider fills in e; the client's return value adds nothing.
 		_, _ = s.client.ObjectValue(ctx, decisionKey, &e, openfeature.EvaluationContext{})
 		return e.decide(snap.version, a.TargetingKey)
 	}
-	// Hooks want to see each flag, and the attributes, which they may change.
+	// Hooks expect one evaluation per flag, with attributes that they may change.
 	ec := openfeature.NewEvaluationContext(a.TargetingKey, a.fields())
 	for id := range flagCount {
-		otherwise, _ := snap.flags[definitions[id].Key].plain(id)
-		v, why := s.evaluateBySDK(ctx, id, otherwise, ec)
+		otherwise, _ := snap.flags[definitions[id].Key].valueWithoutRule(id)
+		v, why := s.evaluateViaSDK(ctx, id, otherwise, ec)
 		e.set(id, v, why)
 	}
 	return e.decide(snap.version, a.TargetingKey)
 }
 
-// decideTogether evaluates those of the six flags that have a rule, into out,
-// which holds the values of the others already.
-func decideTogether(ctx context.Context, out *effective) openfeature.InterfaceResolutionDetail {
+// evaluateAll evaluates the flags that have a rule into out, which already holds
+// the values of the others.
+func evaluateAll(ctx context.Context, out *effective) openfeature.InterfaceResolutionDetail {
 	p := ctx.Value(pinnedKey{}).(*pinned)
 	run := evaluation{attributes: &p.attributes}
 	for id := range flagCount {
@@ -188,7 +200,7 @@ func decideTogether(ctx context.Context, out *effective) openfeature.InterfaceRe
 	return openfeature.InterfaceResolutionDetail{Value: out}
 }
 
-func (s *Set) evaluateBySDK(ctx context.Context, id Flag, otherwise any, ec openfeature.EvaluationContext) (any, Reason) {
+func (s *Set) evaluateViaSDK(ctx context.Context, id Flag, otherwise any, ec openfeature.EvaluationContext) (any, Reason) {
 	key := definitions[id].Key
 	switch otherwise := otherwise.(type) {
 	case bool:
@@ -223,12 +235,12 @@ func reasonOf(r openfeature.Reason, err error) Reason {
 	return ReasonStale
 }
 
-// fields are the attributes as rules see them, the targeting key apart.
+// fields returns the attributes as rules see them, without the targeting key.
 func (a Attributes) fields() map[string]any {
 	return map[string]any{"model": a.Model, "endpoint": a.Endpoint, "tenant": a.Tenant, "stream": a.Stream}
 }
 
-// field is one attribute as rules see it.
+// field returns one attribute as rules see it; nil for an unknown name.
 func (a *Attributes) field(name string) any {
 	switch name {
 	case openfeature.TargetingKey:

@@ -31,11 +31,12 @@ func TestExplainShowsEachPartAndHidesTheKey(t *testing.T) {
 
 func TestExportAndImportAreInverse(t *testing.T) {
 	fields := map[string]string{
-		"relay-percentage":  "12.5",
-		"relay-enabled":     "false",
-		"primary-provider":  "relay",
-		"shadow-percentage": `{"state":"ENABLED","variants":{"all":100,"none":0},"defaultVariant":"none","targeting":{"if":[{"$ref":"inside"},"all",null]}}`,
-		"$evaluators":       `{"inside":{"==":[{"var":"tenant"},"acme"]}}`,
+		"relay-percentage": "12.5",
+		"relay-enabled":    "false",
+		"primary-provider": "relay",
+		"shadow-percentage": `{"state":"ENABLED","variants":{"all":100,"none":0},"defaultVariant":"none",
+			"targeting":{"if":[{"$ref":"inside"},"all",null]}}`,
+		"$evaluators": `{"inside":{"==":[{"var":"tenant"},"acme"]}}`,
 	}
 	file, err := flags.Export(fields)
 	if err != nil {

@@ -123,11 +123,13 @@ func TestRedisChangeByHandIsNotLostUnderAFlip(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.do("HSET", flagsKey, "relay-percentage", "60")
-	if entries, err := store.Write(ctx, set("relay-percentage", "0")); err != nil || len(entries) != 1 || *entries[0].Old != "60" || entries[0].Version != 3 {
+	entries, err := store.Write(ctx, set("relay-percentage", "0"))
+	if err != nil || len(entries) != 1 || *entries[0].Old != "60" || entries[0].Version != 3 {
 		t.Fatalf("Write = %+v, %v", entries, err)
 	}
 	history, err := store.History(ctx, "", 10)
-	if err != nil || len(history) != 3 || !history[1].Unaudited || *history[1].Old != "5" || *history[1].New != "60" || history[1].Version != 2 {
+	if err != nil || len(history) != 3 || !history[1].Unaudited ||
+		*history[1].Old != "5" || *history[1].New != "60" || history[1].Version != 2 {
 		t.Fatalf("History = %+v, %v", history, err)
 	}
 	if _, err := flags.Undo(ctx, store, "tester@here", ""); err != nil {

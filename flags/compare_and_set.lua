@@ -1,8 +1,9 @@
 -- Compare-and-set of one flip: all of its changes or none.
 -- KEYS: flags, version, audit, meta
 -- ARGV: channel, who, why, undoes, max entries, max age in ms, who and why of
---       changes by hand, longest value to record of those, then for each change: key, mode of value ("set" or "unset"), value,
---       mode of expectation ("any", "is" or "none"), expected value
+--       changes made by hand, longest value to audit of those, then for each
+--       change: key, mode of value ("set" or "unset"), value, mode of expectation
+--       ("any", "is" or "none"), expected value
 -- Returns {"conflict", key, "is"|"none", actual} or
 --         {"ok", version, at in ms, then for each change "same" or "set"|"unset"
 --          followed by "is"|"none" and the old value}
@@ -37,8 +38,8 @@ local function value_in_meta(key)
   return ok and type(m) == 'table' and type(m.v) == 'string' and m.v or false
 end
 
--- What was changed by hand since is recorded before it is written over. Its
--- entries have a version of their own.
+-- A change made by hand is audited before it is overwritten, with a version of its
+-- own.
 for _, c in ipairs(changes) do
   c.known = value_in_meta(c.key)
   if c.differs and c.known ~= c.old and #(c.old or '') <= tonumber(ARGV[9]) then
@@ -54,7 +55,7 @@ for _, c in ipairs(changes) do
   end
 end
 
--- INCR is the only write that can fail, and comes before the others.
+-- INCR is the only write that can fail, so it comes first.
 local v = any and redis.call('INCR', version) or tonumber(redis.call('GET', version) or '0')
 local reply = { 'ok', v, at }
 for _, c in ipairs(changes) do

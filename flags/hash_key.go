@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 )
 
-// HashKey is what stands for a targeting key in logs and answers: the key may
-// be a person's name, and does not leave the process. 12 hexadecimal digits of
-// its SHA-256; "" for no key.
+// HashKey returns what logs and API responses show in place of a targeting key,
+// which may be a person's name and never leaves the process: 12 hexadecimal digits
+// of its SHA-256; "" for no key.
 func HashKey(targetingKey string) string {
 	if targetingKey == "" {
 		return ""

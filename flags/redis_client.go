@@ -12,16 +12,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Limits of one exchange with Redis. They bound how long a dead connection can
-// hide a flip: poll interval + redisRead + a fresh connection is under 2 s.
+// Timeouts of one round trip to Redis. They bound how long a dead connection can
+// delay a flip: poll interval + redisReadTimeout + a new connection is under 2 s.
 const (
-	redisDial  = 500 * time.Millisecond
-	redisRead  = 300 * time.Millisecond
-	redisWrite = 300 * time.Millisecond
+	redisDialTimeout  = 500 * time.Millisecond
+	redisReadTimeout  = 300 * time.Millisecond
+	redisWriteTimeout = 300 * time.Millisecond
 )
 
-// connect makes a client. onConnect may be nil. Readers retry once, on another
-// connection; writers never: a write whose answer was lost may have happened.
+// connect returns a client. onConnect may be nil. Readers retry once, on another
+// connection. Writers never do: a write whose reply was lost may have been executed.
 func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Context, *redis.Conn) error) redis.UniversalClient {
 	u := &redis.UniversalOptions{
 		// Copied: cluster clients append to theirs.
@@ -29,9 +29,9 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 		Username: t.username, Password: t.password,
 		SentinelUsername: t.sentinelUsername, SentinelPassword: t.sentinelPassword,
 		TLSConfig: t.tls, Protocol: 3, DisableIdentity: true, ClientName: "cutover-flags",
-		DialTimeout: redisDial, ReadTimeout: redisRead, WriteTimeout: redisWrite, ContextTimeoutEnabled: true,
+		DialTimeout: redisDialTimeout, ReadTimeout: redisReadTimeout, WriteTimeout: redisWriteTimeout, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 10 * time.Millisecond,
-		DialerRetries: 1, PoolSize: poolSize, PoolTimeout: redisDial, OnConnect: onConnect,
+		DialerRetries: 1, PoolSize: poolSize, PoolTimeout: redisDialTimeout, OnConnect: onConnect,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	switch t.topology {
@@ -41,8 +41,8 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 		return redis.NewFailoverClient(f)
 	case cluster:
 		c := u.Cluster()
-		// The default of a minute leaves clients without a master for that long
-		// after a failover.
+		// With the default of a minute, clients can be without a master for that
+		// long after a failover.
 		c.ClusterStateReloadInterval = time.Second
 		c.PipelinePoolSize = -1
 		c.MaxRedirects = 2
@@ -54,10 +54,12 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 	return redis.NewClient(s)
 }
 
-// subscriber makes the client whose one connection hears of changes. In a
-// Cluster that is a connection of its own to the master that holds the keys:
-// ClusterClient does not pass invalidations on.
-func (t redisTarget) subscriber(ctx context.Context, reader redis.UniversalClient, onConnect func(context.Context, *redis.Conn) error) (*redis.Client, error) {
+// connectSubscriber returns the client whose one connection receives change
+// notifications. In a Cluster it connects to the master that holds the keys, as
+// ClusterClient does not deliver invalidations.
+func (t redisTarget) connectSubscriber(
+	ctx context.Context, reader redis.UniversalClient, onConnect func(context.Context, *redis.Conn) error,
+) (*redis.Client, error) {
 	if t.topology == cluster {
 		master, err := reader.(*redis.ClusterClient).MasterForKey(ctx, t.keys.Flags())
 		if err != nil {
@@ -70,17 +72,17 @@ func (t redisTarget) subscriber(ctx context.Context, reader redis.UniversalClien
 	return t.connect(1, -1, onConnect).(*redis.Client), nil
 }
 
-// redisFault explains an error in an operator's terms. Server replies are
-// safe to repeat: they name commands and keys.
+// redisFault explains an error in an operator's terms. Server replies are safe to
+// quote: they contain commands and keys only.
 func redisFault(err error) *fault {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "WRONGTYPE"):
 		return &fault{codeWrongType, "a key of the flags has another type in Redis; delete or rename it"}
 	case hasAny(text, "NOPERM", "NOAUTH", "WRONGPASS", "invalid username-password"):
-		return &fault{codeDenied, "Redis refuses: " + text}
+		return &fault{codeDenied, "Redis denies access: " + text}
 	case errors.Is(err, context.DeadlineExceeded) || strings.Contains(text, "timeout"):
-		return &fault{codeUnreachable, "Redis does not answer in time"}
+		return &fault{codeUnreachable, "Redis does not respond in time"}
 	}
 	return &fault{codeUnreachable, "Redis can't be reached: " + text}
 }
@@ -94,15 +96,26 @@ func hasAny(text string, words ...string) bool {
 	return false
 }
 
-// LogRedisTo sends what the Redis client library says of itself to a logger, at
-// debug level: by default it prints a line on standard error for each failed
-// connection. The library's logger is one for the whole process, so main calls
-// this, once, before anything connects.
+// LogRedisTo sends the log of the Redis client library to a logger, at debug level:
+// by default it prints a line to standard error for each failed connection. The
+// library has one logger per process, so main calls this, once, before anything
+// connects.
 func LogRedisTo(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
 
 type redisLog struct{ log zerolog.Logger }
 
-// Printf is what the library calls.
+// Printf implements the logger of the library.
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
 	l.log.Debug().Msgf(format, v...)
+}
+
+// DialRedis returns a client of the Redis that holds the flags, for whatever else a
+// fleet keeps there. It connects on first use; the caller closes it. Writes are not
+// retried: one whose reply was lost may have been executed.
+func DialRedis(o RedisOptions) (redis.UniversalClient, error) {
+	target, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	return target.connect(8, -1, nil), nil
 }

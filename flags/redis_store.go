@@ -14,23 +14,23 @@ import (
 	"cutover/internal/rediskeys"
 )
 
-//go:embed write.lua
-var writeLua string
+//go:embed compare_and_set.lua
+var compareAndSetLua string
 
-//go:embed adopt.lua
-var adoptLua string
+//go:embed audit_backfill.lua
+var auditBackfillLua string
 
 // redisStore writes flags in Redis.
 type redisStore struct {
-	client redis.UniversalClient
-	keys   rediskeys.Names
-	write  *redis.Script
-	adopt  *redis.Script
-	after  func() // called after a write of our own; may be nil
+	client        redis.UniversalClient
+	keys          rediskeys.Names
+	compareAndSet *redis.Script
+	backfill      *redis.Script
+	afterWrite    func() // called after each write; may be nil
 }
 
-// OpenRedisStore returns the writer of the flags in a Redis, without a Set: for
-// tools. It does not connect yet.
+// OpenRedisStore returns a writer of the flags in a Redis, for tools that need no
+// Set. It connects on first use.
 func OpenRedisStore(o RedisOptions) (Store, error) {
 	t, err := o.parse()
 	if err != nil {
@@ -42,7 +42,7 @@ func OpenRedisStore(o RedisOptions) (Store, error) {
 func newRedisStore(t redisTarget) *redisStore {
 	return &redisStore{
 		client: t.connect(2, -1, nil), keys: t.keys,
-		write: redis.NewScript(writeLua), adopt: redis.NewScript(adoptLua),
+		compareAndSet: redis.NewScript(compareAndSetLua), backfill: redis.NewScript(auditBackfillLua),
 	}
 }
 
@@ -53,7 +53,7 @@ func (s *redisStore) scriptKeys() []string {
 // Close releases the connections.
 func (s *redisStore) Close() error { return s.client.Close() }
 
-// storedMeta is what the scripts keep beside each value.
+// storedMeta is what the scripts keep about each value.
 type storedMeta struct {
 	Value   string `json:"v"`
 	Who     string `json:"who"`
@@ -76,8 +76,8 @@ func (s *redisStore) Fields(ctx context.Context) (Fields, error) {
 	for key, value := range flags.Val() {
 		f := Field{Value: value}
 		var m storedMeta
-		// A value that differs from what was last recorded was set by hand, and
-		// nobody has noticed yet: then we do not know by whom.
+		// A value that differs from the one last audited was set by hand, nobody
+		// knows by whom.
 		if json.Unmarshal([]byte(meta.Val()[key]), &m) == nil && m.Value == value {
 			f.Who, f.Why, f.At, f.Version = m.Who, m.Why, time.UnixMilli(m.At).UTC(), m.Version
 		}
@@ -86,14 +86,14 @@ func (s *redisStore) Fields(ctx context.Context) (Fields, error) {
 	return out, nil
 }
 
-// Write makes a flip by one script.
+// Write makes a flip, by one script.
 func (s *redisStore) Write(ctx context.Context, f Flip) ([]Entry, error) {
 	f = f.normalized()
 	shared, err := s.shared(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(shared); err != nil {
+	if err := f.validate(shared); err != nil {
 		return nil, err
 	}
 	args := []any{s.keys.FlagsEvents(), f.Who, f.Why, f.Undoes, auditMaxEntries, auditMaxAge.Milliseconds(),
@@ -101,28 +101,28 @@ func (s *redisStore) Write(ctx context.Context, f Flip) ([]Entry, error) {
 	for _, c := range f.Changes {
 		args = append(args, changeArgs(c)...)
 	}
-	reply, err := s.write.Run(ctx, s.client, s.scriptKeys(), args...).Slice()
+	reply, err := s.compareAndSet.Run(ctx, s.client, s.scriptKeys(), args...).Slice()
 	if err != nil {
-		return nil, fmt.Errorf("%w (look at the flags before you repeat the flip)", storeError(err))
+		return nil, fmt.Errorf("%w (check the flags before you repeat the flip)", storeError(err))
 	}
 	entries, err := f.entries(reply)
-	if s.after != nil && err == nil {
-		s.after()
+	if s.afterWrite != nil && err == nil {
+		s.afterWrite()
 	}
 	return entries, err
 }
 
-// shared fetches the shared rules, when a definition of the flip needs them.
+// shared fetches the shared rules if a definition of the flip needs them.
 func (s *redisStore) shared(ctx context.Context, f Flip) (evaluators, error) {
 	for _, c := range f.Changes {
-		if c.Value == nil || !refers(*c.Value) {
+		if c.Value == nil || !hasRef(*c.Value) {
 			continue
 		}
 		raw, err := s.client.HGet(ctx, s.keys.Flags(), evaluatorsKey).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return nil, storeError(err)
 		}
-		shared, _ := parseEvaluators(raw) // broken ones resolve nothing: the check names what is missing
+		shared, _ := parseEvaluators(raw) // broken rules resolve nothing: validation reports what is missing
 		return shared, nil
 	}
 	return nil, nil
@@ -142,7 +142,7 @@ func changeArgs(c Change) []any {
 	return out
 }
 
-// entries reads the script's reply.
+// entries parses the reply of the script.
 func (f Flip) entries(reply []any) ([]Entry, error) {
 	r := replyReader{items: reply}
 	if r.text() == "conflict" {
@@ -168,12 +168,12 @@ func (f Flip) entries(reply []any) ([]Entry, error) {
 		})
 	}
 	if r.broken {
-		return nil, errors.New("redis: unexpected answer of the write script")
+		return nil, errors.New("redis: unexpected reply of the write script")
 	}
 	return entries, nil
 }
 
-// replyReader takes a script's reply apart, item by item.
+// replyReader reads the reply of a script, item by item.
 type replyReader struct {
 	items  []any
 	broken bool
@@ -201,10 +201,10 @@ func (r *replyReader) number() int64 {
 	return n
 }
 
-// recordUnaudited writes audit entries for what was changed by hand, and
-// returns how many there were.
-func (s *redisStore) recordUnaudited(ctx context.Context) (int, error) {
-	return s.adopt.Run(ctx, s.client, s.scriptKeys(),
+// backfillAudit writes audit entries for changes made by hand, and returns how many
+// there were.
+func (s *redisStore) backfillAudit(ctx context.Context) (int, error) {
+	return s.backfill.Run(ctx, s.client, s.scriptKeys(),
 		s.keys.FlagsEvents(), unauditedWho, unauditedWhy, auditMaxEntries, maxValueBytes).Int()
 }
 

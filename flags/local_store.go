@@ -20,21 +20,21 @@ const (
 	localAuditName = "flags-audit.jsonl"
 )
 
-// local keeps the flags of one process: in a file, with its audit beside it in
-// the data directory, or in memory only. It is source and Store at once.
-type local struct {
-	path   string // "": in memory
-	mustBe bool   // the operator named the file: it must exist
-	mu     sync.Mutex
-	text   []byte // of the file, as last read
-	seen   bool   // the file has existed
-	fields map[string]string
-	audit  *auditLog
-	set    *Set
+// localStore keeps the flags of one process: in a file, with the audit in the data
+// directory, or in memory only. It is both the source and the Store.
+type localStore struct {
+	path     string // "": in memory
+	required bool   // the operator configured the file, so it must exist
+	mu       sync.Mutex
+	text     []byte // of the file, as last read
+	existed  bool   // the file has existed
+	fields   map[string]string
+	audit    *auditLog
+	set      *Set
 }
 
-func openLocal(o Options) (*local, Store, error) {
-	l := &local{path: o.File, mustBe: o.File != "", fields: map[string]string{}}
+func openLocal(o Options) (*localStore, Store, error) {
+	l := &localStore{path: o.File, required: o.File != "", fields: map[string]string{}}
 	auditPath := ""
 	if o.DataDir != "" {
 		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
@@ -52,20 +52,20 @@ func openLocal(o Options) (*local, Store, error) {
 	return l, l, nil
 }
 
-func (l *local) origin() Origin {
+func (l *localStore) origin() Origin {
 	if l.path == "" {
 		return FromConfiguration
 	}
 	return FromFile
 }
 
-// start reads the file. A broken or missing one is the operator's to correct.
-func (l *local) start(_ context.Context, s *Set) error {
+// start reads the file. A broken or missing one is an error for the operator to fix.
+func (l *localStore) start(_ context.Context, s *Set) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set = s
 	if l.path == "" {
-		s.log.Info().Msg("flags start from configuration and live in memory: changes end with this process")
+		s.log.Info().Msg("flags loaded from the configuration and kept in memory: changes are lost when this process ends")
 		return nil
 	}
 	fields, err := l.load()
@@ -73,26 +73,26 @@ func (l *local) start(_ context.Context, s *Set) error {
 		return fmt.Errorf("flags file %s: %w", l.path, err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		if err := ValidateValue(key, fields[key]); err != nil && !refers(fields[key]) {
+		if err := ValidateValue(key, fields[key]); err != nil && !hasRef(fields[key]) {
 			return fmt.Errorf("flags file %s: %w", l.path, err)
 		}
 	}
-	if err := l.adopt(fields, "found in the flags file at start"); err != nil {
+	if err := l.auditManualEdits(fields, "found in the flags file at start"); err != nil {
 		return err
 	}
-	s.accept(l.reading())
-	s.log.Info().Str("file", l.path).Int("set", len(fields)).Msg("flags start from the flags file")
+	s.update(l.reading())
+	s.log.Info().Str("file", l.path).Int("set", len(fields)).Msg("flags loaded from the flags file")
 	return nil
 }
 
-// refers reports whether a definition needs shared rules, which only a whole
-// reading can resolve.
-func refers(raw string) bool { return bytes.Contains([]byte(raw), []byte(`"$ref"`)) }
+// hasRef reports whether a definition may need shared rules, which can only be
+// resolved with all fields at hand.
+func hasRef(raw string) bool { return bytes.Contains([]byte(raw), []byte(`"$ref"`)) }
 
-// load reads the file as it is now. No file is no fields, if none is needed.
-func (l *local) load() (map[string]string, error) {
+// load reads the file. A missing file means no fields, unless it is required.
+func (l *localStore) load() (map[string]string, error) {
 	data, err := os.ReadFile(l.path)
-	if errors.Is(err, fs.ErrNotExist) && !l.mustBe && !l.seen {
+	if errors.Is(err, fs.ErrNotExist) && !l.required && !l.existed {
 		return map[string]string{}, nil
 	}
 	if err != nil {
@@ -105,15 +105,16 @@ func (l *local) load() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.text, l.seen = data, true
+	l.text, l.existed = data, true
 	return fields, nil
 }
 
-// adopt takes over what the file says, and records what nobody announced.
-func (l *local) adopt(fields map[string]string, why string) error {
+// auditManualEdits adopts what the file says, with an audit entry for each change
+// that was not made through Write.
+func (l *localStore) auditManualEdits(fields map[string]string, why string) error {
 	var entries []Entry
 	now := time.Now().UTC()
-	known := l.audited()
+	known := l.auditedFields()
 	for _, key := range unionKeys(known, fields) {
 		old, was := known[key]
 		value, is := fields[key]
@@ -135,8 +136,8 @@ func (l *local) adopt(fields map[string]string, why string) error {
 	return nil
 }
 
-// audited replays the audit: what each flag should be.
-func (l *local) audited() map[string]string {
+// auditedFields replays the audit: the value that each flag should have.
+func (l *localStore) auditedFields() map[string]string {
 	out := map[string]string{}
 	for key, i := range l.audit.newest() {
 		if v := l.audit.entries[i].New; v != nil {
@@ -146,31 +147,31 @@ func (l *local) audited() map[string]string {
 	return out
 }
 
-func (l *local) reading() reading {
+func (l *localStore) reading() reading {
 	return reading{fields: maps.Clone(l.fields), version: l.audit.version(), origin: l.origin()}
 }
 
-// poll looks at the file again. A fault is reported when the look before this
-// one met one as well (again): an editor may be half-way through.
-func (l *local) poll(again bool) (failed bool) {
+// poll reads the file. It reports a fault only if the previous poll failed too: an
+// editor may be in the middle of writing the file.
+func (l *localStore) poll(failedBefore bool) (failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fields, err := l.load()
 	if err == nil {
-		err = l.adopt(fields, unauditedWhy)
+		err = l.auditManualEdits(fields, unauditedWhy)
 	}
 	if err == nil {
-		l.set.accept(l.reading())
+		l.set.update(l.reading())
 		return false
 	}
-	if again {
-		l.set.fail(&fault{codeFile, fmt.Sprintf("flags file %s: %v", l.path, err)})
+	if failedBefore {
+		l.set.markStale(&fault{codeFile, fmt.Sprintf("flags file %s: %v", l.path, err)})
 	}
 	return true
 }
 
 // Fields returns what is stored.
-func (l *local) Fields(context.Context) (Fields, error) {
+func (l *localStore) Fields(context.Context) (Fields, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := Fields{Version: l.audit.version(), Values: make(map[string]Field, len(l.fields))}
@@ -187,28 +188,28 @@ func (l *local) Fields(context.Context) (Fields, error) {
 }
 
 // History returns the newest entries first.
-func (l *local) History(_ context.Context, key string, limit int) ([]Entry, error) {
+func (l *localStore) History(_ context.Context, key string, limit int) ([]Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.audit.history(key, limit), nil
 }
 
-// Write makes a flip. It is on disk, and in force in this process, when Write
+// Write makes a flip, which is on disk and in force in this process when Write
 // returns.
-func (l *local) Write(_ context.Context, f Flip) ([]Entry, error) {
+func (l *localStore) Write(_ context.Context, f Flip) ([]Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.path != "" {
-		if err := l.refresh(); err != nil {
+		if err := l.readManualEdits(); err != nil {
 			return nil, err
 		}
 	}
 	shared, _ := parseEvaluators(l.fields[evaluatorsKey])
 	f = f.normalized()
-	if err := f.check(shared); err != nil {
+	if err := f.validate(shared); err != nil {
 		return nil, err
 	}
-	entries, next, err := f.apply(l.fields, l.audit.version()+1, time.Now().UTC())
+	entries, next, err := f.applyTo(l.fields, l.audit.version()+1, time.Now().UTC())
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
@@ -219,20 +220,19 @@ func (l *local) Write(_ context.Context, f Flip) ([]Entry, error) {
 	}
 	l.fields = next
 	err = l.audit.append(entries, entries[0].At)
-	l.set.accept(l.reading())
+	l.set.update(l.reading())
 	if err != nil {
 		return entries, fmt.Errorf("the flip is in force, but its audit entry could not be written: %w", err)
 	}
 	return entries, nil
 }
 
-// refresh takes over an edit by hand that poll has not seen yet. A file that
-// can't be read is put aside: it must not stand between an operator and the
-// kill switch.
-func (l *local) refresh() error {
+// readManualEdits picks up an edit by hand that poll has not seen yet. A broken file
+// is moved aside: it must not stand between an operator and the kill switch.
+func (l *localStore) readManualEdits() error {
 	fields, err := l.load()
 	if err == nil {
-		return l.adopt(fields, unauditedWhy)
+		return l.auditManualEdits(fields, unauditedWhy)
 	}
 	broken, rerr := os.ReadFile(l.path)
 	if rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
@@ -240,16 +240,16 @@ func (l *local) refresh() error {
 	}
 	if len(broken) > 0 {
 		aside := l.path + ".broken"
-		if err := replaceFile(aside, broken); err != nil {
-			return fmt.Errorf("flags file %s is broken and can't be put aside: %w", l.path, err)
+		if err := writeFileAtomic(aside, broken); err != nil {
+			return fmt.Errorf("flags file %s is broken and can't be moved aside: %w", l.path, err)
 		}
-		l.set.log.Warn().Str("file", l.path).Str("kept", aside).Msg("a broken flags file is replaced by the last good values and this flip")
+		l.set.log.Warn().Str("file", l.path).Str("kept", aside).Msg("a broken flags file was replaced by the last good values and this flip")
 	}
 	return nil
 }
 
-// save writes the changes of a flip into the file's last good text.
-func (l *local) save(entries []Entry) error {
+// save applies the changes of a flip to the last good text of the file.
+func (l *localStore) save(entries []Entry) error {
 	changes := make(map[string]*string, len(entries))
 	for _, e := range entries {
 		changes[e.Key] = e.New
@@ -258,17 +258,17 @@ func (l *local) save(entries []Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(l.path, text); err != nil {
+	if err := writeFileAtomic(l.path, text); err != nil {
 		return err
 	}
-	l.text, l.seen = text, true
+	l.text, l.existed = text, true
 	return nil
 }
 
-// Close does nothing: files are opened for each use.
-func (l *local) Close() error { return nil }
+// Close does nothing: files are opened for each operation.
+func (l *localStore) Close() error { return nil }
 
-func (l *local) close() error { return nil }
+func (l *localStore) close() error { return nil }
 
 func pointer(s string, ok bool) *string {
 	if !ok {

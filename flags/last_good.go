@@ -12,32 +12,32 @@ import (
 
 const lastGoodName = "flags-last-good.json"
 
-// lastGood is the file that a sidecar starts from when Redis is away.
-type lastGood struct {
-	path string // "": nothing is kept
+// lastGoodFile is what a sidecar starts from when Redis is unavailable.
+type lastGoodFile struct {
+	path string // "": nothing is saved
 }
 
-// keptFlags is the file's content.
-type keptFlags struct {
+// savedFlags is the file's content.
+type savedFlags struct {
 	Namespace string            `json:"namespace"`
 	Version   uint64            `json:"version"`
 	SavedAt   time.Time         `json:"saved_at"`
 	Fields    map[string]string `json:"fields"`
 }
 
-func openLastGood(dataDir string) (lastGood, error) {
+func openLastGood(dataDir string) (lastGoodFile, error) {
 	if dataDir == "" {
-		return lastGood{}, nil
+		return lastGoodFile{}, nil
 	}
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
-		return lastGood{}, fmt.Errorf("data directory: %w", err)
+		return lastGoodFile{}, fmt.Errorf("data directory: %w", err)
 	}
-	return lastGood{filepath.Join(dataDir, lastGoodName)}, nil
+	return lastGoodFile{filepath.Join(dataDir, lastGoodName)}, nil
 }
 
-// load returns what was kept; false when there is nothing that can be used.
-func (l lastGood) load(namespace string) (keptFlags, bool, error) {
-	var kept keptFlags
+// load returns the saved flags; false when there is nothing usable.
+func (l lastGoodFile) load(namespace string) (savedFlags, bool, error) {
+	var kept savedFlags
 	if l.path == "" {
 		return kept, false, nil
 	}
@@ -54,8 +54,8 @@ func (l lastGood) load(namespace string) (keptFlags, bool, error) {
 	return kept, kept.Namespace == namespace && len(kept.Fields) > 0, nil
 }
 
-// save keeps the fields, durable before it returns.
-func (l lastGood) save(kept keptFlags) error {
+// save writes the fields, which are durable when it returns.
+func (l lastGoodFile) save(kept savedFlags) error {
 	if l.path == "" {
 		return nil
 	}
@@ -63,5 +63,5 @@ func (l lastGood) save(kept keptFlags) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(l.path, append(data, '\n'))
+	return writeFileAtomic(l.path, append(data, '\n'))
 }

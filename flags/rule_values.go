@@ -8,7 +8,7 @@ import (
 
 // JsonLogic compares and converts as JavaScript does.
 
-// truthy is JavaScript's, except that an empty list is false.
+// truthy is as in JavaScript, except that an empty list is false.
 func truthy(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -25,8 +25,8 @@ func truthy(v any) bool {
 	return true
 }
 
-// number converts; what is not a number becomes NaN.
-func number(v any) float64 {
+// toNumber converts to a number; NaN for what is not one.
+func toNumber(v any) float64 {
 	switch v := v.(type) {
 	case nil:
 		return 0
@@ -46,13 +46,13 @@ func number(v any) float64 {
 			return f
 		}
 	case []any:
-		return number(text(v))
+		return toNumber(toText(v))
 	}
 	return math.NaN()
 }
 
-// text converts to a string.
-func text(v any) string {
+// toText converts to a string.
+func toText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -63,23 +63,23 @@ func text(v any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i, item := range v {
-			parts[i] = text(item)
+			parts[i] = toText(item)
 		}
 		return strings.Join(parts, ",")
 	}
 	return ""
 }
 
-// strictly is ===.
-func strictly(a, b any) bool {
+// strictEqual is ===.
+func strictEqual(a, b any) bool {
 	if isComposite(a) || isComposite(b) {
 		return false
 	}
 	return a == b
 }
 
-// loosely is ==.
-func loosely(a, b any) bool {
+// looseEqual is ==.
+func looseEqual(a, b any) bool {
 	switch {
 	case a == nil || b == nil:
 		return a == nil && b == nil
@@ -92,12 +92,12 @@ func loosely(a, b any) bool {
 		return false
 	}
 	if as, ok := a.([]any); ok && kindOf(b) == kindString {
-		return text(as) == b
+		return toText(as) == b
 	}
 	if bs, ok := b.([]any); ok && kindOf(a) == kindString {
-		return text(bs) == a
+		return toText(bs) == a
 	}
-	return number(a) == number(b)
+	return toNumber(a) == toNumber(b)
 }
 
 func less(a, b any) bool {
@@ -106,7 +106,7 @@ func less(a, b any) bool {
 	if aok && bok {
 		return as < bs
 	}
-	return number(a) < number(b)
+	return toNumber(a) < toNumber(b)
 }
 
 func lessOrEqual(a, b any) bool {
@@ -115,5 +115,5 @@ func lessOrEqual(a, b any) bool {
 	if aok && bok {
 		return as <= bs
 	}
-	return number(a) <= number(b)
+	return toNumber(a) <= toNumber(b)
 }

@@ -1,9 +1,9 @@
--- Records what was changed in the flags by hand: whatever differs from meta,
--- where write.lua keeps each value that it wrote. Atomic, so that of a whole
--- fleet that notices a change one records it.
+-- Adds audit entries for flags that were changed by hand: those that differ from
+-- meta, where compare_and_set.lua keeps each value that it writes. The script is
+-- atomic, so that of a whole fleet that notices a change only one audits it.
 -- KEYS: flags, version, audit, meta
--- ARGV: channel, who, why, max entries, longest value to record
--- Returns the number of changes recorded.
+-- ARGV: channel, who, why, max entries, longest value to audit
+-- Returns the number of entries added.
 local flags, version, audit, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local function wrong(key, want)
@@ -13,7 +13,7 @@ end
 if wrong(flags, 'hash') or wrong(version, 'string') or wrong(audit, 'stream') or wrong(meta, 'hash') then
   return redis.error_reply('WRONGTYPE a key of the flags has another type; delete or rename it')
 end
--- A hash that is gone is an accident, not a change of every flag.
+-- A missing hash is an accident, not a change to every flag.
 if redis.call('EXISTS', flags) == 0 then
   return 0
 end

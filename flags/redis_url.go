@@ -14,36 +14,37 @@ import (
 	"cutover/internal/rediskeys"
 )
 
-// RedisOptions say which Redis holds the flags, and how to get in.
+// RedisOptions say which Redis holds the flags, and how to connect to it.
 type RedisOptions struct {
 	// URL is one of
 	//	redis://[user[:password]@]host:port[/db]
 	//	redis-sentinel://[user[:password]@]host:port,host:port.../master[/db]
 	//	redis-cluster://[user[:password]@]host:port,host:port...
 	// and, with TLS, rediss://, rediss-sentinel:// and rediss-cluster://.
-	// A port that is missing is 6379, a Sentinel's 26379. unix:///path works too.
+	// The default port is 6379, for Sentinels 26379. unix:///path works too.
 	URL string
-	// Username and Password overrule those in the URL, where they should not be.
+	// Username and Password override those in the URL, where a password should
+	// not be.
 	Username string
 	Password string
 	// SentinelUsername and SentinelPassword are for the Sentinels themselves.
 	SentinelUsername string
 	SentinelPassword string
-	// TLS adds to the system's certificate authorities, or shows a certificate
-	// of our own. Only for the TLS forms of URL.
+	// TLS replaces the system's certificate authorities, or adds a client
+	// certificate. Only with the TLS forms of URL.
 	TLS TLSFiles
 	// Namespace separates fleets in one Redis; "" is "default".
 	Namespace string
 }
 
-// TLSFiles are PEM files; "" leaves the system's default.
+// TLSFiles are paths of PEM files; "" is the system's default.
 type TLSFiles struct {
 	CA         string // certificate authorities to trust instead of the system's
 	Cert, Key  string // client certificate
-	ServerName string // name to expect in the server's certificate; "": the host of the URL
+	ServerName string // expected in the server's certificate; "": the host of the URL
 }
 
-// config reads the files.
+// config loads the files.
 func (f TLSFiles) config(host string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
 	if c.ServerName == "" {
@@ -56,7 +57,7 @@ func (f TLSFiles) config(host string) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("redis TLS: %s holds no PEM certificate", f.CA)
+			return nil, fmt.Errorf("redis TLS: %s contains no PEM certificate", f.CA)
 		}
 	}
 	if (f.Cert == "") != (f.Key == "") {
@@ -72,7 +73,7 @@ func (f TLSFiles) config(host string) (*tls.Config, error) {
 	return c, nil
 }
 
-// topology is how the servers behind a URL stand to each other.
+// topology is the kind of deployment behind a URL.
 type topology uint8
 
 const (
@@ -86,7 +87,7 @@ type redisTarget struct {
 	topology topology
 	network  string // "tcp" or "unix"
 	addrs    []string
-	master   string // Sentinel's name of the set
+	master   string // the name that the Sentinels know it by
 	db       int
 	username string
 	password string
@@ -97,7 +98,7 @@ type redisTarget struct {
 	keys             rediskeys.Names
 }
 
-// parse checks the options. Its errors never contain the URL: it may hold a
+// parse validates the options. Its errors never contain the URL, which may hold a
 // password.
 func (o RedisOptions) parse() (redisTarget, error) {
 	t := redisTarget{
@@ -124,29 +125,29 @@ func (o RedisOptions) parse() (redisTarget, error) {
 	default:
 		return t, fmt.Errorf("redis URL: unknown scheme %q; one of redis, redis-sentinel, redis-cluster (rediss... with TLS), unix", scheme)
 	}
-	rest, err := t.userinfo(rest)
+	rest, err := t.parseUserinfo(rest)
 	if err != nil {
 		return t, err
 	}
-	if err := t.place(rest); err != nil {
+	if err := t.parseHosts(rest); err != nil {
 		return t, err
 	}
 	if !secure {
 		if o.TLS != (TLSFiles{}) {
-			return t, errors.New("redis: TLS files are given, but the URL is without TLS; write rediss instead of redis")
+			return t, errors.New("redis: TLS files are configured, but the URL is without TLS; write rediss instead of redis")
 		}
 		return t, nil
 	}
 	host := ""
-	if t.topology != cluster && t.topology != sentinel { // those name more hosts than the URL
+	if t.topology != cluster && t.topology != sentinel { // which lead to hosts beyond those of the URL
 		host, _, _ = net.SplitHostPort(t.addrs[0])
 	}
 	t.tls, err = o.TLS.config(host)
 	return t, err
 }
 
-// userinfo takes "user:password@" off.
-func (t *redisTarget) userinfo(rest string) (string, error) {
+// parseUserinfo parses "user:password@" and returns the rest.
+func (t *redisTarget) parseUserinfo(rest string) (string, error) {
 	authority, path, slash := strings.Cut(rest, "/")
 	at := strings.LastIndex(authority, "@")
 	if at < 0 {
@@ -171,15 +172,15 @@ func (t *redisTarget) userinfo(rest string) (string, error) {
 	return rest, nil
 }
 
-// place reads hosts, master name and database number.
-func (t *redisTarget) place(rest string) error {
+// parseHosts parses hosts, master name and database number.
+func (t *redisTarget) parseHosts(rest string) error {
 	if t.network == "unix" {
 		t.addrs = []string{rest}
 		return nil
 	}
 	hosts, path, _ := strings.Cut(rest, "/")
 	if strings.ContainsAny(rest, "?#") {
-		return errors.New("redis URL: options after ? are not supported; use the configuration's own keys")
+		return errors.New("redis URL: options after ? are not supported; use the configuration's keys")
 	}
 	port := "6379"
 	if t.topology == sentinel {
@@ -197,10 +198,10 @@ func (t *redisTarget) place(rest string) error {
 	if t.topology == standalone && len(t.addrs) > 1 {
 		return errors.New("redis URL: several hosts; write redis-sentinel:// or redis-cluster://")
 	}
-	return t.path(strings.Trim(path, "/"))
+	return t.parsePath(strings.Trim(path, "/"))
 }
 
-func (t *redisTarget) path(path string) error {
+func (t *redisTarget) parsePath(path string) error {
 	if t.topology == sentinel {
 		t.master, path, _ = strings.Cut(path, "/")
 		if t.master == "" {
@@ -215,7 +216,7 @@ func (t *redisTarget) path(path string) error {
 	}
 	db, err := strconv.Atoi(path)
 	if err != nil || db < 0 {
-		return fmt.Errorf("redis URL: database %q is not a number", brief(path))
+		return fmt.Errorf("redis URL: database %q is not a number", shorten(path))
 	}
 	t.db = db
 	return nil

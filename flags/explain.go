@@ -9,12 +9,12 @@ import (
 type View struct {
 	Key    string `json:"key"`
 	Type   string `json:"type"`           // of the six: "boolean", "percentage", "enum"; else "boolean", "number", "string", "object"
-	Value  string `json:"value"`          // in force: a scalar, or a definition
-	Rule   bool   `json:"rule,omitempty"` // a rule decides, request by request
+	Value  string `json:"value"`          // in force: a scalar or a definition
+	Rule   bool   `json:"rule,omitempty"` // a rule decides per request
 	Source Origin `json:"source"`
 }
 
-// Views returns every flag: the six in their order, then others by key.
+// Views returns every flag: the six in their order, then the others by key.
 func (s *Set) Views() []View {
 	snap := s.current.Load()
 	out := make([]View, 0, len(snap.flags))
@@ -37,30 +37,30 @@ func (f *flag) view() View {
 	return v
 }
 
-// Explanation says what would happen to a request, and why.
+// Explanation is what would happen to a request, and why.
 type Explanation struct {
-	Decision Decision    `json:"decision"`
-	Serves   string      `json:"serves"` // "primary" or "relay"
-	KeyHash  string      `json:"key_hash"`
-	State    State       `json:"state"`
-	Steps    []ExplainBy `json:"steps"` // one for each of the six flags
+	Decision Decision      `json:"decision"`
+	Serves   string        `json:"serves"` // "primary" or "relay"
+	KeyHash  string        `json:"key_hash"`
+	State    State         `json:"state"`
+	Steps    []ExplainStep `json:"steps"` // one per flag
 }
 
-// ExplainBy is one flag's part in a Decision.
-type ExplainBy struct {
+// ExplainStep is one flag's part in a Decision.
+type ExplainStep struct {
 	Key     string   `json:"key"`
-	Value   any      `json:"value"`             // after the rule, if there is one
+	Value   any      `json:"value"`             // as evaluated, by the rule if there is one
 	Variant string   `json:"variant,omitempty"` // of a definition
 	Reason  Reason   `json:"reason"`
 	Error   string   `json:"error,omitempty"` // why the rule failed
 	Source  Origin   `json:"source"`
-	Share   *float64 `json:"share,omitempty"`  // percentages: who is in
-	Bucket  *float64 `json:"bucket,omitempty"` // percentages: where this caller stands; in when below Share
+	Share   *float64 `json:"share,omitempty"`  // of a percentage: its value
+	Bucket  *float64 `json:"bucket,omitempty"` // of a percentage: the caller's bucket; in when below Share
 	In      *bool    `json:"in,omitempty"`
 }
 
-// Explain decides for a request as Decide does, and shows the parts. The
-// targeting key appears only as its hash.
+// Explain decides as Decide does and returns each flag's part. The targeting key
+// appears as a hash only.
 func (s *Set) Explain(a Attributes) Explanation {
 	snap := s.current.Load()
 	d := s.Decide(a)
@@ -72,10 +72,10 @@ func (s *Set) Explain(a Attributes) Explanation {
 	for id := range flagCount {
 		f := snap.flags[definitions[id].Key]
 		o := f.evaluate(&run)
-		step := ExplainBy{Key: f.key, Value: o.value, Variant: o.variant, Reason: d.Reasons[id], Source: f.origin}
+		step := ExplainStep{Key: f.key, Value: o.value, Variant: o.variant, Reason: d.Reasons[id], Source: f.origin}
 		if o.err != nil {
 			step.Error = o.err.Error()
-			step.Value, _ = f.plain(id)
+			step.Value, _ = f.valueWithoutRule(id)
 		} else if o.value == nil {
 			step.Value = definitions[id].builtin
 		}

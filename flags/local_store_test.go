@@ -148,7 +148,8 @@ func TestLocalWriteIsDurableAuditedAndInForce(t *testing.T) {
 		t.Error("the flip did not survive a restart")
 	}
 	history, err := again.Store().History(ctx, "", 10)
-	if err != nil || len(history) != 1 || history[0].Who != "tester@here" || history[0].Why != "test" || *history[0].New != "100" || history[0].Old != nil || history[0].Version != 1 {
+	if err != nil || len(history) != 1 || history[0].Who != "tester@here" || history[0].Why != "test" ||
+		*history[0].New != "100" || history[0].Old != nil || history[0].Version != 1 {
 		t.Errorf("History after a restart = %+v, %v", history, err)
 	}
 }
