@@ -8,14 +8,14 @@ import (
 // caller is the connection to whoever sent the request. Everything that the
 // sidecar writes goes through it, in this order:
 //
-//	rename (puts the requested model's name into events) ─ comments (keep-alive) ─ connection
+//	rewriter (puts the requested model's name into events) ─ comments (keep-alive) ─ connection
 type caller struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
 	deadline writeDeadline
-	event    boundary    // of the events that have passed
-	comments *keepalive  // writes to the caller as well; nil: there are no keep-alive comments
-	rename   *shownModel // nil: model names pass as they are
+	boundary eventBoundary  // of the events that have passed
+	comments *keepalive     // writes to the caller as well; nil: there are no keep-alive comments
+	rewriter *modelRewriter // nil: model names pass as they are
 }
 
 func newCaller(w http.ResponseWriter, r *http.Request, timeout time.Duration, now time.Time) caller {
@@ -50,15 +50,15 @@ func (c *caller) writeHeader(status int) {
 // write passes one piece of a response on. The last piece need not be flushed:
 // the server does that when the handler returns.
 func (c *caller) write(p []byte, now time.Time, flush bool) error {
-	if c.rename != nil {
-		p = c.rename.pass(p)
+	if c.rewriter != nil {
+		p = c.rewriter.rewrite(p)
 	}
 	c.deadline.extend(now)
 	defer c.deadline.clear()
 	if _, err := c.w.Write(p); err != nil {
 		return err
 	}
-	c.event.pass(p)
+	c.boundary.advance(p)
 	if flush {
 		return c.control.Flush()
 	}
@@ -70,7 +70,7 @@ func (c *caller) betweenEvents() bool {
 	if c.comments != nil {
 		return c.comments.betweenEvents()
 	}
-	return c.event.here()
+	return c.boundary.reached()
 }
 
 // breakOff writes the last event of a stream that cannot go on after comments.

@@ -46,7 +46,7 @@ func (d *delivery) run() (broken bool) {
 	if c.caller.commit() {
 		return d.resume()
 	}
-	d.showAsked()
+	d.showRequestedModel()
 	h := c.caller.w.Header()
 	upstream.CopyEndToEnd(h, resp.Header)
 	// What the provider left out, net/http must not fill in.
@@ -76,9 +76,9 @@ func (d *delivery) run() (broken bool) {
 func (d *delivery) copyAll() error {
 	caller, a := &d.c.caller, d.a
 	err := d.copyBody()
-	if caller.rename != nil && !errors.Is(err, errCallerWrite) {
-		rest := caller.rename.rest()
-		caller.rename = nil
+	if caller.rewriter != nil && !errors.Is(err, errCallerWrite) {
+		rest := caller.rewriter.flush()
+		caller.rewriter = nil
 		if caller.write(rest, time.Now(), err != nil) != nil {
 			err = errCallerWrite
 		}

@@ -38,13 +38,13 @@ type keepalive struct {
 	timer     *time.Timer // nil: never again
 	last      time.Time   // when the caller last received something
 	comments  int
-	ownHeader bool     // our own header is out
-	committed bool     // the call responds now
-	quiet     bool     // the response at hand has no place for comments
-	event     boundary // of what the caller has received
-	bom       []byte   // the beginning of a response that may be a byte order mark
-	bomDone   bool     // it is behind
-	failed    error    // the caller could not be written to
+	ownHeader bool          // our own header is out
+	committed bool          // the call responds now
+	quiet     bool          // the response at hand has no place for comments
+	boundary  eventBoundary // of what the caller has received
+	bom       []byte        // the beginning of a response that may be a byte order mark
+	bomDone   bool          // it is behind
+	failed    error         // the caller could not be written to
 }
 
 // startComments puts a keepalive before the caller of a stream. The attempts are
@@ -64,7 +64,7 @@ func (c *call) startComments() {
 	k := &keepalive{
 		w: c.caller.w, control: c.caller.control, every: every,
 		deadline:    writeDeadline{control: c.caller.control, timeout: c.rt.cfg.WriteStallTimeout, http2: c.r.ProtoMajor >= 2},
-		extraHeader: extra, cancel: cancel, last: time.Now(), event: boundary{newlines: 2},
+		extraHeader: extra, cancel: cancel, last: time.Now(), boundary: eventBoundary{newlines: 2},
 	}
 	k.mu.Lock() // the timer may fire before it is known
 	k.timer = time.AfterFunc(every, k.tick)
@@ -113,9 +113,9 @@ func (k *keepalive) tick() {
 func (k *keepalive) commentFits() bool {
 	switch {
 	case k.ownHeader:
-		return k.event.here()
+		return k.boundary.reached()
 	case k.committed:
-		return !k.quiet && k.event.here()
+		return !k.quiet && k.boundary.reached()
 	}
 	return !k.quiet
 }
@@ -175,7 +175,7 @@ func (k *keepalive) stop() {
 func (k *keepalive) betweenEvents() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.event.here()
+	return k.boundary.reached()
 }
 
 // count is how many comments the caller got.
@@ -228,7 +228,7 @@ func (k *keepalive) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	k.event.pass(p)
+	k.boundary.advance(p)
 	return len(p), nil
 }
 

@@ -170,18 +170,18 @@ func lulls() []lull {
 			}},
 		{name: "no answer in time", ours: true, at: nothing, rest: nothing, tells: "did not respond in time", broken: true, class: exchange.ClassHeaderTimeout,
 			times: func(every time.Duration) upstream.Timeouts { return upstream.Timeouts{Header: 20 * every} }, answer: func(_ *dialect, _ http.ResponseWriter, r *http.Request, _ *stage) { hang(r) }},
-		{name: "silence for too long", relay: true, by: "relay", at: begun, rest: begun, tells: "fell silent", broken: true, class: exchange.ClassIdle,
+		{name: "silence for too long", relay: true, by: "relay", at: begun, rest: begun, tells: "stopped sending", broken: true, class: exchange.ClassIdle,
 			times: func(every time.Duration) upstream.Timeouts { return upstream.Timeouts{Idle: 20 * every} }, answer: func(d *dialect, w http.ResponseWriter, r *http.Request, _ *stage) {
 				send(w, d.opening, d.content[:1])
 				hang(r)
 			}},
-		{name: "a break in mid-stream", relay: true, by: "relay", at: begun, rest: begun, tells: "broke off", broken: true, class: exchange.ClassBroken,
+		{name: "a break in mid-stream", relay: true, by: "relay", at: begun, rest: begun, tells: "closed the connection in the middle", broken: true, class: exchange.ClassBroken,
 			answer: func(d *dialect, w http.ResponseWriter, r *http.Request, s *stage) {
 				send(w, d.opening, d.content[:1])
 				s.comments(r)
 				panic(http.ErrAbortHandler)
 			}},
-		{name: "a break before the first event", relay: true, by: "relay", at: nothing, rest: nothing, tells: "broke off", broken: true, class: exchange.ClassBroken,
+		{name: "a break before the first event", relay: true, by: "relay", at: nothing, rest: nothing, tells: "closed the connection in the middle", broken: true, class: exchange.ClassBroken,
 			answer: func(_ *dialect, w http.ResponseWriter, r *http.Request, s *stage) {
 				send(w, []string{""})
 				s.comments(r)

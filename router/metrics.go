@@ -11,7 +11,7 @@ import (
 )
 
 // Metrics counts and times what callers were served. Its Observe fits
-// Config.Served and takes no lock but when a combination of labels is new.
+// Config.Served and takes a lock only when a combination of labels is new.
 type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -42,23 +42,26 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	buckets := prometheus.ExponentialBuckets(.01, 2, 14)
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_requests_total", Help: "Requests served, by endpoint, upstream and how the answer ended (error_type, empty for success).",
+			Name: "cutover_requests_total",
+			Help: "Requests served, by endpoint, upstream and how the response ended (error_type, empty for success).",
 		}, []string{"endpoint", "served_by", "error_type"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cutover_request_duration_seconds", Help: "From the call's begin to its answer's end.", Buckets: buckets,
+			Name: "cutover_request_duration_seconds", Help: "From the start of the call to the end of its response.", Buckets: buckets,
 		}, []string{"endpoint", "served_by"}),
 		ttft: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cutover_time_to_first_token_seconds", Help: "From the call's begin to the first content.", Buckets: buckets,
+			Name: "cutover_time_to_first_token_seconds", Help: "From the start of the call to the first content.", Buckets: buckets,
 		}, []string{"endpoint", "served_by"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_tokens_total", Help: "Tokens that served answers say they used.",
+			Name: "cutover_tokens_total", Help: "Tokens used, as served responses report them.",
 		}, []string{"endpoint", "served_by", "token_type"}),
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cutover_attempts_failed_total", Help: "Calls that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge, merge).",
+			Name: "cutover_attempts_failed_total",
+			Help: "Attempts that did not serve, by upstream, why (error_type), and what came next (retry, fallback, hedge, merge).",
 		}, []string{"upstream", "error_type", "next"}),
 	}
 	m.hedges = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cutover_hedges_total", Help: "Silent calls for which it was time to call a second provider, by what came of it (outcome): won, lost, failed, needed or no_budget.",
+		Name: "cutover_hedges_total",
+		Help: "Slow calls that were due for a second provider, by outcome: won, lost, failed, needed or no_budget.",
 	}, []string{"outcome"})
 	reg.MustRegister(m.requests, m.duration, m.ttft, m.tokens, m.steps, m.hedges)
 	m.series.Store(&map[seriesKey]*series{})

@@ -102,7 +102,7 @@ func (m *mergedModels) serve() {
 		m.serveOne(id)
 		return
 	}
-	page, ok := readPaging(q)
+	page, ok := parsePaging(q)
 	if !ok {
 		m.c.serve()
 		return
@@ -140,7 +140,7 @@ func (m *mergedModels) fetch(ctx context.Context, arm exchange.Arm, query string
 	}
 	f.a.bufferAll(modelsBytes)
 	if coding := f.a.resp.Header.Get("Content-Encoding"); f.a.complete && (coding == "" || coding == "identity") {
-		f.list, f.ok = readModels(f.a.held)
+		f.list, f.ok = parseModelList(f.a.held)
 	}
 	return f
 }
@@ -194,22 +194,22 @@ func (m *mergedModels) serveBoth(ref, other fetched, page paging) {
 	var more []modelEntry
 	if other.ok && other.list.anthropic == ref.list.anthropic {
 		by += ", " + other.a.up.Name()
-		more = ref.list.without(other.list.entries, m.reaches)
+		more = ref.list.additions(other.list.entries, m.reaches)
 	} else {
 		m.leaveOut(other.a)
 	}
 	if !ref.list.anthropic || page.limit == 0 {
-		m.writeList(ref.a, by, ref.list.append(more))
+		m.writeList(ref.a, by, ref.list.appended(more))
 		return
 	}
-	entries := append(ref.list.entries[:len(ref.list.entries):len(ref.list.entries)], more...)
-	cut, further, ok := page.cut(entries)
+	all := append(ref.list.entries[:len(ref.list.entries):len(ref.list.entries)], more...)
+	entries, further, ok := page.slice(all)
 	if !ok && m.c.story.replaced == nil { // an id that neither has: the reference says so in its own words
 		ref.a.discard()
 		m.c.respond()
 		return
 	}
-	m.writeList(ref.a, by, ref.list.page(cut, further))
+	m.writeList(ref.a, by, ref.list.paged(entries, further))
 }
 
 // serveOtherAlone responds with the other's list alone, all of it: while the
@@ -220,8 +220,8 @@ func (m *mergedModels) serveOtherAlone(ref, other fetched, page paging) {
 		m.c.deliver(other.a)
 		return
 	}
-	entries, further, _ := page.cut(other.list.entries)
-	m.writeList(other.a, other.a.up.Name(), other.list.page(entries, further))
+	entries, further, _ := page.slice(other.list.entries)
+	m.writeList(other.a, other.a.up.Name(), other.list.paged(entries, further))
 }
 
 // leaveOut records why a provider's list is not in the response.

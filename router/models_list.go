@@ -20,11 +20,11 @@ type modelList struct {
 	more      bool // Anthropic: there are further pages
 }
 
-// modelEntry is one entry as it came. One without an id has "".
+// modelEntry is one entry as it came; id is "" where it has none.
 type modelEntry struct{ id, raw string }
 
-// readModels reads a list; false for what is none.
-func readModels(body []byte) (modelList, bool) {
+// parseModelList parses a list; false where body is none.
+func parseModelList(body []byte) (modelList, bool) {
 	l := modelList{body: string(body)}
 	root := gjson.Parse(l.body)
 	if !gjson.Valid(l.body) || !root.IsObject() {
@@ -67,10 +67,10 @@ func stringAt(v gjson.Result, key string) string {
 	return ""
 }
 
-// without returns the entries of other whose ids are not in the list, each id
-// once, as far as keep says so. Entries without an id can't be told from those
-// that are named already.
-func (l *modelList) without(other []modelEntry, keep func(id string) bool) []modelEntry {
+// additions returns the entries of other whose ids are not in the list and that
+// keep accepts, each id once. Entries without an id are left out: they may be in
+// the list already.
+func (l *modelList) additions(other []modelEntry, keep func(id string) bool) []modelEntry {
 	named := make(map[string]bool, len(l.entries)+len(other))
 	for _, e := range l.entries {
 		named[e.id] = true
@@ -85,9 +85,9 @@ func (l *modelList) without(other []modelEntry, keep func(id string) bool) []mod
 	return more
 }
 
-// append is the list with more entries at its end and everything else as it
-// came.
-func (l *modelList) append(more []modelEntry) []byte {
+// appended is the list with more entries at its end and everything else
+// unchanged.
+func (l *modelList) appended(more []modelEntry) []byte {
 	var out bytes.Buffer
 	out.WriteString(l.body[:l.end])
 	for i, e := range more {
@@ -100,9 +100,9 @@ func (l *modelList) append(more []modelEntry) []byte {
 	return out.Bytes()
 }
 
-// page is one page of entries, in the list's place: what the list says besides
-// stays as it came.
-func (l *modelList) page(entries []modelEntry, more bool) []byte {
+// paged is the list with one page of entries in place of its own, and
+// everything else unchanged.
+func (l *modelList) paged(entries []modelEntry, more bool) []byte {
 	out := []byte{'{'}
 	add := func(key, value string) {
 		if len(out) > 1 {
@@ -124,7 +124,7 @@ func (l *modelList) page(entries []modelEntry, more bool) []byte {
 	}
 	first, last := "null", "null"
 	if n := len(entries); n > 0 {
-		first, last = quoted(entries[0].id), quoted(entries[n-1].id)
+		first, last = jsonString(entries[0].id), jsonString(entries[n-1].id)
 	}
 	add(`"data"`, "["+strings.Join(raws, ",")+"]")
 	add(`"has_more"`, strconv.FormatBool(more))
@@ -133,30 +133,29 @@ func (l *modelList) page(entries []modelEntry, more bool) []byte {
 	return append(out, '}')
 }
 
-func quoted(s string) string { return string(gjson.AppendJSONString(nil, s)) }
+func jsonString(s string) string { return string(gjson.AppendJSONString(nil, s)) }
 
 // paging is the part of a list that a caller asks for in Anthropic's dialect.
 // The zero value asks for all of it.
 type paging struct {
 	limit         int
 	after, before string
-	query         string // what is asked of the providers
+	query         string // what the providers get
 }
 
 // The limits of a page in Anthropic's dialect.
 const (
-	pageDefault = 20
-	pageMost    = 1000
+	defaultPage = 20
+	maxPage     = 1000
 )
 
-// readPaging reads what a caller asks for; false for what the provider should
-// judge itself.
-func readPaging(q *exchange.Request) (p paging, ok bool) {
+// parsePaging parses a caller's query; false where it is the provider's to judge.
+func parsePaging(q *exchange.Request) (p paging, ok bool) {
 	p.query = q.RawQuery
 	if !speaksAnthropic(q) {
 		return p, true
 	}
-	p.limit = pageDefault
+	p.limit = defaultPage
 	var rest []string
 	for pair := range strings.SplitSeq(q.RawQuery, "&") {
 		key, raw, _ := strings.Cut(pair, "=")
@@ -167,7 +166,7 @@ func readPaging(q *exchange.Request) (p paging, ok bool) {
 		switch key {
 		case "":
 		case "limit":
-			if p.limit, err = strconv.Atoi(value); err != nil || p.limit < 1 || p.limit > pageMost {
+			if p.limit, err = strconv.Atoi(value); err != nil || p.limit < 1 || p.limit > maxPage {
 				return p, false
 			}
 		case "after_id":
@@ -178,13 +177,13 @@ func readPaging(q *exchange.Request) (p paging, ok bool) {
 			rest = append(rest, pair)
 		}
 	}
-	p.query = strings.Join(append(rest, "limit="+strconv.Itoa(pageMost)), "&")
+	p.query = strings.Join(append(rest, "limit="+strconv.Itoa(maxPage)), "&")
 	return p, p.after == "" || p.before == ""
 }
 
-// cut returns the page of entries that is asked for, and whether there are more
-// in its direction; false when it begins at an id that is not there.
-func (p *paging) cut(entries []modelEntry) (page []modelEntry, more, ok bool) {
+// slice returns the page of entries that is asked for, and whether there are
+// more in its direction; ok is false when it begins at an id that is not there.
+func (p *paging) slice(entries []modelEntry) (page []modelEntry, more, ok bool) {
 	at := func(id string) int {
 		for i := range entries {
 			if entries[i].id == id {

@@ -13,13 +13,13 @@ func FuzzMergedModels(f *testing.F) {
 	f.Add(`{"data":[],"has_more":true}`, `{"data":[{"id":"\u0061","x":[1,{}]},7,null,{"id":3}],"data2":1}`)
 	f.Add(`{"data":[1 , 2] }`, "{\"d\u0061ta\":[{\"id\":\"c\"}],\"\\u0064ata\":[]}")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		ref, ok := readModels([]byte(a))
-		other, also := readModels([]byte(b))
+		ref, ok := parseModelList([]byte(a))
+		other, also := parseModelList([]byte(b))
 		if !ok || !also {
 			return
 		}
-		more := ref.without(other.entries, func(string) bool { return true })
-		for _, out := range [][]byte{ref.append(more), ref.page(append(ref.entries[:len(ref.entries):len(ref.entries)], more...), false)} {
+		more := ref.additions(other.entries, func(string) bool { return true })
+		for _, out := range [][]byte{ref.appended(more), ref.paged(append(ref.entries[:len(ref.entries):len(ref.entries)], more...), false)} {
 			var was, is struct{ Data []json.RawMessage }
 			if err := json.Unmarshal(out, &is); err != nil {
 				t.Fatalf("%s and %s make %s: %v", a, b, out, err)
@@ -57,7 +57,7 @@ func TestPages(t *testing.T) {
 		{paging{limit: 2, after: "z"}, "", false, false},
 		{paging{limit: 2, before: "z"}, "", false, false},
 	} {
-		page, more, ok := row.page.cut(all)
+		page, more, ok := row.page.slice(all)
 		got := ""
 		for _, e := range page {
 			got += e.id

@@ -66,7 +66,7 @@ type Router struct {
 	upgrade *httputil.ReverseProxy
 	active  atomic.Int64
 
-	tooLargeToShow sync.Once
+	tooLargeToRewrite sync.Once
 
 	base context.Context // of upgraded connections, which outlive the server's
 	stop context.CancelFunc

@@ -10,12 +10,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// ServerLimits protect a server from callers that are slow, or that never stop.
+// ServerLimits protect a server from callers that are slow or never stop.
 type ServerLimits struct {
-	MaxHeaderBytes    int           // size of a request's header; default 1 MiB
-	ReadHeaderTimeout time.Duration // time for a request's header; default 10 s
+	MaxHeaderBytes    int           // of a request's header, in bytes; default 1 MiB
+	ReadHeaderTimeout time.Duration // for a request's header; default 10 s
 	IdleTimeout       time.Duration // between two requests of a connection; default 180 s
-	WriteStallTimeout time.Duration // silence of a caller that reads; default 60 s
+	WriteStallTimeout time.Duration // how long a caller may not read; default 60 s
 }
 
 // NewServer builds a server for HTTP/1.1 and HTTP/2, with TLS when cert is not
@@ -39,14 +39,14 @@ func NewServer(h http.Handler, l ServerLimits, cert *tls.Config, log zerolog.Log
 		MaxHeaderBytes:    l.MaxHeaderBytes,
 		ReadHeaderTimeout: l.ReadHeaderTimeout,
 		IdleTimeout:       l.IdleTimeout,
-		// A first deadline; a call extends it before each write, so that
-		// streams may last as long as they are read.
+		// The first deadline; a call extends it before each write, so that a
+		// stream may last as long as it is read.
 		WriteTimeout: l.WriteStallTimeout,
 		TLSConfig:    cert,
 		Protocols:    new(http.Protocols),
 		HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: 1000, WriteByteTimeout: l.WriteStallTimeout},
-		ErrorLog:     newLogLog(log),
-		// "OPTIONS *" is the provider's to answer.
+		ErrorLog:     newErrorLog(log),
+		// "OPTIONS *" is for the provider to respond to.
 		DisableGeneralOptionsHandler: true,
 	}
 	s.Protocols.SetHTTP1(true)
@@ -58,13 +58,13 @@ func NewServer(h http.Handler, l ServerLimits, cert *tls.Config, log zerolog.Log
 	return s
 }
 
-// newLogLog turns net/http's own log lines into one line each. What follows a
-// first line are stacks and dumps; they stay at debug level.
-func newLogLog(l zerolog.Logger) *log.Logger { return log.New(&lines{l}, "", 0) }
+// newErrorLog turns each of net/http's own log messages into one line. What
+// follows a first line is stacks and dumps, which stay at debug level.
+func newErrorLog(l zerolog.Logger) *log.Logger { return log.New(&lineWriter{l}, "", 0) }
 
-type lines struct{ l zerolog.Logger }
+type lineWriter struct{ l zerolog.Logger }
 
-func (w *lines) Write(p []byte) (int, error) {
+func (w *lineWriter) Write(p []byte) (int, error) {
 	first, rest, _ := bytes.Cut(bytes.TrimSpace(p), []byte("\n"))
 	w.l.Warn().Str("from", "net/http").Msg(string(first))
 	if len(rest) > 0 {

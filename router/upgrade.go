@@ -59,7 +59,7 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 			rt.cfg.Logger.Debug().Str("id", q.ID).Str("class", string(class)).Str("detail", detail).Msg("upgrade failed")
 			newCall(rt, w, r, q).respondProblem(problemOf(class, rt.cfg.Primary.Name()))
 		},
-		ErrorLog: newLogLog(rt.cfg.Logger),
+		ErrorLog: newErrorLog(rt.cfg.Logger),
 	}
 }
 

@@ -72,8 +72,8 @@ type UpstreamStatus struct {
 
 // HedgeStatus says when a silent request to the relay gets a second one beside it.
 type HedgeStatus struct {
-	After  string             `json:"after"` // as configured
-	Budget float64            `json:"budget_left"`
+	After  string                `json:"after"` // as configured
+	Budget float64               `json:"budget_left"`
 	Models []router.LatencyState `json:"models,omitempty"`
 }
 

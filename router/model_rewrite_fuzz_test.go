@@ -13,9 +13,9 @@ import (
 
 const fuzzName = `"asked \u2603"`
 
-// FuzzShownModel: in whatever pieces a stream comes, its bytes stay, but for
+// FuzzModelRewriter: in whatever pieces a stream comes, its bytes stay, but for
 // the model's name in the places where an event has one.
-func FuzzShownModel(f *testing.F) {
+func FuzzModelRewriter(f *testing.F) {
 	for _, s := range []string{
 		"data: {\"model\":\"a\",\"x\":1}\n\ndata: [DONE]\n\n",
 		"event: message_start\r\ndata: {\"message\":{\"model\":\"a\"}}\r\n\r\nevent: ping\r\ndata: {}\r\n\r\n",
@@ -49,16 +49,16 @@ func FuzzShownModel(f *testing.F) {
 
 // shownIn passes a stream in pieces of less than n bytes.
 func shownIn(d exchange.Dialect, stream []byte, n int, r *rand.Rand) []byte {
-	s := &shownModel{dialect: d, name: []byte(fuzzName)}
+	s := &modelRewriter{dialect: d, name: []byte(fuzzName)}
 	var out []byte
 	for len(stream) > 0 {
 		k := min(1+r.IntN(n), len(stream))
 		piece := bytes.Clone(stream[:k])
-		out = append(out, s.pass(piece)...)
+		out = append(out, s.rewrite(piece)...)
 		clear(piece) // nobody may hold on to it
 		stream = stream[k:]
 	}
-	return append(out, s.rest()...)
+	return append(out, s.flush()...)
 }
 
 // checkOnlyNames walks both texts: where they part, a JSON string has become
@@ -132,22 +132,22 @@ func checkShown(t *testing.T, d exchange.Dialect, before, after string, want any
 }
 
 // What is too long passes as it is, and at once.
-func TestShownModelPassesWhatIsTooLong(t *testing.T) {
+func TestModelRewriterPassesWhatIsTooLong(t *testing.T) {
 	t.Parallel()
-	long := []byte(`data: {"x":"` + strings.Repeat("x", 2*shownEvent) + `","model":"a"}` + "\n\n")
+	long := []byte(`data: {"x":"` + strings.Repeat("x", 2*maxRewrittenEvent) + `","model":"a"}` + "\n\n")
 	next := []byte("data: {\"model\":\"a\"}\n\n")
-	s := &shownModel{dialect: exchange.OpenAIChat, name: []byte(`"b"`)}
+	s := &modelRewriter{dialect: exchange.OpenAIChat, name: []byte(`"b"`)}
 	var out []byte
 	stream := append(append([]byte{}, long...), next...)
 	for len(stream) > 0 {
 		n := min(len(stream), 4096)
-		out = append(out, s.pass(stream[:n])...)
+		out = append(out, s.rewrite(stream[:n])...)
 		stream = stream[n:]
-		if len(s.held) > shownEvent {
+		if len(s.held) > maxRewrittenEvent {
 			t.Fatalf("%d bytes are held", len(s.held))
 		}
 	}
-	out = append(out, s.rest()...)
+	out = append(out, s.flush()...)
 	if want := string(long) + "data: {\"model\":\"b\"}\n\n"; string(out) != want {
 		t.Errorf("%d bytes came out, want %d: the long event as it was, and the name in the next (%q)", len(out), len(want), out[len(out)-40:])
 	}

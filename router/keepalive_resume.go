@@ -16,7 +16,7 @@ func (d *delivery) resume() (broken bool) {
 	c, a := d.c, d.a
 	coded := encoded(a.resp.Header)
 	if a.rec.Streamed() && a.resp.StatusCode < 300 && !coded {
-		d.showAsked()
+		d.showRequestedModel()
 		return d.end(d.copyAll())
 	}
 	event := d.failureEvent(coded)
@@ -58,7 +58,7 @@ func (d *delivery) failureEvent(coded bool) []byte {
 // asErrorEvent turns a provider's error response into an event of a stream; nil
 // where the body is no error that the dialect knows.
 func asErrorEvent(q *exchange.Request, body []byte) []byte {
-	var answer struct {
+	var parsed struct {
 		Type  string `json:"type"`
 		Error struct {
 			Type    string `json:"type"`
@@ -67,16 +67,16 @@ func asErrorEvent(q *exchange.Request, body []byte) []byte {
 			Param   any    `json:"param"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(body, &answer) != nil || answer.Error.Message == "" {
+	if json.Unmarshal(body, &parsed) != nil || parsed.Error.Message == "" {
 		return nil
 	}
-	e := &answer.Error
+	e := &parsed.Error
 	switch q.Endpoint.Dialect {
 	case exchange.AnthropicMessages:
-		if answer.Type == "error" {
-			return event("error", json.RawMessage(body))
+		if parsed.Type == "error" {
+			return formatEvent("error", json.RawMessage(body))
 		}
-		return event("error", map[string]any{
+		return formatEvent("error", map[string]any{
 			"type": "error", "error": map[string]any{"type": e.Type, "message": e.Message},
 		})
 	case exchange.OpenAIResponses:
@@ -84,11 +84,11 @@ func asErrorEvent(q *exchange.Request, body []byte) []byte {
 		if code == nil {
 			code = e.Type
 		}
-		return event("error", map[string]any{
+		return formatEvent("error", map[string]any{
 			"type": "error", "code": code, "message": e.Message, "param": e.Param, "sequence_number": 0,
 		})
 	}
-	return event("", json.RawMessage(body))
+	return formatEvent("", json.RawMessage(body))
 }
 
 // kindOf is the error type that the dialects have for a status.

@@ -234,9 +234,9 @@ func TestModelStaysAsAnswered(t *testing.T) {
 	}
 }
 
-// TestShownEventsKeepTheirLatency: the upstream sends each event when the caller
+// TestModelRewriteEventsKeepTheirLatency: the upstream sends each event when the caller
 // has the last, and breaks off in the middle of one.
-func TestShownEventsKeepTheirPace(t *testing.T) {
+func TestModelRewriteEventsKeepTheirPace(t *testing.T) {
 	t.Parallel()
 	for _, d := range renamedAnswers()[:4] {
 		t.Run(d.name, func(t *testing.T) {
@@ -276,8 +276,8 @@ func TestShownEventsKeepTheirPace(t *testing.T) {
 	}
 }
 
-// TestShownAfterComments: the two ways of writing into a stream go together.
-func TestShownAfterComments(t *testing.T) {
+// TestModelRewriteAfterComments: the two ways of writing into a stream go together.
+func TestModelRewriteAfterComments(t *testing.T) {
 	t.Parallel()
 	for _, d := range renamedAnswers()[:4] {
 		t.Run(d.name, func(t *testing.T) {
@@ -301,9 +301,9 @@ func TestShownAfterComments(t *testing.T) {
 	}
 }
 
-// TestShownInAStreamUnderAnotherName: a stream that says it is JSON is not
+// TestModelRewriteInAStreamUnderAnotherName: a stream that says it is JSON is not
 // waited for.
-func TestShownInAStreamUnderAnotherName(t *testing.T) {
+func TestModelRewriteInAStreamUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	d := renamedAnswers()[0]
 	seen := make(chan struct{})

@@ -7,25 +7,25 @@ import (
 	"cutover/exchange"
 )
 
-// errorEvent is a problem as the last event of a stream that can't go on, in
+// errorEvent is a problem as the last event of a stream that cannot go on, in
 // the caller's dialect: official SDKs raise it as an error.
 func errorEvent(q *exchange.Request, p problem) []byte {
 	switch q.Endpoint.Dialect {
 	case exchange.AnthropicMessages:
-		return event("error", map[string]any{
+		return formatEvent("error", map[string]any{
 			"type": "error", "error": map[string]any{"type": p.kind, "message": p.message},
 		})
 	case exchange.OpenAIResponses:
-		return event("error", map[string]any{
+		return formatEvent("error", map[string]any{
 			"type": "error", "code": p.code, "message": p.message, "param": nil, "sequence_number": 0,
 		})
 	}
-	return event("", map[string]any{
+	return formatEvent("", map[string]any{
 		"error": map[string]any{"message": p.message, "type": p.kind, "param": nil, "code": p.code},
 	})
 }
 
-func event(name string, v any) []byte {
+func formatEvent(name string, v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return nil // maps of strings always encode
@@ -37,25 +37,25 @@ func event(name string, v any) []byte {
 	return append(append(append(out, "data: "...), data...), "\n\n"...)
 }
 
-// problemInStream says what a stream's end means to a caller who has had a part
-// of the answer.
+// problemInStream says what the end of a stream means to a caller who has
+// received part of the response.
 func problemInStream(class exchange.Class, upstream string) problem {
 	p := problem{http.StatusBadGateway, "api_error", string(class),
-		"cutover: the upstream " + upstream + " broke off in the middle of its answer"}
+		"cutover: the upstream " + upstream + " closed the connection in the middle of its response"}
 	switch class {
 	case exchange.ClassIdle, exchange.ClassTimeout, exchange.ClassFirstToken:
-		p.message = "cutover: the upstream " + upstream + " fell silent in the middle of its answer"
+		p.message = "cutover: the upstream " + upstream + " stopped sending in the middle of its response"
 	case exchange.ClassUnfinished:
-		p.message = "cutover: the upstream " + upstream + " ended its answer before it was finished"
+		p.message = "cutover: the upstream " + upstream + " ended its response before it was complete"
 	}
 	return p
 }
 
-// boundary watches the bytes that pass for the end of an event: the only place
-// where another one may begin.
-type boundary struct{ newlines int }
+// eventBoundary watches the bytes of a stream for the end of an event: the only
+// place where another one may begin.
+type eventBoundary struct{ newlines int }
 
-func (b *boundary) pass(p []byte) {
+func (b *eventBoundary) advance(p []byte) {
 	for i := max(0, len(p)-4); i < len(p); i++ {
 		switch p[i] {
 		case '\n':
@@ -67,5 +67,5 @@ func (b *boundary) pass(p []byte) {
 	}
 }
 
-// here reports whether the last event is complete.
-func (b *boundary) here() bool { return b.newlines >= 2 }
+// reached reports whether the last event is complete.
+func (b *eventBoundary) reached() bool { return b.newlines >= 2 }
