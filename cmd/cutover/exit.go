@@ -19,6 +19,15 @@ const (
 	exitUsage  = 2 // wrong usage or configuration
 )
 
+// exitCodes says what each exit code means.
+func exitCodes() map[int]string {
+	return map[int]string{
+		exitDone:   "done",
+		exitFailed: "failed, or `doctor` found something wrong: the message says what",
+		exitUsage:  "the command line or the configuration is wrong; nothing was done",
+	}
+}
+
 // errReported ends the program without a further message: the command has said
 // already what failed. The exit code is 1, or that of an error joined to it.
 var errReported = errors.New("failed")

@@ -79,6 +79,7 @@ func rooms() map[string]room {
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},
 		"internal/rediskeys": {nil, "one list of every key in Redis: names alone, no client"},
 		"internal/store":     {[]string{"compare", "internal/rediskeys"}, "it keeps results and summaries; where they come from is not its business"},
+		"internal/doctable":  {nil, "it writes what tests tell it into the documentation, and knows none of it"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,36 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"cutover/internal/doctable"
 	"cutover/internal/wording"
 )
-
-var update = flag.Bool("update", false, "write golden files anew")
 
 const configurationPage = "../../docs/configuration.md"
 
 // TestConfigurationTable holds the table in docs/configuration.md against the
 // keys; with -update it writes the table.
 func TestConfigurationTable(t *testing.T) {
-	text, err := os.ReadFile(configurationPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(text)
-	const begin, end = "<!-- keys: begin -->\n", "<!-- keys: end -->"
-	from, to := strings.Index(page, begin)+len(begin), strings.Index(page, end)
-	if from < len(begin) || to < from {
-		t.Fatalf("%s has no place for the table between %q and %q", configurationPage, begin, end)
-	}
-	want := page[:from] + keyTables(t) + page[to:]
-	if want == page {
-		return
-	}
-	if !*update {
-		t.Fatalf("the table in %s is stale: go test ./cmd/cutover -run TestConfigurationTable -update", configurationPage)
-	}
-	if err := os.WriteFile(configurationPage, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	doctable.Hold(t, configurationPage, "keys", keyTables(t))
 }
 
 // keyTables writes one table for each section of the file.

@@ -39,6 +39,7 @@ type Sidecar struct {
 	Affinity *affinity.Table
 	Registry *prometheus.Registry
 
+	registerer     prometheus.Registerer // Registry
 	cfg            config.Config
 	version        string
 	log            zerolog.Logger
@@ -61,8 +62,9 @@ type upstreamPair struct{ serve, shadow *upstream.Upstream }
 // New builds and binds. What it returns holds ports and files: it must be Run.
 // The version is shown in the status.
 func New(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) (*Sidecar, error) {
-	s := &Sidecar{cfg: cfg, version: version, log: log, started: time.Now(), Registry: prometheus.NewRegistry()}
-	s.Registry.MustRegister(collectors.NewGoCollector(),
+	registry := prometheus.NewRegistry()
+	s := &Sidecar{cfg: cfg, version: version, log: log, started: time.Now(), Registry: registry, registerer: registry}
+	s.registerer.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := s.build(ctx); err != nil {
 		s.release()

@@ -141,7 +141,7 @@ func listenOn(key, address string) (net.Listener, error) {
 func (s *Sidecar) flagOptions() flags.Options {
 	return flags.Options{
 		Initial: flagValues(&s.cfg.Flags), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: RedisOptions(&s.cfg.Store),
-		Logger: s.log, Registerer: s.Registry,
+		Logger: s.log, Registerer: s.registerer,
 	}
 }
 
@@ -179,7 +179,7 @@ func (s *Sidecar) wire() (err error) {
 		MaxConcurrency: s.cfg.Shadow.MaxConcurrency, MaxBytes: int64(s.cfg.Shadow.MaxBytes),
 		MaxRPS: s.cfg.Shadow.MaxRPS, Exclude: exclude, Budget: s.budget,
 		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices, Counter: &compare.Counter{}},
-		Registerer: s.Registry,
+		Registerer: s.registerer,
 		Sample:     s.Sampler.Offer,
 	})
 	if err != nil {
@@ -187,10 +187,10 @@ func (s *Sidecar) wire() (err error) {
 	}
 	s.Affinity = s.newAffinity()
 	s.hedge = newHedge(&s.cfg.Fallback)
-	s.Registry.MustRegister(newCareCollector(map[string]*upstream.Care{
+	s.registerer.MustRegister(newCareCollector(map[string]*upstream.Care{
 		exchange.Primary.String(): s.primary.serve.Care(), exchange.Relay.String(): s.relay.serve.Care(),
 	}, s.Affinity))
-	metrics := router.NewMetrics(s.Registry)
+	metrics := router.NewMetrics(s.registerer)
 	s.Router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,
 		Decide: s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
