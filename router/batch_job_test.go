@@ -21,7 +21,12 @@ type received struct {
 
 // jobBench is a bench whose relay has names of its own; what either provider
 // receives comes over the channel.
-func jobBench(t *testing.T, models upstream.Models, decide func(flags.Attributes) flags.Decision, primary func(*upstream.Config)) (*bench, chan received) {
+func jobBench(
+	t *testing.T,
+	models upstream.Models,
+	decide func(flags.Attributes) flags.Decision,
+	primary func(*upstream.Config),
+) (*bench, chan received) {
 	t.Helper()
 	got := make(chan received, 4)
 	take := func(by string) http.HandlerFunc {
@@ -50,7 +55,7 @@ func jobBench(t *testing.T, models upstream.Models, decide func(flags.Attributes
 
 const jobKind = `multipart/form-data; boundary=B`
 
-// jobUpload is a multipart body; the purpose comes before or behind the file.
+// jobUpload is a multipart body; the purpose comes before or after the file.
 func jobUpload(purpose, file string, behind bool) string {
 	p := "--B\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n" + purpose + "\r\n"
 	f := "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"in.jsonl\"\r\n\r\n" + file + "\r\n"
@@ -77,24 +82,32 @@ func TestModelsInsideJobs(t *testing.T) {
 		models                 upstream.Models
 		by, want               string // want "": as it was sent
 	}{
-		{"a file for a batch", "/v1/files", jobKind, jobUpload("batch", two, false), renames, "relay", jobUpload("batch", jobLine("gpt-4.1")+jobLine("other"), false)},
-		{"the purpose behind it", "/v1/files", jobKind, jobUpload("batch", two, true), renames, "relay", jobUpload("batch", jobLine("gpt-4.1")+jobLine("other"), true)},
+		{"a file for a batch", "/v1/files", jobKind, jobUpload("batch", two, false), renames, "relay", jobUpload("batch",
+			jobLine("gpt-4.1")+jobLine("other"), false)},
+		{"the purpose behind it", "/v1/files", jobKind, jobUpload("batch", two, true), renames, "relay", jobUpload("batch",
+			jobLine("gpt-4.1")+jobLine("other"), true)},
 		{"a strict map without a name", "/v1/files", jobKind, jobUpload("batch", two, true), strict, "primary because of model", ""},
-		{"a strict map with all names", "/v1/files", jobKind, jobUpload("batch", jobLine("gpt-4o"), true), strict, "relay", jobUpload("batch", jobLine("gpt-4.1"), true)},
+		{"a strict map with all names", "/v1/files", jobKind, jobUpload("batch", jobLine("gpt-4o"), true), strict, "relay", jobUpload("batch",
+			jobLine("gpt-4.1"), true)},
 		{"another purpose", "/v1/files", jobKind, jobUpload("fine-tune", two, false), strict, "relay", ""},
 		{"nothing to rename", "/v1/files", jobKind, jobUpload("batch", two, false), upstream.Models{}, "relay", ""},
 		{"too large to be held", "/v1/files", jobKind, jobUpload("batch", big, false), renames, "primary because of job-too-large", ""},
-		{"too large, and the purpose behind it", "/v1/files", jobKind, jobUpload("batch", big, true), renames, "primary because of job-too-large", ""},
+		{"too large, and the purpose behind it", "/v1/files", jobKind, jobUpload("batch", big, true), renames, "primary because of job-too-large",
+			""},
 		{"large, and nothing to rename", "/v1/files", jobKind, jobUpload("batch", big, false), upstream.Models{}, "relay", ""},
 		{"large, with another purpose", "/v1/files", jobKind, jobUpload("vision", big, false), renames, "relay", ""},
 		{"cut short", "/v1/files", jobKind, jobUpload("batch", two, false)[:200], renames, "primary because of job-unreadable", ""},
 		{"no multipart", "/v1/files", "application/json", `{"model":"gpt-4o"}`, renames, "relay", ""},
-		{"an upload in parts", "/v1/uploads", "application/json", `{"purpose":"batch","bytes":5}`, renames, "primary because of job-in-parts", ""},
+		{"an upload in parts", "/v1/uploads", "application/json", `{"purpose":"batch","bytes":5}`, renames, "primary because of job-in-parts",
+			""},
 		{"an upload in parts for something else", "/v1/uploads", "application/json", `{"purpose":"vision","bytes":5}`, renames, "relay", ""},
-		{"a message batch", "/v1/messages/batches", "application/json", `{"requests":[{"custom_id":"1","params":{"model":"gpt-4o", "n":1.0}}]}`, renames, "relay", `{"requests":[{"custom_id":"1","params":{"model":"gpt-4.1", "n":1.0}}]}`},
-		{"a message batch that a strict map refuses", "/v1/messages/batches", "application/json", `{"requests":[{"params":{"model":"gpt-4o"}},{"params":{"model":"x"}}]}`, strict, "primary because of model", ""},
+		{"a message batch", "/v1/messages/batches", "application/json", `{"requests":[{"custom_id":"1","params":{"model":"gpt-4o", "n":1.0}}]}`,
+			renames, "relay", `{"requests":[{"custom_id":"1","params":{"model":"gpt-4.1", "n":1.0}}]}`},
+		{"a message batch that a strict map refuses", "/v1/messages/batches", "application/json",
+			`{"requests":[{"params":{"model":"gpt-4o"}},{"params":{"model":"x"}}]}`, strict, "primary because of model", ""},
 		{"a message batch that is no JSON", "/v1/messages/batches", "application/json", `{"requests":[`, strict, "relay", ""},
-		{"a message batch too large to be held", "/v1/messages/batches", "application/json", `{"requests":["` + big[:1] + strings.Repeat("x", 70<<10) + `"]}`, renames, "primary because of job-too-large", ""},
+		{"a message batch too large to be held", "/v1/messages/batches", "application/json", `{"requests":["` + big[:1] + strings.Repeat("x",
+			70<<10) + `"]}`, renames, "primary because of job-too-large", ""},
 		{"other things that are made", "/v1/vector_stores", "application/json", `{"name":"gpt-4o"}`, strict, "relay", ""},
 	} {
 		for _, chunked := range []bool{false, true} {
@@ -128,7 +141,8 @@ func TestModelsInsideJobs(t *testing.T) {
 				t.Errorf("%s: both providers were called: %+v", row.name, <-got)
 			}
 			_, x := b.exchangeOf(1)
-			if moved := strings.Contains(row.by, "because"); moved != (len(x.Trail) == 1 && x.Trail[0].Class == exchange.ClassRefused && x.Trail[0].Upstream == "relay") {
+			if moved := strings.Contains(row.by,
+				"because"); moved != (len(x.Trail) == 1 && x.Trail[0].Class == exchange.ClassRefused && x.Trail[0].Upstream == "relay") {
 				t.Errorf("%s: the trail is %+v", row.name, x.Trail)
 			}
 		}
@@ -143,12 +157,15 @@ func TestJobsThatOnlyOneCanTake(t *testing.T) {
 	ours := func(flags.Attributes) flags.Decision { return flags.Decision{RelayEnabled: true} }
 	b, got := jobBench(t, upstream.Models{}, ours, func(c *upstream.Config) { c.Models = strict })
 	for _, row := range []struct{ path, kind, body, want string }{
-		{"/v1/messages/batches", "application/json", `{"requests":[{"params":{"model":"x"}}]}`, `{"error":{"message":"cutover: the upstream's model map is strict and has no name for this model","type":"not_found_error"},"type":"error"}`},
-		{"/v1/files", jobKind, jobUpload("batch", jobLine("x"), true), `{"error":{"code":"model_not_found","message":"cutover: the upstream's model map is strict and has no name for this model","param":null,"type":"not_found_error"}}`},
+		{"/v1/messages/batches", "application/json", `{"requests":[{"params":{"model":"x"}}]}`,
+			`{"error":{"message":"cutover: the upstream's model map is strict and has no name for this model","type":"not_found_error"},` +
+				`"type":"error"}`},
+		{"/v1/files", jobKind, jobUpload("batch", jobLine("x"), true), `{"error":{"code":"model_not_found","message":"cutover: the ` +
+			`upstream's model map is strict and has no name for this model","param":null,"type":"not_found_error"}}`},
 	} {
-		resp, answer := b.do("POST", row.path, row.body, "Content-Type", row.kind)
-		if resp.StatusCode != http.StatusNotFound || strings.TrimSpace(answer) != row.want || len(got) > 0 {
-			t.Errorf("%s: %d %s\nwant 404 %s", row.path, resp.StatusCode, answer, row.want)
+		resp, response := b.do("POST", row.path, row.body, "Content-Type", row.kind)
+		if resp.StatusCode != http.StatusNotFound || strings.TrimSpace(response) != row.want || len(got) > 0 {
+			t.Errorf("%s: %d %s\nwant 404 %s", row.path, resp.StatusCode, response, row.want)
 		}
 	}
 	// What both rename: the relay refuses, the primary has a name.
@@ -176,7 +193,7 @@ func TestJobsOfACallerWhoBreaksOff(t *testing.T) {
 	}()
 	if resp, err := b.client.Do(req); err == nil {
 		_ = resp.Body.Close()
-		t.Errorf("a request that broke off was answered: %d", resp.StatusCode)
+		t.Errorf("a request that broke off got a response: %d", resp.StatusCode)
 	}
 	b.server.Close() // waits for the handler
 	if len(got) > 0 {

@@ -25,12 +25,16 @@ import (
 // first) in one process: client, proxy and upstream together. For the proxy's
 // process alone see cmd/proxybench.
 func BenchmarkProxy(b *testing.B) {
-	answer := `{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":"` +
-		strings.Repeat("word ", 160) + `"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":160,"total_tokens":180}}`
+	response := `{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant",` +
+		`"content":"` +
+		strings.Repeat(
+			"word ",
+			160,
+		) + `"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":160,"total_tokens":180}}`
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, answer)
+		_, _ = io.WriteString(w, response)
 	}))
 	defer up.Close()
 	target, _ := url.Parse(up.URL)
@@ -59,9 +63,9 @@ func BenchmarkProxy(b *testing.B) {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			plain.ServeHTTP(w, r)
-		}), len(answer))
+		}), len(response))
 	})
-	b.Run("cutover", func(b *testing.B) { benchmarkHandler(b, rt, len(answer)) })
+	b.Run("cutover", func(b *testing.B) { benchmarkHandler(b, rt, len(response)) })
 }
 
 func benchmarkHandler(b *testing.B, h http.Handler, want int) {
@@ -69,8 +73,17 @@ func benchmarkHandler(b *testing.B, h http.Handler, want int) {
 	srv.Config = router.NewServer(h, router.ServerLimits{}, nil, zerolog.Nop())
 	srv.Start()
 	defer srv.Close()
-	body := `{"model":"gpt-4o","user":"u-1","messages":[{"role":"system","content":"` + strings.Repeat("be brief ", 30) + `"},{"role":"user","content":"hello"}]}`
-	raw := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer sk-x\r\nUser-Agent: OpenAI/Go 3\r\nAccept: application/json\r\nX-Stainless-Lang: go\r\nX-Stainless-Arch: x64\r\nX-Stainless-Retry-Count: 0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	body := `{"model":"gpt-4o","user":"u-1","messages":[{"role":"system","content":"` + strings.Repeat(
+		"be brief ",
+		30,
+	) + `"},{"role":"user","content":"hello"}]}`
+	raw := fmt.Sprintf(
+		"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer sk-x\r\nUser-Agent: OpenAI/Go 3\r\nAccept: "+
+			"application/json\r\nX-Stainless-Lang: go\r\nX-Stainless-Arch: x64\r\nX-Stainless-Retry-Count: 0\r\nContent-Type: "+
+			"application/json\r\nContent-Length: %d\r\n\r\n%s",
+		len(body),
+		body,
+	)
 	c, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {
 		b.Fatal(err)

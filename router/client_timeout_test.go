@@ -10,8 +10,8 @@ import (
 	"cutover/upstream"
 )
 
-// TestRetriesKeepToTheHeaderLimit: how long the first choice may take to answer
-// holds for all of its calls together, so that the substitute has its turn.
+// TestRetriesKeepToTheHeaderLimit: how long the first choice may take to respond
+// holds for all of its calls together, so that the fallback has its turn.
 func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 	t.Parallel()
 	const limit, slow = 1200 * time.Millisecond, 600 * time.Millisecond
@@ -25,7 +25,7 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
 			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 5, Base: time.Millisecond}}
-			b, _ := careBench(t, care, func(w http.ResponseWriter, r *http.Request) {
+			b, _ := policyBench(t, care, func(w http.ResponseWriter, r *http.Request) {
 				drain(r)
 				if calls.Add(1) > 1 {
 					hang(r)
@@ -43,7 +43,8 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 			})
 			resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json")
 			_, x := b.exchangeOf(1)
-			if resp.Header.Get("X-Cutover-Served-By") != "primary" || got != d.whole(true) || calls.Load() != row.calls || len(x.Trail) != int(row.calls) {
+			if resp.Header.Get("X-Cutover-Served-By") != "primary" || got != d.whole(true) || calls.Load() != row.calls ||
+				len(x.Trail) != int(row.calls) {
 				t.Fatalf("served by %s after %d calls: %+v", by(resp), calls.Load(), x.Trail)
 			}
 			if row.calls < 2 {
@@ -57,9 +58,9 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 	}
 }
 
-// TestNoLongerWaitForRoomThanTheCallersOwn: a caller that says how long it
-// waits is answered by the substitute before that is over.
-func TestNoLongerWaitForRoomThanTheCallersOwn(t *testing.T) {
+// TestQueueTimeoutKeepsToTheClientTimeout: a caller that says how long it
+// waits is served by the fallback before that is over.
+func TestQueueTimeoutKeepsToTheClientTimeout(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
@@ -71,7 +72,7 @@ func TestNoLongerWaitForRoomThanTheCallersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lease.Release()
-	b, _ := careBench(t, &upstream.Care{Limiter: limiter, Wait: time.Hour}, func(http.ResponseWriter, *http.Request) {
+	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: time.Hour}, func(http.ResponseWriter, *http.Request) {
 		t.Error("the relay was called")
 	}, nil)
 	resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json", "X-Stainless-Timeout", "0.3")

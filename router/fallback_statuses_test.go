@@ -33,7 +33,7 @@ func TestStatusesToFallBackOn(t *testing.T) {
 			const said = `{"error":{"message":"x","type":"t"}}`
 			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
 			calls := make(chan struct{}, 8)
-			b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+			b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
 				calls <- struct{}{}
 				w.WriteHeader(row.status)
 				_, _ = io.WriteString(w, said)
@@ -46,13 +46,13 @@ func TestStatusesToFallBackOn(t *testing.T) {
 				t.Errorf("served by %s after %d calls of the relay, want %s after %d", got, len(calls), row.by, row.calls)
 			}
 			if row.by == "relay" && (resp.StatusCode != row.status || body != said || primary.Load() != 0) {
-				t.Errorf("%d %q after %d calls of the primary, want the relay's own answer", resp.StatusCode, body, primary.Load())
+				t.Errorf("%d %q after %d calls of the primary, want the relay's own response", resp.StatusCode, body, primary.Load())
 			}
 		})
 	}
 }
 
-// TestTheReferencesStatusesToRetry: its answers are replaced by nobody's, and
+// TestTheReferencesStatusesToRetry: its responses are replaced by nobody's, and
 // its list says which of them are worth a retry.
 func TestTheReferencesStatusesToRetry(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ import (
 // dialect is how one API words what the tests need.
 type dialect struct {
 	name, path       string
-	plain            string   // a whole answer that is not streamed
+	plain            string   // a complete response that is not streamed
 	opening          []string // events without content
 	content, closing []string
 	errorEvent       string // the beginning of an error event
@@ -29,34 +29,69 @@ type dialect struct {
 func dialects() []dialect {
 	return []dialect{
 		{
-			name: "chat", path: "/v1/chat/completions", plain: wholeAnswer,
-			opening:    []string{"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"},
-			content:    []string{"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one \"}}]}\n\n", "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"two\"}}]}\n\n"},
+			name: "chat", path: "/v1/chat/completions", plain: chatCompletion,
+			opening: []string{"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"},
+			content: []string{
+				"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one \"}}]}\n\n",
+				"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"two\"}}]}\n\n",
+			},
 			closing:    []string{"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "data: [DONE]\n\n"},
 			errorEvent: "data: {\"error\":{",
 		},
 		{
 			name: "responses", path: "/v1/responses",
-			plain:      `{"id":"r","object":"response","status":"completed","model":"m","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hi"}]}]}`,
-			opening:    []string{"event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"r\",\"status\":\"in_progress\"}}\n\n"},
-			content:    []string{"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"delta\":\"one \"}\n\n", "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":2,\"delta\":\"two\"}\n\n"},
-			closing:    []string{"event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":3,\"response\":{\"id\":\"r\",\"status\":\"completed\",\"model\":\"m\",\"output\":[]}}\n\n"},
+			plain: `{"id":"r","object":"response","status":"completed","model":"m","output":[{"type":"message","role":"assistant",` +
+				`"content":[{"type":"output_text","text":"hi"}]}]}`,
+			opening: []string{
+				"event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"r\",\"status\":\"in_pro" +
+					"gress\"}}\n\n",
+			},
+			content: []string{
+				"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"delta\":\"one \"}\n\n",
+				"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":2,\"delta\":\"two\"}\n\n",
+			},
+			closing: []string{
+				"event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":3,\"response\":{\"id\":\"r\",\"status\":\"co" +
+					"mpleted\",\"model\":\"m\",\"output\":[]}}\n\n",
+			},
 			errorEvent: "event: error\ndata: {",
 		},
 		{
 			name: "messages", path: "/v1/messages",
-			plain:      `{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`,
-			opening:    []string{"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"m\",\"usage\":{\"input_tokens\":1,\"output_tokens\":0}}}\n\n", "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n", "event: ping\ndata: {\"type\":\"ping\"}\n\n"},
-			content:    []string{"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"one \"}}\n\n", "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"two\"}}\n\n"},
-			closing:    []string{"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n", "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
+			plain: `{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn",` +
+				`"usage":{"input_tokens":1,"output_tokens":1}}`,
+			opening: []string{
+				"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"m\",\"usage\":{\"input_tokens\":1" +
+					",\"output_tokens\":0}}}\n\n",
+				"event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"tex" +
+					"t\":\"\"}}\n\n",
+				"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+			},
+			content: []string{
+				"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"one" +
+					" \"}}\n\n",
+				"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"tw" +
+					"o\"}}\n\n",
+			},
+			closing: []string{
+				"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+				"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n",
+				"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+			},
 			errorEvent: "event: error\ndata: {",
 		},
 		{
 			name: "completions", path: "/v1/completions",
-			plain:      `{"id":"t","object":"text_completion","model":"m","choices":[{"index":0,"text":"hi","finish_reason":"stop"}]}`,
-			opening:    []string{"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"\"}]}\n\n"},
-			content:    []string{"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"one \"}]}\n\n", "data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"two\"}]}\n\n"},
-			closing:    []string{"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n", "data: [DONE]\n\n"},
+			plain:   `{"id":"t","object":"text_completion","model":"m","choices":[{"index":0,"text":"hi","finish_reason":"stop"}]}`,
+			opening: []string{"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"\"}]}\n\n"},
+			content: []string{
+				"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"one \"}]}\n\n",
+				"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"two\"}]}\n\n",
+			},
+			closing: []string{
+				"data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n",
+				"data: [DONE]\n\n",
+			},
 			errorEvent: "data: {\"error\":{",
 		},
 	}
@@ -79,7 +114,7 @@ func send(w http.ResponseWriter, events ...[]string) {
 	}
 }
 
-// whole is the right answer in a dialect.
+// whole is the right response in a dialect.
 func (d *dialect) whole(streamed bool) string {
 	if !streamed {
 		return d.plain
@@ -90,10 +125,10 @@ func (d *dialect) whole(streamed bool) string {
 // fault is one way for the relay to fail, and what must come of it.
 type fault struct {
 	name    string
-	stream  int // 0: both, 1: streams only, -1: plain answers only
+	stream  int // 0: both, 1: streams only, -1: plain responses only
 	relay   func(d *dialect, w http.ResponseWriter, r *http.Request)
 	why     exchange.Class // recorded of the relay, and told by X-Cutover-Fallback where the primary serves
-	passed  bool           // the relay's own answer reaches the caller
+	passed  bool           // the relay's own response reaches the caller
 	status  int            // with passed: the status; 200 when 0
 	broken  bool           // the caller sees the connection break
 	cut     func(d *dialect) string
@@ -115,7 +150,7 @@ func hang(r *http.Request) { <-r.Context().Done() }
 type seenKey struct{}
 
 // untilSeen waits until the caller has the first content: as long as nothing
-// has reached it, an answer may still be replaced.
+// has reached it, a response may still be replaced.
 func untilSeen(r *http.Request) {
 	select {
 	case <-r.Context().Value(seenKey{}).(chan struct{}):
@@ -126,20 +161,56 @@ func untilSeen(r *http.Request) {
 func faults() []fault {
 	return []fault{
 		statusFault(401, exchange.ClassAuth), statusFault(403, exchange.ClassAuth), statusFault(404, exchange.ClassNotFound),
-		statusFault(402, exchange.ClassPayment), statusFault(405, exchange.ClassBadRequest), statusFault(410, exchange.ClassBadRequest), statusFault(413, exchange.ClassBadRequest),
+		statusFault(
+			402,
+			exchange.ClassPayment,
+		), statusFault(405, exchange.ClassBadRequest), statusFault(410, exchange.ClassBadRequest), statusFault(413, exchange.ClassBadRequest),
 		statusFault(408, exchange.ClassBadRequest), statusFault(409, exchange.ClassBadRequest), statusFault(429, exchange.ClassRateLimited),
 		statusFault(500, exchange.ClassServer), statusFault(503, exchange.ClassOverloaded), statusFault(529, exchange.ClassOverloaded),
-		{name: "reset before the header", why: exchange.ClassBroken, relay: func(*dialect, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-		{name: "silent before the header", why: exchange.ClassHeaderTimeout, relay: func(_ *dialect, _ http.ResponseWriter, r *http.Request) { hang(r) }},
-		{name: "silent after the header", stream: 1, why: exchange.ClassFirstToken, relay: func(_ *dialect, w http.ResponseWriter, r *http.Request) { send(w, []string{": hi\n\n"}); hang(r) }},
-		{name: "silent after the opening", stream: 1, why: exchange.ClassFirstToken, relay: func(d *dialect, w http.ResponseWriter, r *http.Request) { send(w, d.opening); hang(r) }},
-		{name: "error event first", stream: 1, why: exchange.ClassErrorEvent, relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, []string{errorIn(d)}) }},
-		{name: "error event after the opening", stream: 1, why: exchange.ClassErrorEvent, relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, d.opening, []string{errorIn(d)}) }},
+		{
+			name:  "reset before the header",
+			why:   exchange.ClassBroken,
+			relay: func(*dialect, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		},
+		{
+			name:  "silent before the header",
+			why:   exchange.ClassHeaderTimeout,
+			relay: func(_ *dialect, _ http.ResponseWriter, r *http.Request) { hang(r) },
+		},
+		{
+			name:   "silent after the header",
+			stream: 1,
+			why:    exchange.ClassFirstToken,
+			relay:  func(_ *dialect, w http.ResponseWriter, r *http.Request) { send(w, []string{": hi\n\n"}); hang(r) },
+		},
+		{
+			name:   "silent after the opening",
+			stream: 1,
+			why:    exchange.ClassFirstToken,
+			relay:  func(d *dialect, w http.ResponseWriter, r *http.Request) { send(w, d.opening); hang(r) },
+		},
+		{
+			name:   "error event first",
+			stream: 1,
+			why:    exchange.ClassErrorEvent,
+			relay:  func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, []string{errorIn(d)}) },
+		},
+		{
+			name:   "error event after the opening",
+			stream: 1,
+			why:    exchange.ClassErrorEvent,
+			relay:  func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, d.opening, []string{errorIn(d)}) },
+		},
 		{name: "reset after the opening", stream: 1, why: exchange.ClassBroken, relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) {
 			send(w, d.opening)
 			panic(http.ErrAbortHandler)
 		}},
-		{name: "clean end after the opening", stream: 1, why: exchange.ClassUnfinished, relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, d.opening) }},
+		{
+			name:   "clean end after the opening",
+			stream: 1,
+			why:    exchange.ClassUnfinished,
+			relay:  func(d *dialect, w http.ResponseWriter, _ *http.Request) { send(w, d.opening) },
+		},
 		{name: "empty 200", why: exchange.ClassEmpty, relay: func(_ *dialect, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 		}},
@@ -151,11 +222,16 @@ func faults() []fault {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, d.plain[:len(d.plain)/2])
 		}},
-		{name: "broken inside its length", stream: -1, why: exchange.ClassBroken, relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "1000")
-			_, _ = io.WriteString(w, d.plain)
-			panic(http.ErrAbortHandler)
-		}},
+		{
+			name:   "broken inside its length",
+			stream: -1,
+			why:    exchange.ClassBroken,
+			relay: func(d *dialect, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "1000")
+				_, _ = io.WriteString(w, d.plain)
+				panic(http.ErrAbortHandler)
+			},
+		},
 		{name: "the caller's mistake, 400", why: exchange.ClassBadRequest, passed: true, status: 400, relay: statusFault(400, "").relay},
 		{name: "the caller's mistake, 422", why: exchange.ClassBadRequest, passed: true, status: 422, relay: statusFault(422, "").relay},
 		{name: "reset after content", stream: 1, why: exchange.ClassBroken, passed: true, broken: true, errored: true,
@@ -213,10 +289,11 @@ func errorIn(d *dialect) string {
 	if d.name == "chat" || d.name == "completions" {
 		return "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n"
 	}
-	return "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"x\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n"
+	return "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"x\",\"error\":{\"type\":\"overloaded_erro" +
+		"r\",\"message\":\"x\"}}\n\n"
 }
 
-// right answers as a provider in good health.
+// right responds as a healthy provider does.
 func right(d *dialect, w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	if bytes.Contains(body, []byte(`"stream":true`)) {
@@ -274,7 +351,12 @@ func testFault(t *testing.T, d dialect, f fault, streamed bool) {
 		}),
 	})
 	begun := time.Now()
-	resp := b.post(t, context.Background(), d.path, fmt.Sprintf(`{"model":"m","stream":%v,"max_tokens":9,"input":"hi","messages":[{"role":"user","content":"hi"}]}`, streamed))
+	resp := b.post(
+		t,
+		context.Background(),
+		d.path,
+		fmt.Sprintf(`{"model":"m","stream":%v,"max_tokens":9,"input":"hi","messages":[{"role":"user","content":"hi"}]}`, streamed),
+	)
 	var head []byte
 	if f.cut != nil {
 		head = make([]byte, len(strings.Join(d.opening, "")+d.content[0]))
@@ -365,7 +447,7 @@ func TestEventsAreNotHeldBackForTheReference(t *testing.T) {
 	}
 }
 
-func TestSlowAnswersAreReplacedBeforeTheyAreSeen(t *testing.T) {
+func TestSlowResponsesAreReplacedBeforeTheyAreSeen(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }), setup{
@@ -389,6 +471,6 @@ func TestSlowAnswersAreReplacedBeforeTheyAreSeen(t *testing.T) {
 	got, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
 	if resp.Header.Get("X-Cutover-Served-By") != "primary" || string(got) != d.whole(true) || err != nil {
-		t.Errorf("served by %s: %q, %v; want the primary's whole answer", resp.Header.Get("X-Cutover-Served-By"), got, err)
+		t.Errorf("served by %s: %q, %v; want the primary's complete response", resp.Header.Get("X-Cutover-Served-By"), got, err)
 	}
 }

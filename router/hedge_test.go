@@ -15,7 +15,7 @@ import (
 	"cutover/upstream"
 )
 
-// outcome is all that a caller can see of an answer.
+// outcome is all that a caller can see of a response.
 type outcome struct {
 	status int
 	header string
@@ -28,13 +28,13 @@ func outcomeOf(t *testing.T, b *bench, d *dialect) outcome {
 	resp := b.post(t, context.Background(), d.path, streamed)
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
-	for _, own := range []string{"Date", "X-Cutover-Request-Id"} { // of each answer
+	for _, own := range []string{"Date", "X-Cutover-Request-Id"} { // of each response
 		resp.Header.Del(own)
 	}
 	return outcome{resp.StatusCode, fmt.Sprint(resp.Header), string(body), err != nil}
 }
 
-// referenceFaults are answers of a reference that fails as well.
+// referenceFaults are responses of a reference that fails as well.
 func referenceFaults() map[string]func(d *dialect, w http.ResponseWriter) {
 	large := strings.Repeat("x", 1<<20)
 	return map[string]func(d *dialect, w http.ResponseWriter){
@@ -63,7 +63,7 @@ func referenceFaults() map[string]func(d *dialect, w http.ResponseWriter) {
 			send(w, d.opening)
 			panic(http.ErrAbortHandler)
 		},
-		"no answer": func(*dialect, http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"no response": func(*dialect, http.ResponseWriter) { panic(http.ErrAbortHandler) },
 	}
 }
 
@@ -80,7 +80,7 @@ func TestARaceThatBothLose(t *testing.T) {
 			t.Run(name+"/"+order, func(t *testing.T) {
 				t.Parallel()
 				var calls [2]atomic.Int64
-				asked, over := make(chan struct{}), make(chan struct{}) // the reference was; its answer is
+				asked, over := make(chan struct{}), make(chan struct{}) // the reference was called; its response has ended
 				failed := make(chan struct{})                           // the relay has
 				b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					calls[exchange.Primary].Add(1)
@@ -126,9 +126,9 @@ func until(r *http.Request, c <-chan struct{}) {
 	}
 }
 
-// TestAnAnswerPutAsideIsNotSilent: while the reference's failure waits for the
+// TestAResponsePutAsideIsNotSilent: while the reference's failure waits for the
 // relay's, nobody reads it, and its limits on silence don't run.
-func TestAnAnswerPutAsideIsNotSilent(t *testing.T) {
+func TestAResponsePutAsideIsNotSilent(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	asked, failed := make(chan struct{}), make(chan struct{})
@@ -280,8 +280,8 @@ func TestRetriesOfTheReferenceUnderAHedge(t *testing.T) {
 	}
 }
 
-// TestHedgeByTheRelaysOwnLatency: the relay's first answers teach when it is slow;
-// streams and other answers each by themselves, failures not at all.
+// TestHedgeByTheRelaysOwnLatency: the relay's first responses teach when it is slow;
+// streams and other responses each by themselves, failures not at all.
 func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
@@ -317,7 +317,8 @@ func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 		ask()
 	}
 	state := pace.State(time.Now())
-	if len(state) != 1 || state[0].Model != "gpt-4o" || !state[0].Stream || state[0].Calls != 30 || state[0].Delay <= 0 || state[0].Delay > 10*time.Second {
+	if len(state) != 1 || state[0].Model != "gpt-4o" || !state[0].Stream || state[0].Calls != 30 || state[0].Delay <= 0 ||
+		state[0].Delay > 10*time.Second {
 		t.Fatalf("after 30 good calls and 5 failures: %+v", state)
 	}
 	if who := ask(); who != "primary because of hedge" || primary.Load() != 6 {
@@ -327,7 +328,7 @@ func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	b.settled(func() bool { return pace.State(time.Now())[0].Calls == 31 }, "the slow call counts")
 }
 
-// settled waits for what happens when an answer has been read.
+// settled waits for what happens when a response has been read.
 func (b *bench) settled(done func() bool, what string) {
 	b.t.Helper()
 	tick, limit := time.NewTicker(2*time.Millisecond), time.After(20*time.Second)

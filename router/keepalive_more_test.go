@@ -110,7 +110,7 @@ func TestKeepAliveExtendsTheCallersDeadline(t *testing.T) {
 		}
 		got, err := hear(b.post(t, context.Background(), d.path, streamed), s.heard)
 		if rest := strings.ReplaceAll(got, keepAliveComment, ""); rest != d.whole(true) || err != nil {
-			t.Errorf("HTTP/2 %v: %q, %v; want the whole answer", http2, rest, err)
+			t.Errorf("HTTP/2 %v: %q, %v; want the complete response", http2, rest, err)
 		}
 	}
 }
@@ -141,7 +141,7 @@ func TestKeepAliveIsForStreamsAlone(t *testing.T) {
 	} {
 		resp, got := b.do("POST", row.path, row.body, "Content-Type", "application/json", "Accept-Encoding", "br")
 		if got != "late" || resp.Header.Get("X-Coding") != "br" || resp.Header.Get("X-Cutover-Served-By") == "" {
-			t.Errorf("%s %s: %q, %v; want the upstream's answer alone", row.path, row.body, got, resp.Header)
+			t.Errorf("%s %s: %q, %v; want the upstream's response alone", row.path, row.body, got, resp.Header)
 		}
 	}
 }
@@ -171,12 +171,13 @@ func TestKeepAliveAndEarlyHints(t *testing.T) {
 	})
 	resp := b.post(t, ctx, d.path, streamed)
 	got, err := hear(resp, s.heard)
-	if rest := strings.ReplaceAll(got, keepAliveComment, ""); rest != d.whole(true) || err != nil || hints != 1 || resp.Header.Get("Link") != "" {
-		t.Errorf("%d hints, then %v and %q, %v; want one, and the answer without the hint's header", hints, resp.Header, got, err)
+	if rest := strings.ReplaceAll(got, keepAliveComment, ""); rest != d.whole(true) || err != nil || hints != 1 ||
+		resp.Header.Get("Link") != "" {
+		t.Errorf("%d hints, then %v and %q, %v; want one, and the response without the hint's header", hints, resp.Header, got, err)
 	}
 }
 
-// TestKeepAliveWhileWaiting: comments also flow while a call waits for room
+// TestKeepAliveWhileWaiting: comments also flow while a call waits for capacity
 // within the limits, or before a retry, and beside a second provider.
 func TestKeepAliveWhileWaiting(t *testing.T) {
 	t.Parallel()
@@ -205,7 +206,7 @@ func TestKeepAliveWhileWaiting(t *testing.T) {
 		got, err := hear(b.post(t, context.Background(), d.path, (&lull{}).body()), s.heard)
 		rest := strings.ReplaceAll(got, keepAliveComment, "")
 		if rest != d.whole(true) || err != nil || calls.Load() != 2 || !strings.HasPrefix(got, keepAliveComment) {
-			t.Errorf("after %d calls: %q, %v; want comments and the second answer", calls.Load(), got, err)
+			t.Errorf("after %d calls: %q, %v; want comments and the second response", calls.Load(), got, err)
 		}
 	})
 	t.Run("hedge", func(t *testing.T) {
@@ -229,7 +230,7 @@ func TestKeepAliveWhileWaiting(t *testing.T) {
 		got, err := hear(b.post(t, context.Background(), d.path, (&lull{}).body()), s.heard)
 		rest := strings.ReplaceAll(got, keepAliveComment, "")
 		if rest != d.whole(true) || err != nil || !strings.HasPrefix(got, keepAliveComment) {
-			t.Errorf("%q, %v; want comments and the substitute's answer", got, err)
+			t.Errorf("%q, %v; want comments and the fallback's response", got, err)
 		}
 	})
 }

@@ -130,9 +130,9 @@ func TestLatencyOfManyModels(t *testing.T) {
 		t.Errorf("%d models are told apart, the first is %+v; want 128 and the common ones", len(state), state[0])
 	}
 	p.Observe(strings.Repeat("x", 1<<20), true, time.Second, now)
-	p.Exceeded("never answered", true, time.Second, now)
+	p.Exceeded("never responded", true, time.Second, now)
 	if got := p.State(now); len(got) != len(state) || got[1].Calls != state[1].Calls+1 {
-		t.Errorf("a very long name and one that was never answered make %d of %d", len(got), len(state))
+		t.Errorf("a very long name and one that never had a response make %d of %d", len(got), len(state))
 	}
 	now = now.Add(11 * time.Minute) // who is not called any more makes room
 	for range 30 {
@@ -155,7 +155,7 @@ func TestLatencyOfNobody(t *testing.T) {
 }
 
 // TestLatencyOfManyAtOnce: nothing is lost where many observe at once, also while
-// pots are made.
+// windows are made.
 func TestLatencyOfManyAtOnce(t *testing.T) {
 	t.Parallel()
 	p, now := router.NewLatencyTracker(.95), time.Now()

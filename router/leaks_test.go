@@ -10,12 +10,13 @@ import (
 	"cutover/upstream"
 )
 
-// An answer whose status net/http would panic about, and one that switches to a
-// protocol that nobody asked for, are no answers: the next provider is asked,
+// A response whose status net/http would panic about, and one that switches to a
+// protocol that nobody asked for, are no responses: the next provider is asked,
 // or the caller is told, and no slot or probe is lost.
-func TestAnswersWithoutAStatus(t *testing.T) {
+func TestResponsesWithoutAStatus(t *testing.T) {
 	t.Parallel()
-	for name, head := range map[string]string{"below 100": "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nhi", "zero": "HTTP/1.1 000 \r\n\r\n", "a switch": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"} {
+	for name, head := range map[string]string{"below 100": "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nhi", "zero": "HTTP/1.1 000 \r\n\r\n",
+		"a switch": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"} {
 		for _, by := range []string{"primary", "relay", "relay, hedged"} {
 			t.Run(name+" of the "+by, func(t *testing.T) {
 				t.Parallel()
@@ -78,7 +79,7 @@ func TestAPanicKeepsNoSlot(t *testing.T) {
 	}
 }
 
-// panicWriter panics when an answer's header is to be written.
+// panicWriter panics when a response's header is to be written.
 type panicWriter struct{ http.ResponseWriter }
 
 func (w panicWriter) WriteHeader(int) { panic(http.ErrAbortHandler) }

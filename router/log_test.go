@@ -136,7 +136,7 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 			if row.care != nil {
 				care = row.care()
 			}
-			b, _ := careBench(t, care, row.relay, func(s *setup) {
+			b, _ := policyBench(t, care, row.relay, func(s *setup) {
 				s.router = func(c *routerConfig) {
 					c.Hedge = router.Hedge{Delay: row.hedge}
 					count = counted(c)
@@ -178,8 +178,8 @@ func drain(r *http.Request) {
 	}
 }
 
-// TestTheLogTellsOfWaitsForRoom: time spent in line is not the provider's.
-func TestTheLogTellsOfWaitsForRoom(t *testing.T) {
+// TestTheLogTellsOfWaitsForCapacity: time spent in line is not the provider's.
+func TestTheLogTellsOfWaitsForCapacity(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
@@ -188,7 +188,7 @@ func TestTheLogTellsOfWaitsForRoom(t *testing.T) {
 	}
 	first, release := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int64
-	b, _ := careBench(t, &upstream.Care{Limiter: limiter, Wait: 20 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: 20 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
 		drain(r)
 		switch calls.Add(1) {
 		case 1:

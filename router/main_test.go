@@ -170,7 +170,7 @@ func (b *bench) exchangeOf(n int) (*exchange.Request, *exchange.Exchange) {
 	}
 }
 
-// do sends a request to the proxy and reads the whole answer.
+// do sends a request to the proxy and reads the complete response.
 func (b *bench) do(method, path, body string, header ...string) (*http.Response, string) {
 	b.t.Helper()
 	resp, got, err := b.try(method, path, body, header...)

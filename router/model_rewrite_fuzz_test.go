@@ -32,8 +32,8 @@ func FuzzModelRewriter(f *testing.F) {
 		dialect := []exchange.Dialect{exchange.OpenAIChat, exchange.OpenAIResponses, exchange.AnthropicMessages}[choice%3]
 		var want any
 		_ = json.Unmarshal([]byte(fuzzName), &want)
-		got := shownIn(dialect, stream, len(stream)+1, rand.New(rand.NewPCG(seed, 0)))
-		if small := shownIn(dialect, stream, 5, rand.New(rand.NewPCG(seed, 1))); !bytes.Equal(small, got) {
+		got := rewritten(dialect, stream, len(stream)+1, rand.New(rand.NewPCG(seed, 0)))
+		if small := rewritten(dialect, stream, 5, rand.New(rand.NewPCG(seed, 1))); !bytes.Equal(small, got) {
 			t.Fatalf("%q\nin pieces becomes %q\nwhole it becomes  %q", stream, small, got)
 		}
 		checkOnlyNames(t, stream, got)
@@ -42,13 +42,13 @@ func FuzzModelRewriter(f *testing.F) {
 			t.Fatalf("%q has %d events and becomes %q, with %d", stream, len(before), got, len(after))
 		}
 		for i := range before {
-			checkShown(t, dialect, before[i], after[i], want)
+			checkRewritten(t, dialect, before[i], after[i], want)
 		}
 	})
 }
 
-// shownIn passes a stream in pieces of less than n bytes.
-func shownIn(d exchange.Dialect, stream []byte, n int, r *rand.Rand) []byte {
+// rewritten passes a stream in pieces of less than n bytes.
+func rewritten(d exchange.Dialect, stream []byte, n int, r *rand.Rand) []byte {
 	s := &modelRewriter{dialect: d, name: []byte(fuzzName)}
 	var out []byte
 	for len(stream) > 0 {
@@ -103,8 +103,8 @@ func dataOf(stream string) (all []string) {
 	return all
 }
 
-// checkShown holds one event's data against what it was.
-func checkShown(t *testing.T, d exchange.Dialect, before, after string, want any) {
+// checkRewritten holds one event's data against what it was.
+func checkRewritten(t *testing.T, d exchange.Dialect, before, after string, want any) {
 	t.Helper()
 	var was, is map[string]any
 	if json.Unmarshal([]byte(before), &was) != nil {

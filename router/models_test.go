@@ -23,7 +23,7 @@ func toPrimary(flags.Attributes) flags.Decision {
 	return flags.Decision{RelayEnabled: true, Fallback: true}
 }
 
-// says answers with a status, headers ("Name: value") and a body.
+// says responds with a status, headers ("Name: value") and a body.
 func says(status int, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -52,7 +52,7 @@ const (
 	relayC = `{"id":"c","object":"model","owned_by":"r","pricing":{"in":"\u00e9"}}`
 )
 
-// TestMergedModels states what a caller gets for two answers.
+// TestMergedModels states what a caller gets for two responses.
 func TestMergedModels(t *testing.T) {
 	t.Parallel()
 	long := `{"id":"` + strings.Repeat("x", 10<<20) + `"}`
@@ -70,69 +70,100 @@ func TestMergedModels(t *testing.T) {
 	}{
 		{name: "both", primary: says(200, openaiList(entryA, entryB)), relay: says(200, openaiList(relayB, relayC)),
 			want: openaiList(entryA, entryB, relayC), by: "primary, relay"},
-		{name: "white space and other fields stay", primary: says(200, `{ "x": 1, "data" : [ `+entryA+` ] , "object":"list"}`), relay: says(200, openaiList(relayC)),
+		{name: "white space and other fields stay", primary: says(200, `{ "x": 1, "data" : [ `+entryA+` ] , "object":"list"}`), relay: says(200,
+			openaiList(relayC)),
 			want: `{ "x": 1, "data" : [ ` + entryA + ` ,` + relayC + `] , "object":"list"}`, by: "primary, relay"},
-		{name: "an empty list", primary: says(200, openaiList()), relay: says(200, openaiList(relayC)), want: openaiList(relayC), by: "primary, relay"},
+		{name: "an empty list", primary: says(200, openaiList()), relay: says(200, openaiList(relayC)), want: openaiList(relayC),
+			by: "primary, relay"},
 		{name: "duplicates and entries without id", primary: says(200, openaiList(entryA, entryA, `{"x":1}`, `7`)),
 			relay: says(200, openaiList(relayC, `{"x":2}`, relayC, `{"id":5}`, `null`)),
 			want:  openaiList(entryA, entryA, `{"x":1}`, `7`, relayC), by: "primary, relay"},
-		{name: "validators of the reference's own list go", primary: says(200, openaiList(entryA), `Etag: "1"`, "X-Request-Id: r1"), relay: says(200, openaiList(relayC)),
-			want: openaiList(entryA, relayC), by: "primary, relay"},
+		{name: "validators of the reference's own list go", primary: says(200, openaiList(entryA), `Etag: "1"`, "X-Request-Id: r1"),
+			relay: says(200, openaiList(relayC)),
+			want:  openaiList(entryA, relayC), by: "primary, relay"},
 		{name: "nobody is served by the relay", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC)), decide: toPrimary,
 			want: openaiList(entryA), by: "primary, relay"},
 		{name: "but a rule sends the model there", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC, relayB)),
 			decide: func(a flags.Attributes) flags.Decision {
 				return flags.Decision{RelayEnabled: true, ServeRelay: a.Model == "c" && a.Endpoint == "chat/completions"}
 			}, want: openaiList(entryA, relayC), by: "primary, relay"},
-		{name: "or the relay answers where the primary does not", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC)), decide: toPrimary,
+		{name: "or the relay serves where the primary does not", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC)),
+			decide: toPrimary,
 			config: func(c *router.Config) { c.ReplaceReference = true }, want: openaiList(entryA, relayC), by: "primary, relay"},
-		{name: "names that the map does not leave as they are", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayB, relayC)),
+		{name: "names that the map does not leave as they are", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayB,
+			relayC)),
 			models: upstream.Models{NameMap: upstream.NameMap{Exact: map[string]string{"b": "c", "c": "c"}}, Strict: true},
 			want:   openaiList(entryA, relayC), by: "primary, relay"},
 		{name: "names that the map refuses", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC)),
 			models: upstream.Models{Strict: true}, want: openaiList(entryA), by: "primary, relay"},
 		{name: "names for streams only", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(relayC)),
-			models: upstream.Models{Streaming: upstream.NameMap{Default: "c"}, Strict: true}, want: openaiList(entryA, relayC), by: "primary, relay"},
+			models: upstream.Models{Streaming: upstream.NameMap{Default: "c"}, Strict: true}, want: openaiList(entryA, relayC),
+			by: "primary, relay"},
 		{name: "relay off", primary: says(200, openaiList(entryA)),
 			decide: func(flags.Attributes) flags.Decision { return flags.Decision{} }, want: openaiList(entryA), by: "primary"},
 
-		{name: "the relay fails", primary: says(200, openaiList(entryA)), relay: says(500, `{}`), want: openaiList(entryA), by: "primary because of server-error"},
-		{name: "the relay has no list", primary: says(200, openaiList(entryA)), relay: says(404, ``), want: openaiList(entryA), by: "primary because of not-found"},
-		{name: "the relay talks nonsense", primary: says(200, openaiList(entryA)), relay: says(200, `<html>`), want: openaiList(entryA), by: "primary because of malformed"},
-		{name: "the relay's data is no list", primary: says(200, openaiList(entryA)), relay: says(200, `{"data":{"id":"c"}}`), want: openaiList(entryA), by: "primary because of malformed"},
-		{name: "the relay says it twice", primary: says(200, openaiList(entryA)), relay: says(200, `{"data":[],"data":[`+relayC+`]}`), want: openaiList(entryA), by: "primary because of malformed"},
-		{name: "the relay's list is too long", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(long)), want: openaiList(entryA), by: "primary because of malformed"},
-		{name: "the relay's list is compressed", primary: says(200, openaiList(entryA)), relay: says(200, "\x1f\x8b", "Content-Encoding: gzip"), want: openaiList(entryA), by: "primary because of malformed"},
-		{name: "the relay speaks the other form", primary: says(200, openaiList(entryA)), relay: says(200, anthropicList(false, relayC)), want: openaiList(entryA), by: "primary because of malformed"},
+		{name: "the relay fails", primary: says(200, openaiList(entryA)), relay: says(500, `{}`), want: openaiList(entryA),
+			by: "primary because of server-error"},
+		{name: "the relay has no list", primary: says(200, openaiList(entryA)), relay: says(404, ``), want: openaiList(entryA),
+			by: "primary because of not-found"},
+		{name: "the relay talks nonsense", primary: says(200, openaiList(entryA)), relay: says(200, `<html>`), want: openaiList(entryA),
+			by: "primary because of malformed"},
+		{name: "the relay's data is no list", primary: says(200, openaiList(entryA)), relay: says(200, `{"data":{"id":"c"}}`),
+			want: openaiList(entryA), by: "primary because of malformed"},
+		{name: "the relay says it twice", primary: says(200, openaiList(entryA)), relay: says(200, `{"data":[],"data":[`+relayC+`]}`),
+			want: openaiList(entryA), by: "primary because of malformed"},
+		{name: "the relay's list is too long", primary: says(200, openaiList(entryA)), relay: says(200, openaiList(long)),
+			want: openaiList(entryA), by: "primary because of malformed"},
+		{name: "the relay's list is compressed", primary: says(200, openaiList(entryA)), relay: says(200, "\x1f\x8b", "Content-Encoding: gzip"),
+			want: openaiList(entryA), by: "primary because of malformed"},
+		{name: "the relay speaks the other form", primary: says(200, openaiList(entryA)), relay: says(200, anthropicList(false, relayC)),
+			want: openaiList(entryA), by: "primary because of malformed"},
 
-		{name: "the primary fails", primary: says(503, `{}`), relay: says(200, openaiList(relayC)), want: openaiList(relayC), by: "relay because of overloaded"},
-		{name: "the primary talks nonsense", primary: says(200, `nonsense`), relay: says(200, openaiList(relayC)), want: openaiList(relayC), by: "relay because of malformed"},
+		{name: "the primary fails", primary: says(503, `{}`), relay: says(200, openaiList(relayC)), want: openaiList(relayC),
+			by: "relay because of overloaded"},
+		{name: "the primary talks nonsense", primary: says(200, `nonsense`), relay: says(200, openaiList(relayC)), want: openaiList(relayC),
+			by: "relay because of malformed"},
 		{name: "the primary fails, without fallback", primary: says(503, `{"error":"x"}`), relay: says(200, openaiList(relayC)),
-			decide: func(flags.Attributes) flags.Decision { return flags.Decision{RelayEnabled: true} }, want: `{"error":"x"}`, status: 503, by: "primary"},
-		{name: "the caller's key is wrong", primary: says(401, `{"error":"key"}`, "X-Request-Id: r1"), relay: says(200, openaiList(relayC)), want: `{"error":"key"}`, status: 401, by: "primary"},
-		{name: "both fail", primary: says(500, `{"error":"p"}`), relay: says(500, `{"error":"r"}`), want: `{"error":"p"}`, status: 500, by: "primary"},
+			decide: func(flags.Attributes) flags.Decision { return flags.Decision{RelayEnabled: true} }, want: `{"error":"x"}`, status: 503,
+			by: "primary"},
+		{name: "the caller's key is wrong", primary: says(401, `{"error":"key"}`, "X-Request-Id: r1"), relay: says(200, openaiList(relayC)),
+			want: `{"error":"key"}`, status: 401, by: "primary"},
+		{name: "both fail", primary: says(500, `{"error":"p"}`), relay: says(500, `{"error":"r"}`), want: `{"error":"p"}`, status: 500,
+			by: "primary"},
 		{name: "both talk nonsense", primary: says(200, `p`), relay: says(200, `r`), want: `p`, by: "primary"},
-		{name: "the primary's list is too long", primary: says(200, openaiList(long)), relay: says(200, openaiList(relayC)), want: openaiList(long), by: "primary"},
+		{name: "the primary's list is too long", primary: says(200, openaiList(long)), relay: says(200, openaiList(relayC)),
+			want: openaiList(long), by: "primary"},
 
-		{name: "Anthropic", anthropic: true, primary: says(200, anthropicList(false, entryA, entryB)), relay: says(200, anthropicList(false, relayB, relayC)),
-			want: `{"hint":[1],"data":[` + entryA + `,` + entryB + `,` + relayC + `],"has_more":false,"first_id":"a","last_id":"c"}`, by: "primary, relay"},
-		{name: "Anthropic, first page", anthropic: true, query: "?beta=true&limit=1", primary: says(200, anthropicList(false, entryA)), relay: says(200, anthropicList(true, relayB, relayC)),
-			want: `{"hint":[1],"data":[` + entryA + `],"has_more":true,"first_id":"a","last_id":"a"}`, by: "primary, relay"},
-		{name: "Anthropic, next page", anthropic: true, query: "?limit=1&after_id=a", primary: says(200, anthropicList(false, entryA)), relay: says(200, anthropicList(false, relayB, relayC)),
-			want: `{"hint":[1],"data":[` + relayB + `],"has_more":true,"first_id":"b","last_id":"b"}`, by: "primary, relay"},
-		{name: "Anthropic, back", anthropic: true, query: "?limit=1&before_id=c", primary: says(200, anthropicList(false, entryA)), relay: says(200, anthropicList(false, relayB, relayC)),
-			want: `{"hint":[1],"data":[` + relayB + `],"has_more":true,"first_id":"b","last_id":"b"}`, by: "primary, relay"},
-		{name: "Anthropic, past the end", anthropic: true, query: "?after_id=c", primary: says(200, anthropicList(false, entryA)), relay: says(200, anthropicList(false, relayC)),
-			want: `{"hint":[1],"data":[],"has_more":false,"first_id":null,"last_id":null}`, by: "primary, relay"},
-		{name: "Anthropic, the relay went away between two pages", anthropic: true, query: "?after_id=c", primary: says(200, anthropicList(false, entryA)), relay: says(500, ``),
+		{name: "Anthropic", anthropic: true, primary: says(200, anthropicList(false, entryA, entryB)), relay: says(200, anthropicList(false,
+			relayB, relayC)),
+			want: `{"hint":[1],"data":[` + entryA + `,` + entryB + `,` + relayC + `],"has_more":false,"first_id":"a","last_id":"c"}`,
+			by:   "primary, relay"},
+		{name: "Anthropic, first page", anthropic: true, query: "?beta=true&limit=1", primary: says(200, anthropicList(false, entryA)),
+			relay: says(200, anthropicList(true, relayB, relayC)),
+			want:  `{"hint":[1],"data":[` + entryA + `],"has_more":true,"first_id":"a","last_id":"a"}`, by: "primary, relay"},
+		{name: "Anthropic, next page", anthropic: true, query: "?limit=1&after_id=a", primary: says(200, anthropicList(false, entryA)),
+			relay: says(200, anthropicList(false, relayB, relayC)),
+			want:  `{"hint":[1],"data":[` + relayB + `],"has_more":true,"first_id":"b","last_id":"b"}`, by: "primary, relay"},
+		{name: "Anthropic, back", anthropic: true, query: "?limit=1&before_id=c", primary: says(200, anthropicList(false, entryA)),
+			relay: says(200, anthropicList(false, relayB, relayC)),
+			want:  `{"hint":[1],"data":[` + relayB + `],"has_more":true,"first_id":"b","last_id":"b"}`, by: "primary, relay"},
+		{name: "Anthropic, past the end", anthropic: true, query: "?after_id=c", primary: says(200, anthropicList(false, entryA)),
+			relay: says(200, anthropicList(false, relayC)),
+			want:  `{"hint":[1],"data":[],"has_more":false,"first_id":null,"last_id":null}`, by: "primary, relay"},
+		{name: "Anthropic, the relay went away between two pages", anthropic: true, query: "?after_id=c", primary: says(200, anthropicList(false,
+			entryA)), relay: says(500, ``),
 			want: `{"hint":[1],"data":[],"has_more":false,"first_id":null,"last_id":null}`, by: "primary because of server-error"},
-		{name: "Anthropic, the primary is away", anthropic: true, query: "?limit=1", primary: says(500, ``), relay: says(200, anthropicList(false, relayB, relayC)),
+		{name: "Anthropic, the primary is away", anthropic: true, query: "?limit=1", primary: says(500, ``), relay: says(200, anthropicList(false,
+			relayB, relayC)),
 			want: `{"hint":[1],"data":[` + relayB + `],"has_more":true,"first_id":"b","last_id":"b"}`, by: "relay because of server-error"},
-		{name: "Anthropic, more than a page of a thousand", anthropic: true, query: "?limit=7", primary: says(200, anthropicList(true, entryA)), relay: says(200, anthropicList(false, relayC)),
-			want: anthropicList(true, entryA), by: "primary"},
-		{name: "Anthropic, an id that nobody has", anthropic: true, query: "?after_id=z", primary: says(200, anthropicList(false, entryA)), relay: says(200, anthropicList(false, relayC)),
-			want: anthropicList(false, entryA), by: "primary"},
-		{name: "Anthropic, a limit that is none", anthropic: true, query: "?limit=many", primary: says(400, `{"type":"error"}`), relay: says(200, anthropicList(false, relayC)),
+		{name: "Anthropic, more than a page of a thousand", anthropic: true, query: "?limit=7", primary: says(200, anthropicList(true, entryA)),
+			relay: says(200, anthropicList(false, relayC)),
+			want:  anthropicList(true, entryA), by: "primary"},
+		{name: "Anthropic, an id that nobody has", anthropic: true, query: "?after_id=z", primary: says(200, anthropicList(false, entryA)),
+			relay: says(200, anthropicList(false, relayC)),
+			want:  anthropicList(false, entryA), by: "primary"},
+		{name: "Anthropic, a limit that is none", anthropic: true, query: "?limit=many", primary: says(400, `{"type":"error"}`), relay: says(200,
+			anthropicList(false, relayC)),
 			want: `{"type":"error"}`, status: 400, by: "primary"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -162,7 +193,7 @@ func TestMergedModels(t *testing.T) {
 				t.Errorf("%d by %s: %.400s\nwant %d by %s: %.400s", resp.StatusCode, by(resp), got, row.status, row.by, row.want)
 			}
 			if resp.Header.Get("Etag") != "" {
-				t.Errorf("the answer bears an Etag of another: %v", resp.Header)
+				t.Errorf("the response bears an Etag of another: %v", resp.Header)
 			}
 			_, x := b.exchangeOf(1)
 			if failed := strings.Contains(row.by, " because of "); failed != (len(x.Trail) == 1) {
@@ -178,18 +209,31 @@ func TestMergedModelsAsk(t *testing.T) {
 	t.Parallel()
 	type seen struct{ query, auth, encoding, match string }
 	asked := make(chan seen, 8)
-	answer := func(list string) http.HandlerFunc {
+	response := func(list string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			asked <- seen{r.URL.RawQuery, r.Header.Get("Authorization") + r.Header.Get("X-Api-Key"), r.Header.Get("Accept-Encoding"), r.Header.Get("If-None-Match")}
+			asked <- seen{r.URL.RawQuery, r.Header.Get("Authorization") + r.Header.Get("X-Api-Key"), r.Header.Get("Accept-Encoding"),
+				r.Header.Get("If-None-Match")}
 			_, _ = w.Write([]byte(list))
 		}
 	}
-	b := newBench(t, answer(anthropicList(false, entryA)), setup{
-		relayHandler: answer(anthropicList(false, relayC)), decide: toRelay,
+	b := newBench(t, response(anthropicList(false, entryA)), setup{
+		relayHandler: response(anthropicList(false, relayC)), decide: toRelay,
 		relay:  func(c *upstream.Config) { c.Auth = upstream.Auth{Kind: upstream.Bearer, Key: "relay-key"} },
 		router: func(c *router.Config) { c.MergeModels = true },
 	})
-	b.do("GET", "/v1/models?x=%201&limit=3&after_id=a", "", "X-Api-Key", "caller-key", "Anthropic-Version", "2023-06-01", "Accept-Encoding", "br", "If-None-Match", "1")
+	b.do(
+		"GET",
+		"/v1/models?x=%201&limit=3&after_id=a",
+		"",
+		"X-Api-Key",
+		"caller-key",
+		"Anthropic-Version",
+		"2023-06-01",
+		"Accept-Encoding",
+		"br",
+		"If-None-Match",
+		"1",
+	)
 	got := map[seen]bool{<-asked: true, <-asked: true}
 	for _, want := range []seen{{"x=%201&limit=1000", "caller-key", "", ""}, {"x=%201&limit=1000", "Bearer relay-key", "", ""}} {
 		if !got[want] {
@@ -225,7 +269,7 @@ func TestMergedModelsDoNotWait(t *testing.T) {
 	}
 }
 
-// TestOneModelOfTwo: the reference's answer, and the other's where it has none.
+// TestOneModelOfTwo: the reference's response, and the other's where it has none.
 func TestOneModelOfTwo(t *testing.T) {
 	t.Parallel()
 	unknown := `{"error":{"code":"model_not_found"}}`
@@ -274,11 +318,15 @@ func TestModelsOfTheReferenceComeFirst(t *testing.T) {
 }
 
 // TestModelsPassUnlessAsked: without the setting, and for other methods, the
-// primary answers alone.
+// primary serves alone.
 func TestModelsPassUnlessAsked(t *testing.T) {
 	t.Parallel()
 	for _, merge := range []bool{false, true} {
-		b := newBench(t, says(200, openaiList(entryA), `Etag: "1"`), setup{decide: toRelay, router: func(c *router.Config) { c.MergeModels = merge }})
+		b := newBench(
+			t,
+			says(200, openaiList(entryA), `Etag: "1"`),
+			setup{decide: toRelay, router: func(c *router.Config) { c.MergeModels = merge }},
+		)
 		for _, method := range []string{"GET", "HEAD", "DELETE"} {
 			if merge && method == "GET" {
 				continue

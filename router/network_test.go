@@ -48,11 +48,22 @@ func netFaults() []netFault {
 		{name: "refused", refuse: true, why: exchange.ClassConnect, unheard: true},
 		{name: "reset when open", faults: netfault.Faults{Drop: true}, why: exchange.ClassBroken, unheard: true},
 		{name: "closed when open", faults: netfault.Faults{Hang: true}, why: exchange.ClassBroken, unheard: true},
-		{name: "accepted and never answered", faults: netfault.Faults{Mute: true}, silent: true, why: exchange.ClassHeaderTimeout, unheard: true},
-		{name: "garbage", faults: netfault.Faults{Garbage: "220 mail.example ESMTP ready and waiting for you\r\n"}, why: exchange.ClassBroken, unheard: true},
+		{name: "accepted without a response", faults: netfault.Faults{Mute: true}, silent: true, why: exchange.ClassHeaderTimeout, unheard: true},
+		{
+			name:    "garbage",
+			faults:  netfault.Faults{Garbage: "220 mail.example ESMTP ready and waiting for you\r\n"},
+			why:     exchange.ClassBroken,
+			unheard: true,
+		},
 		{name: "request cut by a reset", faults: netfault.Faults{Request: line(100, netfault.Reset)}, why: exchange.ClassBroken, unheard: true},
 		{name: "request cut by an end", faults: netfault.Faults{Request: line(100, netfault.Close)}, why: exchange.ClassBroken, unheard: true},
-		{name: "request swallowed", faults: netfault.Faults{Request: line(100, netfault.Silence)}, silent: true, why: exchange.ClassHeaderTimeout, unheard: true},
+		{
+			name:    "request swallowed",
+			faults:  netfault.Faults{Request: line(100, netfault.Silence)},
+			silent:  true,
+			why:     exchange.ClassHeaderTimeout,
+			unheard: true,
+		},
 		{name: "header cut by a reset", faults: netfault.Faults{Answer: line(20, netfault.Reset)}, why: exchange.ClassBroken},
 		{name: "header cut by an end", faults: netfault.Faults{Answer: line(20, netfault.Close)}, why: exchange.ClassBroken},
 		{name: "header swallowed", faults: netfault.Faults{Answer: line(20, netfault.Silence)}, silent: true, why: exchange.ClassHeaderTimeout},
@@ -65,9 +76,15 @@ func netFaults() []netFault {
 		{name: "silence after content", when: afterContent, end: netfault.Silence, silent: true, why: exchange.ClassIdle},
 
 		{name: "a good network"},
-		{name: "answer in single bytes", faults: netfault.Faults{Answer: netfault.Line{Slice: 1}}},
+		{name: "response in single bytes", faults: netfault.Faults{Answer: netfault.Line{Slice: 1}}},
 		{name: "request in single bytes", faults: netfault.Faults{Request: netfault.Line{Slice: 1}}},
-		{name: "latency and jitter", faults: netfault.Faults{Request: netfault.Line{Latency: 10 * time.Millisecond}, Answer: netfault.Line{Latency: 5 * time.Millisecond, Jitter: 10 * time.Millisecond}}},
+		{
+			name: "latency and jitter",
+			faults: netfault.Faults{
+				Request: netfault.Line{Latency: 10 * time.Millisecond},
+				Answer:  netfault.Line{Latency: 5 * time.Millisecond, Jitter: 10 * time.Millisecond},
+			},
+		},
 		{name: "little bandwidth", faults: netfault.Faults{Answer: netfault.Line{Rate: 20_000, Slice: 100}}},
 		{name: "a late end", faults: netfault.Faults{Answer: netfault.Line{Linger: 100 * time.Millisecond}}},
 	}
@@ -75,7 +92,7 @@ func netFaults() []netFault {
 
 // TestFaultsOfTheNetwork is the table of what callers get while the relay serves
 // and the network to it fails: fault x protocol x dialect x streaming, before
-// and after the first content, with and without a substitute.
+// and after the first content, with and without a fallback.
 func TestFaultsOfTheNetwork(t *testing.T) {
 	t.Parallel()
 	rows := 0
@@ -125,7 +142,12 @@ func (n *networkCase) run() {
 		relayHandler: http.HandlerFunc(n.serveRelay),
 	})
 	begun := time.Now()
-	resp := b.post(n.t, context.Background(), n.d.path, fmt.Sprintf(`{"model":"m","stream":%v,"max_tokens":9,"input":"hi","messages":[{"role":"user","content":"hi"}]}`, n.streamed))
+	resp := b.post(
+		n.t,
+		context.Background(),
+		n.d.path,
+		fmt.Sprintf(`{"model":"m","stream":%v,"max_tokens":9,"input":"hi","messages":[{"role":"user","content":"hi"}]}`, n.streamed),
+	)
 	var head []byte
 	if n.f.when == afterContent {
 		head = make([]byte, len(n.spoken()))
@@ -176,7 +198,7 @@ func (n *networkCase) configure(c *upstreamConfig) {
 	}
 }
 
-// serveRelay is the relay's program: it is well, as far as the network lets it.
+// serveRelay is the relay's program: it is healthy, as far as the network lets it.
 func (n *networkCase) serveRelay(w http.ResponseWriter, r *http.Request) {
 	n.relay.Add(1)
 	body, _ := io.ReadAll(r.Body)

@@ -26,7 +26,7 @@ import (
 
 // TestFaultsOfTLS: what goes wrong between two ends that trust each other, or
 // should not. The primary serves, and the relay's program is called only where
-// a handshake came to its end.
+// a handshake was completed.
 func TestFaultsOfTLS(t *testing.T) {
 	t.Parallel()
 	limited := func(n int64, end netfault.End) netfault.Faults {
@@ -41,15 +41,16 @@ func TestFaultsOfTLS(t *testing.T) {
 		detail   string
 		program  bool // the relay's program may have been called
 	}{
-		{name: "plain text instead of a handshake", faults: netfault.Faults{Garbage: "HTTP/1.1 400 Bad Request\r\n\r\n"}, why: exchange.ClassTLS, detail: "not-tls"},
-		{name: "handshake never answered", faults: netfault.Faults{Mute: true}, why: exchange.ClassTLS, detail: "handshake-timeout"},
+		{name: "plain text instead of a handshake", faults: netfault.Faults{Garbage: "HTTP/1.1 400 Bad Request\r\n\r\n"}, why: exchange.ClassTLS,
+			detail: "not-tls"},
+		{name: "handshake without a reply", faults: netfault.Faults{Mute: true}, why: exchange.ClassTLS, detail: "handshake-timeout"},
 		{name: "handshake stops in the middle", faults: limited(100, netfault.Silence), why: exchange.ClassTLS, detail: "handshake-timeout"},
 		{name: "reset inside the handshake", faults: limited(100, netfault.Reset), why: exchange.ClassBroken, detail: "reset"},
 		{name: "end inside the handshake", faults: limited(100, netfault.Close), why: exchange.ClassBroken},
 		{name: "another authority", otherCA: true, why: exchange.ClassTLS, detail: "unknown-authority"},
 		{name: "another host", hostname: "localhost", why: exchange.ClassTLS, detail: "hostname"},
-		{name: "reset inside the answer's record", faults: limited(1500, netfault.Reset), why: exchange.ClassBroken, program: true},
-		{name: "end inside the answer's record", faults: limited(1500, netfault.Close), why: exchange.ClassBroken, program: true},
+		{name: "reset inside the response's record", faults: limited(1500, netfault.Reset), why: exchange.ClassBroken, program: true},
+		{name: "end inside the response's record", faults: limited(1500, netfault.Close), why: exchange.ClassBroken, program: true},
 	} {
 		for _, proto := range []upstream.Protocol{upstream.HTTP1, upstream.HTTP2, upstream.Auto} {
 			t.Run(fmt.Sprintf("%s/%s", row.name, proto), func(t *testing.T) {
@@ -88,7 +89,7 @@ func TestFaultsOfTLS(t *testing.T) {
 				got, err := io.ReadAll(resp.Body)
 				resp.Body.Close()
 				if string(got) != d.plain || err != nil || resp.Header.Get("X-Cutover-Served-By") != "primary" {
-					t.Errorf("served by %s: %q, %v; want the primary's whole answer", resp.Header.Get("X-Cutover-Served-By"), got, err)
+					t.Errorf("served by %s: %q, %v; want the primary's complete response", resp.Header.Get("X-Cutover-Served-By"), got, err)
 				}
 				if took := time.Since(begun); took > 15*time.Second {
 					t.Errorf("the caller waited %s", took)
@@ -112,7 +113,12 @@ func writeStrangersCA(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a stranger"}, IsCA: true, NotAfter: time.Now().Add(time.Hour)}
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "a stranger"},
+		IsCA:         true,
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"cutover/upstream"
 )
 
-// careBench is a bench whose relay serves under care and whose primary is well.
-func careBench(t *testing.T, care *upstream.Care, relay http.HandlerFunc, change func(*setup)) (*bench, *atomic.Int64) {
+// policyBench is a bench whose relay serves under policies and whose primary is healthy.
+func policyBench(t *testing.T, care *upstream.Care, relay http.HandlerFunc, change func(*setup)) (*bench, *atomic.Int64) {
 	t.Helper()
 	d := dialects()[0]
 	var primary atomic.Int64
@@ -75,7 +75,7 @@ func TestRetries(t *testing.T) {
 			d := dialects()[0]
 			var calls atomic.Int64
 			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond, MaxAfter: time.Second}}
-			b, primary := careBench(t, care, func(w http.ResponseWriter, r *http.Request) {
+			b, primary := policyBench(t, care, func(w http.ResponseWriter, r *http.Request) {
 				if calls.Add(1) <= row.fail {
 					for line := range strings.Lines(row.header) {
 						k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -102,8 +102,8 @@ func TestRetries(t *testing.T) {
 }
 
 // A caller that says how long it waits is not kept waiting for a retry that
-// would come too late: the other provider answers now.
-func TestRetriesKeepToTheCallersPatience(t *testing.T) {
+// would come too late: the other provider serves now.
+func TestRetriesKeepToTheClientTimeout(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		header, value, after string
@@ -121,7 +121,7 @@ func TestRetriesKeepToTheCallersPatience(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
 			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
-			b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+			b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
 				calls.Add(1)
 				k, v, _ := strings.Cut(row.after, ": ")
 				w.Header().Set(k, v)
@@ -143,7 +143,7 @@ func TestRetryBudgetStopsStorms(t *testing.T) {
 		Retry:  upstream.RetryPolicy{Attempts: 5, Base: time.Microsecond},
 		Budget: upstream.NewRetryBudget(.1, 3),
 	}
-	b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.WriteHeader(503)
 	}, nil)
@@ -152,11 +152,17 @@ func TestRetryBudgetStopsStorms(t *testing.T) {
 		b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json")
 	}
 	if most := int64(requests + requests/10 + 3); calls.Load() > most || primary.Load() != requests {
-		t.Errorf("the failing relay saw %d calls for %d requests, want at most %d; the primary saw %d", calls.Load(), requests, most, primary.Load())
+		t.Errorf(
+			"the failing relay saw %d calls for %d requests, want at most %d; the primary saw %d",
+			calls.Load(),
+			requests,
+			most,
+			primary.Load(),
+		)
 	}
 }
 
-func TestServedCallsWaitForRoomThenFallBack(t *testing.T) {
+func TestServedCallsWaitForCapacityThenFallBack(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
@@ -164,7 +170,7 @@ func TestServedCallsWaitForRoomThenFallBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun, release := make(chan struct{}, 2), make(chan struct{})
-	b, _ := careBench(t, &upstream.Care{Limiter: limiter, Wait: 200 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: 200 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
 		begun <- struct{}{}
 		<-release
 		right(&d, w, r)
@@ -192,15 +198,15 @@ func TestOpenBreakerSendsTheShareToThePrimary(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	care := &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
-	b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.WriteHeader(500)
 	}, nil)
 	last := ""
 	for range 30 {
 		resp, body := b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json")
-		if resp.StatusCode != 200 || body != wholeAnswer {
-			t.Fatalf("%d %q, want the primary's answer", resp.StatusCode, body)
+		if resp.StatusCode != 200 || body != chatCompletion {
+			t.Fatalf("%d %q, want the primary's response", resp.StatusCode, body)
 		}
 		last = by(resp)
 	}
@@ -212,15 +218,17 @@ func TestOpenBreakerSendsTheShareToThePrimary(t *testing.T) {
 	}
 }
 
-func TestABadKeyIsSetAside(t *testing.T) {
+func TestABadKeyIsQuarantined(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	keys, err := upstream.NewKeys(upstream.KeysOptions{Upstream: "relay", Sources: []upstream.KeySource{{Name: "a", Value: "bad-key"}, {Name: "b", Value: "good-key"}}})
+	keys, err := upstream.NewKeys(
+		upstream.KeysOptions{Upstream: "relay", Sources: []upstream.KeySource{{Name: "a", Value: "bad-key"}, {Name: "b", Value: "good-key"}}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var bad atomic.Int64
-	b, primary := careBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
+	b, primary := policyBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer good-key" {
 			bad.Add(1)
 			w.WriteHeader(401)
@@ -239,7 +247,7 @@ func TestABadKeyIsSetAside(t *testing.T) {
 // An account that can't pay is known by what the error says, however the error
 // comes: with a length or in chunks, as an event behind a 200, or followed by
 // silence, which the caller does not wait for.
-func TestAKeyWithoutQuotaIsSetAside(t *testing.T) {
+func TestAKeyWithoutQuotaIsQuarantined(t *testing.T) {
 	t.Parallel()
 	const broke = `{"error":{"message":"pay first","type":"insufficient_quota","code":"429"}}`
 	for name, fail := range map[string]http.HandlerFunc{
@@ -263,11 +271,13 @@ func TestAKeyWithoutQuotaIsSetAside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := dialects()[0]
-			keys, err := upstream.NewKeys(upstream.KeysOptions{Upstream: "relay", Sources: []upstream.KeySource{{Name: "a", Value: "broke-key"}, {Name: "b", Value: "good-key"}}})
+			keys, err := upstream.NewKeys(
+				upstream.KeysOptions{Upstream: "relay", Sources: []upstream.KeySource{{Name: "a", Value: "broke-key"}, {Name: "b", Value: "good-key"}}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, primary := careBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
+			b, primary := policyBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Authorization") != "Bearer good-key" {
 					fail(w, r)
 					return
@@ -298,10 +308,13 @@ func TestHedge(t *testing.T) {
 		by     string
 		primed int64 // calls of the primary
 	}{
-		{"the relay is silent", func(_ *dialect, _ http.ResponseWriter, r *http.Request) { hang(r) }, 20 * time.Millisecond, 1, "primary because of hedge", 1},
-		{"the relay opens and is silent", func(d *dialect, w http.ResponseWriter, r *http.Request) { send(w, d.opening); hang(r) }, 20 * time.Millisecond, 1, "primary because of hedge", 1},
+		{"the relay is silent", func(_ *dialect, _ http.ResponseWriter, r *http.Request) { hang(r) }, 20 * time.Millisecond, 1,
+			"primary because of hedge", 1},
+		{"the relay opens and is silent", func(d *dialect, w http.ResponseWriter, r *http.Request) { send(w, d.opening); hang(r) },
+			20 * time.Millisecond, 1, "primary because of hedge", 1},
 		{"the relay speaks first", right, 10 * time.Second, 1, "relay", 0},
-		{"the relay fails first", func(_ *dialect, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 10 * time.Second, 1, "primary because of server-error", 1},
+		{"the relay fails first", func(_ *dialect, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 10 * time.Second, 1,
+			"primary because of server-error", 1},
 		{"no budget", func(d *dialect, w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-time.After(100 * time.Millisecond):
@@ -318,7 +331,7 @@ func TestHedge(t *testing.T) {
 			if row.spare == 0 {
 				budget.Spend()
 			}
-			b, primary := careBench(t, nil, func(w http.ResponseWriter, r *http.Request) {
+			b, primary := policyBench(t, nil, func(w http.ResponseWriter, r *http.Request) {
 				defer close(left)
 				body, _ := io.ReadAll(r.Body)
 				r.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -330,7 +343,14 @@ func TestHedge(t *testing.T) {
 			})
 			resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json")
 			if who := by(resp); who != row.by || got != d.whole(true) || primary.Load() != row.primed {
-				t.Errorf("served by %s with %q after %d calls of the primary; want %s, the whole answer, %d", who, got, primary.Load(), row.by, row.primed)
+				t.Errorf(
+					"served by %s with %q after %d calls of the primary; want %s, the complete response, %d",
+					who,
+					got,
+					primary.Load(),
+					row.by,
+					row.primed,
+				)
 			}
 			select {
 			case <-left: // the loser's call has ended too
@@ -375,7 +395,7 @@ func TestTheReferenceIsReplacedOnlyIfConfigured(t *testing.T) {
 }
 
 // TestMixedFaults sends requests of both kinds while the relay fails in every
-// way at random: no answer may be mixed from two providers.
+// way at random: no response may be mixed from two providers.
 func TestMixedFaults(t *testing.T) {
 	t.Parallel()
 	for name, hedge := range map[string]router.Hedge{
@@ -437,15 +457,15 @@ func mixedFaults(t *testing.T, hedge router.Hedge) {
 				}
 				resp, got, _ := b.try("POST", d.path, body, "Content-Type", "application/json")
 				if resp == nil {
-					t.Error("no answer at all")
+					t.Error("no response at all")
 					continue
 				}
 				relays := strings.Contains(got, "one ") || strings.Contains(got, `"hi"`)
 				if strings.Contains(got, "PRIMARY") && relays {
-					t.Errorf("an answer of both: %q", got)
+					t.Errorf("a response of both: %q", got)
 				}
 				if who := resp.Header.Get("X-Cutover-Served-By"); who == "primary" && relays || who == "relay" && strings.Contains(got, "PRIMARY") {
-					t.Errorf("the answer of %s says %q", who, got)
+					t.Errorf("the response of %s says %q", who, got)
 				}
 			}
 		})

@@ -20,7 +20,7 @@ import (
 	"cutover/upstream"
 )
 
-// whatProto answers with the protocol that a request came by.
+// whatProto responds with the protocol that a request came by.
 var whatProto = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -69,7 +69,7 @@ func TestUntrustedUpstreamIsNotCalled(t *testing.T) {
 	b := newBench(t, whatProto, setup{tlsUpstream: true})
 	resp, got := b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json")
 	if resp.StatusCode != http.StatusBadGateway || !strings.Contains(got, "TLS") {
-		t.Errorf("answer = %d %q, want a 502 that speaks of TLS", resp.StatusCode, got)
+		t.Errorf("response = %d %q, want a 502 that speaks of TLS", resp.StatusCode, got)
 	}
 	if _, x := b.exchangeOf(1); x.Class != exchange.ClassTLS {
 		t.Errorf("class = %q (%s), want %q", x.Class, x.Detail, exchange.ClassTLS)
@@ -95,10 +95,10 @@ func TestCallersMaySpeakH2C(t *testing.T) {
 	}
 }
 
-// TestSlowAnswerOverH2C guards against write deadlines that HTTP/2 takes for
+// TestSlowResponseOverH2C guards against write deadlines that HTTP/2 takes for
 // limits of the whole stream: an upstream that is silent for longer than
-// WriteStallTimeout must not cost the caller its answer.
-func TestSlowAnswerOverH2C(t *testing.T) {
+// WriteStallTimeout must not cost the caller its response.
+func TestSlowResponseOverH2C(t *testing.T) {
 	t.Parallel()
 	const stall = 200 * time.Millisecond
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +131,7 @@ func TestSlowAnswerOverH2C(t *testing.T) {
 		resp.Body.Close()
 		tr.CloseIdleConnections()
 		if string(got) != strings.Join(events(2), "") || err != nil {
-			t.Errorf("h2=%v: got %q, %v; want the whole answer", h2, got, err)
+			t.Errorf("h2=%v: got %q, %v; want the complete response", h2, got, err)
 		}
 	}
 }
@@ -213,10 +213,12 @@ func TestOtherUpgradesAreOrdinaryRequests(t *testing.T) {
 	t.Parallel()
 	up := newRawUpstream(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	b := newBench(t, http.NotFoundHandler(), rawPrimary(up))
-	got := b.send("GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n" +
-		"GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+	got := b.send(
+		"GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n" +
+			"GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+	)
 	if !strings.HasPrefix(got, "HTTP/1.1 200 OK") {
-		t.Errorf("answer = %q, want an ordinary 200", got)
+		t.Errorf("response = %q, want an ordinary 200", got)
 	}
 	_, h := headOf(t, <-up.seen)
 	for _, k := range []string{"Upgrade", "Http2-Settings", "Connection"} {
@@ -247,9 +249,11 @@ func TestLimitsOnCallers(t *testing.T) {
 		{"large header", "GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n", "HTTP/1.1 431 "},
 		{"slow header", "GET / HTTP/1.1\r\nHost:", ""},
 		{"body over the limit", "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", "HTTP/1.1 413 "},
-		{"chunked body over the limit", "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 0x1000) + "\r\n0\r\n\r\n", "HTTP/1.1 413 "},
+		{"chunked body over the limit", "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: " +
+			"application/json\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 0x1000) + "\r\n0\r\n\r\n", "HTTP/1.1 413 "},
 		{"silent body", "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 408 "},
-		{"silent upload", "POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100\r\n\r\n--x", "HTTP/1.1 408 "},
+		{"silent upload", "POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100\r\n\r\n--x",
+			"HTTP/1.1 408 "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -259,13 +263,13 @@ func TestLimitsOnCallers(t *testing.T) {
 				t.Fatalf("the sidecar waits for ever: %v", err)
 			}
 			if !strings.HasPrefix(got, row.want) {
-				t.Errorf("answer = %.80q, want %q", got, row.want)
+				t.Errorf("response = %.80q, want %q", got, row.want)
 			}
 		})
 	}
 }
 
-// TestCallerThatDoesNotRead is given up after WriteStallTimeout, and its upstream with it.
+// TestCallerThatDoesNotRead is given up after WriteStallTimeout, and so is its upstream.
 func TestCallerThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})

@@ -11,9 +11,9 @@ import (
 	"cutover/upstream"
 )
 
-// TestAWaitForARetryTakesNoRoom: while a call waits for its retry it is not
+// TestAWaitForARetryTakesNoCapacity: while a call waits for its retry it is not
 // under way at the upstream, and others may be.
-func TestAWaitForARetryTakesNoRoom(t *testing.T) {
+func TestAWaitForARetryTakesNoCapacity(t *testing.T) {
 	t.Parallel()
 	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
 	if err != nil {
@@ -45,7 +45,13 @@ func TestAWaitForARetryTakesNoRoom(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _, _ = b.try("POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"first"}]}`, "Content-Type", "application/json")
+		_, _, _ = b.try(
+			"POST",
+			"/v1/chat/completions",
+			`{"model":"m","messages":[{"role":"user","content":"first"}]}`,
+			"Content-Type",
+			"application/json",
+		)
 	}()
 	select {
 	case <-failed:

@@ -44,7 +44,7 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 				decide: serveByRelay,
 				relayHandler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					seen <- r
-					_, _ = io.WriteString(w, wholeAnswer)
+					_, _ = io.WriteString(w, chatCompletion)
 				}),
 			})
 			resp, _ := b.do("POST", "/v1/chat/completions?key=sk-caller-10&x=1", chat, secretsOfTheCaller...)
@@ -70,7 +70,8 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 	}
 }
 
-const wholeAnswer = `{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`
+const chatCompletion = `{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant",` +
+	`"content":"hi"},"finish_reason":"stop"}]}`
 
 func serveByRelay(flags.Attributes) flags.Decision {
 	return flags.Decision{RelayEnabled: true, ServeRelay: true, Fallback: true}
@@ -109,7 +110,8 @@ func TestOwnErrorsSpeakTheCallersDialect(t *testing.T) {
 		c.BaseURL = "http://127.0.0.1:1/v1" // nobody listens
 	}})
 	for i, row := range []struct{ path, want string }{
-		{"/v1/chat/completions", `{"error":{"code":"connect","message":"cutover: the upstream primary could not be reached","param":null,"type":"api_error"}}`},
+		{"/v1/chat/completions", `{"error":{"code":"connect","message":"cutover: the upstream primary could not be reached","param":null,` +
+			`"type":"api_error"}}`},
 		{"/v1/messages", `{"error":{"message":"cutover: the upstream primary could not be reached","type":"api_error"},"type":"error"}`},
 	} {
 		resp, got := b.do("POST", row.path, chat, "Content-Type", "application/json")
@@ -137,7 +139,7 @@ func TestFailingRelayIsHidden(t *testing.T) {
 		{"server error", true, status(500), "primary", "server-error", 200},
 		{"rate limit", true, status(429), "primary", "rate-limited", 200},
 		{"bad key", true, status(401), "primary", "auth", 200},
-		{"no answer", true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "primary", "broken", 200},
+		{"no response", true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "primary", "broken", 200},
 		{"the caller's own mistake", true, status(400), "relay", "", 400},
 		{"not allowed", false, status(500), "relay", "", 500},
 	} {
@@ -155,7 +157,8 @@ func TestFailingRelayIsHidden(t *testing.T) {
 				relayHandler: row.relay,
 			})
 			resp, _ := b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json")
-			if by, why := resp.Header.Get("X-Cutover-Served-By"), resp.Header.Get("X-Cutover-Fallback"); by != row.by || why != row.why || resp.StatusCode != row.status {
+			if by, why := resp.Header.Get("X-Cutover-Served-By"), resp.Header.Get("X-Cutover-Fallback"); by != row.by || why != row.why ||
+				resp.StatusCode != row.status {
 				t.Errorf("served by %q because of %q with %d; want %q, %q, %d", by, why, resp.StatusCode, row.by, row.why, row.status)
 			}
 		})

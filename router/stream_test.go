@@ -19,7 +19,13 @@ import (
 func events(n int) []string {
 	var all []string
 	for i := range n {
-		all = append(all, fmt.Sprintf("data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"w%d \"}}]}\n\n", i))
+		all = append(
+			all,
+			fmt.Sprintf(
+				"data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"w%d \"}}]}\n\n",
+				i,
+			),
+		)
 	}
 	return append(all, "data: [DONE]\n\n")
 }
@@ -129,13 +135,14 @@ func TestCallersAbortReachesTheUpstream(t *testing.T) {
 func TestBrokenUpstreamIsBrokenForTheCaller(t *testing.T) {
 	t.Parallel()
 	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
-	for _, row := range []struct{ name, answer, before string }{
-		{"chunked stream", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(events(1)[0]), events(1)[0]},
+	for _, row := range []struct{ name, response, before string }{
+		{"chunked stream", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(events(1)[0]),
+			events(1)[0]},
 		{"inside a chunk", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5000\r\ndata: x", "data: x"},
 		{"short of its length", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"a\":", `{"a":`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			up := newRawUpstream(t, row.answer)
+			up := newRawUpstream(t, row.response)
 			b := newBench(t, http.NotFoundHandler(), rawPrimary(up))
 			resp := b.post(t, context.Background(), "/v1/chat/completions", streamed)
 			got, err := io.ReadAll(resp.Body)
@@ -153,13 +160,13 @@ func TestBrokenUpstreamIsBrokenForTheCaller(t *testing.T) {
 	}
 }
 
-// TestShortStreamedAnswersAreNotCut is the fault of Go proxies that pass a
-// body on unread: at concurrency 1 several in a hundred short answers are cut.
-func TestShortStreamedAnswersAreNotCut(t *testing.T) {
+// TestShortStreamedResponsesAreNotTruncated is the fault of Go proxies that pass a
+// body on unread: at concurrency 1 several in a hundred short responses are cut.
+func TestShortStreamedResponsesAreNotTruncated(t *testing.T) {
 	t.Parallel()
 	whole := strings.Join(events(3), "")
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The answer begins while the body is still on its way.
+		// The response begins while the body is still on its way.
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, e := range events(3) {
 			_, _ = io.WriteString(w, e)
@@ -203,7 +210,7 @@ func TestShortStreamedAnswersAreNotCut(t *testing.T) {
 			wg.Wait()
 			close(cut)
 			for c := range cut {
-				t.Errorf("%s, %d callers: an answer was cut: %s", kind, callers, c)
+				t.Errorf("%s, %d callers: a response was cut: %s", kind, callers, c)
 			}
 		}
 	}
@@ -248,7 +255,11 @@ func TestEarlyRefusalOfALargeUploadReachesTheCaller(t *testing.T) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	// The body is announced and never sent: the caller waits for a 100.
-	_, _ = io.WriteString(c, "POST /v1/files HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 50000000\r\n\r\n")
+	_, _ = io.WriteString(
+		c,
+		"POST /v1/files HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: "+
+			"50000000\r\n\r\n",
+	)
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +294,7 @@ func TestBodiesOverTheCaptureLimitStreamThrough(t *testing.T) {
 	big := `{"model":"gpt-4o","messages":[{"role":"user","content":"` + strings.Repeat("x", 5000) + `"}]}`
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex()
-		_, _ = io.Copy(w, r.Body) // answers while it reads
+		_, _ = io.Copy(w, r.Body) // responds while it reads
 	}), setup{router: func(c *routerConfig) { c.CaptureLimit = 1000 }})
 	for i, chunked := range []bool{false, true} {
 		var body io.Reader = strings.NewReader(big)

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAThousandCallers: each has a stream open through one sidecar at the same
-// moment, all over a few HTTP/2 connections to the relay; all get it whole.
+// moment, all over a few HTTP/2 connections to the relay; all get a complete one.
 func TestAThousandCallers(t *testing.T) {
 	t.Parallel()
 	const callers = 1000
@@ -43,12 +43,12 @@ func TestAThousandCallers(t *testing.T) {
 		wg.Go(func() {
 			_, got, err := b.try("POST", d.path, streamed, "Content-Type", "application/json")
 			if (err != nil || got != d.whole(true)) && bad.Add(1) == 1 {
-				t.Errorf("the first bad answer: %q, %v", got, err)
+				t.Errorf("the first bad response: %q, %v", got, err)
 			}
 		})
 	}
 	wg.Wait()
 	if bad.Load() > 0 {
-		t.Errorf("%d of %d answers were not whole", bad.Load(), callers)
+		t.Errorf("%d of %d responses were not whole", bad.Load(), callers)
 	}
 }

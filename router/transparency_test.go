@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// rawUpstream answers each connection's requests with fixed bytes and records
+// rawUpstream responds to each connection's requests with fixed bytes and records
 // the bytes of the requests, so that tests see the wire and not net/http's view.
 type rawUpstream struct {
 	l    net.Listener
@@ -22,7 +22,7 @@ type rawUpstream struct {
 	done chan struct{}
 }
 
-func newRawUpstream(t *testing.T, answer string) *rawUpstream {
+func newRawUpstream(t *testing.T, response string) *rawUpstream {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,7 +36,7 @@ func newRawUpstream(t *testing.T, answer string) *rawUpstream {
 			if err != nil {
 				return
 			}
-			u.serve(c, answer)
+			u.serve(c, response)
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-u.done })
@@ -44,7 +44,7 @@ func newRawUpstream(t *testing.T, answer string) *rawUpstream {
 }
 
 // serve handles one request of one connection, and closes it.
-func (u *rawUpstream) serve(c net.Conn, answer string) {
+func (u *rawUpstream) serve(c net.Conn, response string) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	r := bufio.NewReader(c)
@@ -65,7 +65,7 @@ func (u *rawUpstream) serve(c net.Conn, answer string) {
 	}
 	_, _ = io.CopyN(io.Discard, r, int64(length))
 	u.seen <- head.String()
-	_, _ = io.WriteString(c, answer)
+	_, _ = io.WriteString(c, response)
 }
 
 func (u *rawUpstream) url() string { return "http://" + u.l.Addr().String() }
@@ -119,9 +119,9 @@ func TestRequestLineReachesTheUpstreamAsWritten(t *testing.T) {
 		t.Run(row.method+row.sent, func(t *testing.T) {
 			up := newRawUpstream(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			b := newBench(t, http.NotFoundHandler(), rawPrimary(up))
-			answer := b.send(row.method + " " + row.sent + " HTTP/1.1\r\nHost: caller.test\r\nConnection: close\r\n\r\n")
-			if !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(answer, "ok") {
-				t.Fatalf("answer = %q, want the upstream's 200", answer)
+			response := b.send(row.method + " " + row.sent + " HTTP/1.1\r\nHost: caller.test\r\nConnection: close\r\n\r\n")
+			if !strings.HasPrefix(response, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(response, "ok") {
+				t.Fatalf("response = %q, want the upstream's 200", response)
 			}
 			line, _ := headOf(t, <-up.seen)
 			if want := row.method + " " + row.want + " HTTP/1.1"; line != want {
@@ -169,31 +169,33 @@ func TestForwardedOnlyWhenSwitchedOn(t *testing.T) {
 	}
 }
 
-func TestAnswersPassUnchanged(t *testing.T) {
+func TestResponsesPassUnchanged(t *testing.T) {
 	t.Parallel()
 	var zipped bytes.Buffer
 	zw := gzip.NewWriter(&zipped)
 	_, _ = zw.Write([]byte(`{"object":"list"}`))
 	_ = zw.Close()
-	for _, row := range []struct{ name, method, answer, body string }{
-		{"error body", "GET", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nretry-after-ms: 3000\r\nx-should-retry: true\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"error\": {}}", `{"error": {}}`},
+	for _, row := range []struct{ name, method, response, body string }{
+		{"error body", "GET", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nretry-after-ms: 3000\r\nx-should-retry: " +
+			"true\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"error\": {}}", `{"error": {}}`},
 		{"unknown status", "GET", "HTTP/1.1 529 Overloaded\r\nContent-Length: 1\r\n\r\nx", "x"},
 		{"redirect is not followed", "GET", "HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", ""},
 		{"no content", "DELETE", "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", ""},
 		{"not modified", "GET", "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n", ""},
 		{"head", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nContent-Type: text/x\r\n\r\n", ""},
-		{"gzip stays gzip", "GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + fmt.Sprint(zipped.Len()) + "\r\n\r\n" + zipped.String(), zipped.String()},
+		{"gzip stays gzip", "GET", "HTTP/1.1 200 OK\r\nContent-Encoding: " +
+			"gzip\r\nContent-Length: " + fmt.Sprint(zipped.Len()) + "\r\n\r\n" + zipped.String(), zipped.String()},
 		{"no content type, no date", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "<html>"},
 		{"two cookies", "GET", "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n", ""},
 		{"odd date", "GET", "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nServer: cloudflare\r\nContent-Length: 0\r\n\r\n", ""},
 		{"invalid JSON", "POST", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n{\"a\xff", "{\"a\xff"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			up := newRawUpstream(t, row.answer)
+			up := newRawUpstream(t, row.response)
 			b := newBench(t, http.NotFoundHandler(), rawPrimary(up))
 			got := b.send(row.method + " /v1/models HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 			gotLine, gotRest, _ := strings.Cut(got, "\r\n")
-			wantLine, wantRest, _ := strings.Cut(row.answer, "\r\n")
+			wantLine, wantRest, _ := strings.Cut(row.response, "\r\n")
 			// net/http writes reason phrases of its own; HTTP/2 has none.
 			if gotLine[:12] != wantLine[:12] {
 				t.Errorf("status line = %q, want %q", gotLine, wantLine)
@@ -214,7 +216,7 @@ func TestAnswersPassUnchanged(t *testing.T) {
 			gotH.Del("X-Cutover-Request-Id")
 			gotH.Del("X-Cutover-Served-By")
 			gotH.Del("Connection") // asked for by this test
-			sameHeader(t, "answer", gotH, wantH)
+			sameHeader(t, "response", gotH, wantH)
 		})
 	}
 }
@@ -227,7 +229,7 @@ func TestOwnHeadersCanBeSwitchedOff(t *testing.T) {
 	resp, _ := b.do("GET", "/v1/models", "")
 	for k := range resp.Header {
 		if strings.HasPrefix(k, "X-Cutover-") {
-			t.Errorf("the answer bears %s: %q", k, resp.Header[k])
+			t.Errorf("the response bears %s: %q", k, resp.Header[k])
 		}
 	}
 }
@@ -279,10 +281,10 @@ func TestEarlyHintsPass(t *testing.T) {
 	b := newBench(t, http.NotFoundHandler(), rawPrimary(up))
 	got := b.send("GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	if !strings.HasPrefix(got, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n") {
-		t.Errorf("answer = %q, want the 103 and then the 200", got)
+		t.Errorf("response = %q, want the 103 and then the 200", got)
 	}
 	if strings.Count(got, "Link:") != 1 {
-		t.Errorf("the hint's header is in the final answer too: %q", got)
+		t.Errorf("the hint's header is in the final response too: %q", got)
 	}
 }
 

@@ -34,7 +34,7 @@ func TestStreamsWithoutTheirLastWord(t *testing.T) {
 	packed := gzipped(half)
 	for _, row := range []struct {
 		name     string
-		answer   func(w http.ResponseWriter)
+		response func(w http.ResponseWriter)
 		fallback bool
 		by, want string
 		broken   bool
@@ -55,13 +55,14 @@ func TestStreamsWithoutTheirLastWord(t *testing.T) {
 				decide: func(flags.Attributes) flags.Decision {
 					return flags.Decision{RelayEnabled: true, ServeRelay: true, Fallback: row.fallback}
 				},
-				relayHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { row.answer(w) }),
+				relayHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { row.response(w) }),
 			})
 			resp := b.post(t, context.Background(), d.path, streamed)
 			got, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			rest, ok := strings.CutPrefix(string(got), row.want)
-			if by(resp) != row.by || !ok || (err != nil) != row.broken || strings.HasPrefix(rest, d.errorEvent) != row.broken || !row.broken && rest != "" {
+			if by(resp) != row.by || !ok || (err != nil) != row.broken || strings.HasPrefix(rest, d.errorEvent) != row.broken ||
+				!row.broken && rest != "" {
 				t.Errorf("served by %s: %q, %v\nwant %s: %q, broken: %v", by(resp), got, err, row.by, row.want, row.broken)
 			}
 			if _, x := b.exchangeOf(1); x.Class != row.class {
@@ -71,9 +72,13 @@ func TestStreamsWithoutTheirLastWord(t *testing.T) {
 	}
 	t.Run("the reference's", func(t *testing.T) {
 		t.Parallel()
-		b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { whole(half)(w) }), setup{decide: func(flags.Attributes) flags.Decision {
-			return flags.Decision{RelayEnabled: true, Fallback: true}
-		}})
+		b := newBench(
+			t,
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { whole(half)(w) }),
+			setup{decide: func(flags.Attributes) flags.Decision {
+				return flags.Decision{RelayEnabled: true, Fallback: true}
+			}},
+		)
 		resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json")
 		if got != half || resp.ContentLength != int64(len(half)) {
 			t.Errorf("%q of %d bytes, want what the primary said, with its length", got, resp.ContentLength)
@@ -93,16 +98,16 @@ func gzipped(text string) string {
 }
 
 // TestAProviderWithoutDONEIsNotDown: that is a fault of form, which the
-// comparison shows; callers had all of every answer.
+// comparison shows; callers had all of every response.
 func TestAProviderWithoutDONEIsNotDown(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
 	care := &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
-	b, primary := careBench(t, care, func(w http.ResponseWriter, _ *http.Request) { send(w, d.lacking()) }, nil)
+	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) { send(w, d.lacking()) }, nil)
 	for range 12 {
 		resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json")
 		if by(resp) != "relay" || got != strings.Join(d.lacking(), "") {
-			t.Fatalf("served by %s: %q, want the relay's answer", by(resp), got)
+			t.Fatalf("served by %s: %q, want the relay's response", by(resp), got)
 		}
 	}
 	if primary.Load() != 0 {

@@ -10,7 +10,7 @@ import (
 	"cutover/upstream"
 )
 
-// TestAnUploadTakesWhatItTakes: the limit for an answer's header is one on the
+// TestAnUploadTakesWhatItTakes: the limit for a response's header is one on the
 // upstream's silence. A caller who sends for longer than that is no fault of
 // the upstream's; an upstream that is silent when it has everything is.
 func TestAnUploadTakesWhatItTakes(t *testing.T) {
@@ -60,9 +60,9 @@ func TestAnUploadTakesWhatItTakes(t *testing.T) {
 	}
 }
 
-// TestPlainAnswersHaveTheirOwnLimit: an answer that is not streamed has its
+// TestPlainResponsesHaveTheirOwnLimit: a response that is not streamed has its
 // header when all of it is made.
-func TestPlainAnswersHaveTheirOwnLimit(t *testing.T) {
+func TestPlainResponsesHaveTheirOwnLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 200 * time.Millisecond
 	d := dialects()[0]

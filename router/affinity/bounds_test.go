@@ -15,7 +15,7 @@ func TestTableQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	a := New(Config{Store: newIDs(), queueSize: 10})
 	for i := range 100 {
-		a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
+		a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
 	}
 	if s := a.State(); s.Waiting != 10 || s.Dropped != 90 || s.Memory != 100 {
 		t.Errorf("State = %+v", s)
@@ -58,8 +58,8 @@ func TestTableUnderAStorm(t *testing.T) {
 				n := r.IntN(3000)
 				arm := exchange.Arm(n % 2)
 				if r.IntN(2) == 0 {
-					a.Learn(asked("POST", "/v1/files", ""), answered(arm, 200, fmt.Sprintf(`{"id":"file-%d"}`, n)))
-				} else if p := a.Find(ctx, asked("GET", fmt.Sprintf("/v1/files/file-%d", n), "")); p.Binding == ToOwner && p.Owner != arm {
+					a.Learn(request("POST", "/v1/files", ""), response(arm, 200, fmt.Sprintf(`{"id":"file-%d"}`, n)))
+				} else if p := a.Find(ctx, request("GET", fmt.Sprintf("/v1/files/file-%d", n), "")); p.Binding == ToOwner && p.Owner != arm {
 					t.Errorf("file-%d is sent to the %v", n, p.Owner)
 				}
 			}

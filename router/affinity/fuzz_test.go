@@ -12,7 +12,7 @@ import (
 func TestRequestIDsInHostileBodies(t *testing.T) {
 	t.Parallel()
 	for _, part := range []string{`{"prompt":`, `{"id":`, `"`, `\"`, `{"file_ids":["`, `"file_id":{`, `[`} {
-		q := asked("POST", "/v1/batches", strings.Repeat(part, (8<<20)/len(part)))
+		q := request("POST", "/v1/batches", strings.Repeat(part, (8<<20)/len(part)))
 		begun := time.Now()
 		requestIDs(q)
 		if d := time.Since(begun); d > 2*time.Second {
@@ -21,14 +21,15 @@ func TestRequestIDsInHostileBodies(t *testing.T) {
 	}
 }
 
-// Any bytes may come as a body or an answer.
+// Any bytes may come as a body or a response.
 func FuzzTable(f *testing.F) {
-	for _, s := range []string{`{"file_id":"file-1"}`, `{"file_ids":["a","b"`, `{"conversation":{"id":"`, `"`, `{"a\\":"b`, `{"id" : "x","data":[{"id":1}]}`, "data: {\"id\":\"x\"}\n\ndata: {", "data:{\"response\":{\"output\":[[]]}}"} {
+	for _, s := range []string{`{"file_id":"file-1"}`, `{"file_ids":["a","b"`, `{"conversation":{"id":"`, `"`, `{"a\\":"b`,
+		`{"id" : "x","data":[{"id":1}]}`, "data: {\"id\":\"x\"}\n\ndata: {", "data:{\"response\":{\"output\":[[]]}}"} {
 		f.Add([]byte(s))
 	}
 	a := New(Config{cacheSize: 1000})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, q := range []*exchange.Request{asked("POST", "/v1/batches", string(body)), asked("POST", "/v1/responses", string(body))} {
+		for _, q := range []*exchange.Request{request("POST", "/v1/batches", string(body)), request("POST", "/v1/responses", string(body))} {
 			q.Facts.Stateful = "x"
 			a.Find(t.Context(), q)
 			for _, streamed := range []bool{false, true} {
@@ -43,7 +44,7 @@ func FuzzTable(f *testing.F) {
 
 func BenchmarkFindUnbound(b *testing.B) {
 	a := New(Config{})
-	q := asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`)
+	q := request("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		a.Find(b.Context(), q)
@@ -53,7 +54,7 @@ func BenchmarkFindUnbound(b *testing.B) {
 func BenchmarkFindKnown(b *testing.B) {
 	a := New(Config{})
 	a.cache.put("resp_1", exchange.Relay, owned, time.Now().Add(time.Hour))
-	q := asked("POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_1","input":"`+strings.Repeat("and then? ", 200)+`"}`)
+	q := request("POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_1","input":"`+strings.Repeat("and then? ", 200)+`"}`)
 	b.ReportAllocs()
 	for b.Loop() {
 		a.Find(b.Context(), q)

@@ -77,20 +77,32 @@ func (s *ids) list() []string {
 	return out
 }
 
-func asked(method, target, body string) *exchange.Request {
+func request(method, target, body string) *exchange.Request {
 	path, query, _ := strings.Cut(target, "?")
-	q := &exchange.Request{Method: method, Path: path, RawQuery: query, Endpoint: exchange.Lookup(method, path), Body: []byte(body), Held: true}
+	q := &exchange.Request{
+		Method:   method,
+		Path:     path,
+		RawQuery: query,
+		Endpoint: exchange.Lookup(method, path),
+		Body:     []byte(body),
+		Held:     true,
+	}
 	if q.Endpoint.Kind == exchange.Inference {
 		q.Facts = exchange.ReadFacts(q.Endpoint, q.Body)
 	}
 	return q
 }
 
-func answered(arm exchange.Arm, status int, body string) *exchange.Exchange {
-	return &exchange.Exchange{Arm: arm, Status: status, Body: []byte(body), Streamed: strings.HasPrefix(body, "event:") || strings.HasPrefix(body, "data:")}
+func response(arm exchange.Arm, status int, body string) *exchange.Exchange {
+	return &exchange.Exchange{
+		Arm:      arm,
+		Status:   status,
+		Body:     []byte(body),
+		Streamed: strings.HasPrefix(body, "event:") || strings.HasPrefix(body, "data:"),
+	}
 }
 
-// bound gives an answer what only its provider can read again.
+// bound gives a response what only its provider can read again.
 func bound(x *exchange.Exchange, ids ...string) *exchange.Exchange {
 	x.Completion.Bound = ids
 	return x
@@ -102,7 +114,8 @@ func TestWhereRequestsBelong(t *testing.T) {
 	t.Parallel()
 	a := New(Config{})
 	until := time.Now().Add(time.Hour)
-	for _, id := range []string{"file-K1", "resp_K1", "batch_K1", "vs_K1", "thread_K1", "conv_K1", "cntr_K1", "msg_K1", "ft:gpt-4o:org::K1", "ftjob-K1", "upload_K1", "chatcmpl-K1", "msgbatch_K1", "skill_K1"} {
+	for _, id := range []string{"file-K1", "resp_K1", "batch_K1", "vs_K1", "thread_K1", "conv_K1", "cntr_K1", "msg_K1", "ft:gpt-4o:org::K1",
+		"ftjob-K1", "upload_K1", "chatcmpl-K1", "msgbatch_K1", "skill_K1"} {
 		a.cache.put(id, exchange.Relay, owned, until)
 	}
 	sealed := exchange.SealedID([]byte("K/seal+"))
@@ -110,7 +123,10 @@ func TestWhereRequestsBelong(t *testing.T) {
 		a.cache.put(id, exchange.Relay, owned, until)
 	}
 	turns := func(first, block string) string { // a conversation of many turns, of which the last is sealed
-		return `{"model":"m","store":false,"input":[` + first + strings.Repeat(`{"type":"message","id":"msg_of_a_turn","role":"assistant","content":[]},`, 40) + block + `]}`
+		return `{"model":"m","store":false,"input":[` + first + strings.Repeat(
+			`{"type":"message","id":"msg_of_a_turn","role":"assistant","content":[]},`,
+			40,
+		) + block + `]}`
 	}
 	var items string
 	for i := range 30 {
@@ -162,37 +178,51 @@ func TestWhereRequestsBelong(t *testing.T) {
 		{"POST", "/v1/batches", `{"input_file_id":"file-X1"}`, "other"},
 		{"POST", "/v1/fine_tuning/jobs", "{\n \"validation_file\" : \"file-X\", \"training_file\" : \"file-K1\"}", "relay file-K1"},
 		{"POST", "/v1/vector_stores", `{"file_ids": [ "file-X1" , "file-K1"]}`, "relay file-K1"},
-		{"POST", "/v1/threads/runs", `{"assistant_id":"asst_X","thread":{"messages":[{"role":"user","content":"file-K1","attachments":[{"file_id":"file-K1"}]}]}}`, "relay file-K1"},
+		{"POST", "/v1/threads/runs", `{"assistant_id":"asst_X","thread":{"messages":[{"role":"user","content":"file-K1",` +
+			`"attachments":[{"file_id":"file-K1"}]}]}}`, "relay file-K1"},
 		{"POST", "/v1/responses/compact", `{"previous_response_id": "resp_K1"}`, "relay resp_K1"},
 		{"POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_K1","input":"and then?"}`, "relay resp_K1"},
 		{"POST", "/v1/responses", `{"model":"m","previous_response_id":"resp_X1","input":"and then?"}`, "other"},
 		{"POST", "/v1/responses", `{"model":"m","previous_response_id":null,"input":"and then?"}`, "unbound"},
 		{"POST", "/v1/responses", `{"model":"m","conversation":"conv_K1","input":"x"}`, "relay conv_K1"},
 		{"POST", "/v1/responses", `{"model":"m","conversation":{"id":"conv_K1"},"input":"x"}`, "relay conv_K1"},
-		{"POST", "/v1/responses", `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-K1"}]}]}`, "relay file-K1"},
+		{"POST", "/v1/responses", `{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-K1"}]}]}`,
+			"relay file-K1"},
 		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"file_search","vector_store_ids":["vs_K1"]}],"input":"x"}`, "relay vs_K1"},
 		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"code_interpreter","container":"cntr_K1"}],"input":"x"}`, "relay cntr_K1"},
-		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-K1"]}}],"input":"x"}`, "relay file-K1"},
+		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-K1"]}}],` +
+			`"input":"x"}`, "relay file-K1"},
 		{"POST", "/v1/responses", `{"model":"m","input":[{"type":"item_reference","id":"msg_K1"}]}`, "relay msg_K1"},
 		{"POST", "/v1/responses", `{"model":"m","prompt":{"id":"pmpt_X1"},"input":"x"}`, "other"},
 		{"POST", "/v1/responses", `{"model":"m","tools":[{"type":"web_search"}],"input":"x"}`, "unbound"},
 		{"POST", "/v1/responses", `{"model":"m","input":"my file_id is \"file_id\":\"file-K1\""}`, "unbound"},
-		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"say \"previous_response_id\": \"resp_K1\""}]}`, "unbound"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"say \"previous_response_id\": \"resp_K1\""}]}`,
+			"unbound"},
 		{"POST", "/v1/chat/completions", `{"model":"ft:gpt-4o:org::K1","messages":[]}`, "relay ft:gpt-4o:org::K1"},
-		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-K1"}}]}]}`, "relay file-K1"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-K1"}}]}]}`,
+			"relay file-K1"},
 		{"POST", "/v1/messages", `{"model":"m","container":"cntr_K1","messages":[]}`, "relay cntr_K1"},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file-K1"}}]}]}`, "relay file-K1"},
-		{"POST", "/v1/messages", `{"model":"m","container":{"skills":[{"type":"custom","skill_id":"skill_K1","version":"latest"}]},"messages":[]}`, "relay skill_K1"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"document","source":{"type":"file",` +
+			`"file_id":"file-K1"}}]}]}`, "relay file-K1"},
+		{"POST", "/v1/messages", `{"model":"m","container":{"skills":[{"type":"custom","skill_id":"skill_K1","version":"latest"}]},` +
+			`"messages":[]}`, "relay skill_K1"},
 		// What only its maker can read.
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"K/seal+"}]}]}`, "relay " + sealed},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"K\/seal\u002b"}]}]}`, "relay " + sealed},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"X/seal+"}]}]}`, "other"},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"redacted_thinking","data":"K/seal+"}]}]}`, "relay " + sealed},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\"signature\":\"K/seal+\""}]}]}`, "unbound"},
-		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"K/seal+"}}]}]}`, "unbound"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t",` +
+			`"signature":"K/seal+"}]}]}`, "relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t",` +
+			`"signature":"K\/seal\u002b"}]}]}`, "relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t",` +
+			`"signature":"X/seal+"}]}]}`, "other"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"assistant","content":[{"type":"redacted_thinking","data":"K/seal+"}]}]}`,
+			"relay " + sealed},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\"signature\":\"K/seal+\""}]}]}`,
+			"unbound"},
+		{"POST", "/v1/messages", `{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64",` +
+			`"data":"K/seal+"}}]}]}`, "unbound"},
 		{"POST", "/v1/responses", turns(items, `{"type":"reasoning","id":"rs_X","encrypted_content":"K/seal+"}`), "relay " + sealed},
 		{"POST", "/v1/responses", turns(items, `{"type":"reasoning","id":"rs_X","encrypted_content":"X/seal+"}`), "other"},
-		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_K1"}},{"role":"user","content":"and?"}]}`, "relay audio_K1"},
+		{"POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"assistant","audio":{"id":"audio_K1"}},{"role":"user",` +
+			`"content":"and?"}]}`, "relay audio_K1"},
 		// Not ours to judge.
 		{"GET", "/v1/models", "", "unbound"},
 		{"POST", "/v1/embeddings", `{"model":"m","input":"x","file_id":"file-K1"}`, "unbound"},
@@ -204,7 +234,7 @@ func TestWhereRequestsBelong(t *testing.T) {
 		{"POST", "/v1/batches", `{"input_file_id":"a b c d e"}`, "new"},
 		{"POST", "/v1/batches", `{"input_file_id":"` + strings.Repeat("x", 500) + `"}`, "new"},
 	} {
-		p := a.Find(t.Context(), asked(row.method, row.path, row.body))
+		p := a.Find(t.Context(), request(row.method, row.path, row.body))
 		got := [...]string{"unbound", "", "new", "other", "list"}[p.Binding]
 		if p.Binding == ToOwner {
 			got = p.Owner.String() + " " + p.ID
@@ -218,112 +248,12 @@ func TestWhereRequestsBelong(t *testing.T) {
 		want string
 	}{
 		{Placement{}, "primary false"}, {Placement{Binding: ToCreator}, "primary false"}, {Placement{Binding: ToPrimary}, "primary true"},
-		{Placement{Binding: ToReference}, "relay true"}, {Placement{Binding: ToOwner, Owner: exchange.Relay}, "relay true"}, {Placement{Binding: ToOwner}, "primary true"},
+		{Placement{Binding: ToReference}, "relay true"}, {Placement{Binding: ToOwner, Owner: exchange.Relay}, "relay true"},
+		{Placement{Binding: ToOwner}, "primary true"},
 	} {
 		arm, ok := row.p.Arm(exchange.Relay)
 		if got := fmt.Sprint(arm, ok); got != row.want {
 			t.Errorf("%+v goes to %s, want %s", row.p, got, row.want)
-		}
-	}
-}
-
-// What answers teach. Ids are listed as the store has them.
-func TestWhatAnswersTeach(t *testing.T) {
-	t.Parallel()
-	const (
-		p, r = exchange.Primary, exchange.Relay
-		day  = 24
-	)
-	response := `{"id":"resp_1","object":"response","store":true,"conversation":{"id":"conv_1"},"output":[{"type":"reasoning","id":"rs_1"},{"type":"message","id":"msg_1"},` +
-		`{"type":"code_interpreter_call","id":"ci_1","container_id":"cntr_1"}],"metadata":{"file_id":"file-EVIL"}}`
-	for _, row := range []struct {
-		name string
-		q    *exchange.Request
-		x    *exchange.Exchange
-		want string
-	}{
-		{"a file", asked("POST", "/v1/files", ""), answered(r, 200, `{"id":"file-1","object":"file","purpose":"batch"}`), "file-1@relay 720h"},
-		{"a file at the primary", asked("POST", "/v1/files", ""), answered(p, 200, `{"id":"file-1"}`), "file-1@primary 720h"},
-		{"an error", asked("POST", "/v1/files", ""), answered(r, 400, `{"id":"file-1","error":{}}`), ""},
-		{"an upload that is complete", asked("POST", "/v1/uploads/upload_1/complete", ""), answered(r, 200, `{"id":"upload_1","file":{"id":"file-1","object":"file"}}`), "file-1@relay 720h, upload_1@relay 720h"},
-		{"a batch", asked("GET", "/v1/batches/batch_1", ""), answered(r, 200, `{"id":"batch_1","input_file_id":"file-1","output_file_id":"file-2","error_file_id":null,"metadata":{"file_id":"file-EVIL"}}`),
-			"batch_1@relay 720h, file-2@relay 720h"},
-		{"a list", asked("GET", "/v1/batches", ""), answered(p, 200, `{"object":"list","data":[{"id":"batch_1","output_file_id":"file-3"},{"id":"batch_2","error_file_id":"file-4"}],"first_id":"batch_1"}`),
-			"batch_1@primary 720h, batch_2@primary 720h, file-3@primary 720h, file-4@primary 720h"},
-		{"a fine-tuning job", asked("GET", "/v1/fine_tuning/jobs/ftjob-1", ""), answered(r, 200, `{"id":"ftjob-1","fine_tuned_model":"ft:gpt-4o:org::1","result_files":["file-5"]}`),
-			"file-5@relay 720h, ft:gpt-4o:org::1@relay 720h, ftjob-1@relay 720h"},
-		{"a run that streams", asked("POST", "/v1/threads/runs", ""), answered(r, 200, "event: thread.created\ndata: {\"id\":\"thread_1\",\"object\":\"thread\"}\n\nevent: thread.run.created\ndata: {\"id\":\"run_1\",\"thread_id\":\"thread_1\"}\n\ndata: [DONE]\n\n"),
-			"run_1@relay 720h, thread_1@relay 720h"},
-		{"Anthropic's batch", asked("POST", "/v1/messages/batches", ""), answered(r, 200, `{"id":"msgbatch_1","type":"message_batch"}`), "msgbatch_1@relay 720h"},
-		{"a file's content", asked("GET", "/v1/files/file-1/content", ""), answered(r, 200, `{"id":"batch_req_1","response":{"body":{"id":"chatcmpl-1"}}}`), ""},
-		{"a response of the relay", asked("POST", "/v1/responses", `{"model":"m"}`), answered(r, 200, response), "ci_1@relay 72h, cntr_1@relay 720h, conv_1@relay 720h, msg_1@relay 72h, resp_1@relay 72h, rs_1@relay 72h"},
-		{"a response of the primary", asked("POST", "/v1/responses", `{"model":"m"}`), answered(p, 200, response), ""},
-		{"a response that is not stored", asked("POST", "/v1/responses", `{"model":"m","store":false}`), answered(r, 200, response), ""},
-		{"a response that streams", asked("POST", "/v1/responses", `{"model":"m","stream":true}`), answered(r, 200, "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_2\"}}\n\n"+
-			"event: response.output_item.added\ndata: {\"item\":{\"id\":\"msg_2\"}}\n\nevent: response.output_text.delta\ndata: {\"item_id\":\"msg_2\",\"delta\":\"x \\\"id\\\":\\\"EVIL\\\"\"}\n\n"), "msg_2@relay 72h, resp_2@relay 72h"},
-		{"a chat completion", asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`), answered(r, 200, `{"id":"chatcmpl-1"}`), ""},
-		{"a chat completion that is stored", asked("POST", "/v1/chat/completions", `{"model":"m","store":true}`), answered(r, 200, `{"id":"chatcmpl-1"}`), "chatcmpl-1@relay 72h"},
-		{"a message with a container", asked("POST", "/v1/messages", `{"model":"m","tools":[{"type":"code_execution_20250825","name":"code_execution"}]}`),
-			answered(r, 200, `{"id":"msg_1","container":{"id":"container_1"},"content":[{"type":"tool_use","id":"toolu_1","input":{"file_id":"file-EVIL"}},{"type":"bash_code_execution_tool_result","content":{"content":[{"type":"bash_code_execution_output","file_id":"file-6"}]}}]}`),
-			"container_1@relay 720h, file-6@relay 720h"},
-		{"a message with a container that streams", asked("POST", "/v1/messages", `{"model":"m","container":"container_1","messages":[]}`),
-			answered(p, 200, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"bash_code_execution_tool_result\",\"content\":{\"content\":[{\"file_id\":\"file-7\"}]}}}\n\n"+
-				"event: message_delta\ndata: {\"delta\":{\"container\":{\"id\":\"container_1\"}}}\n\n"), "container_1@primary 720h, file-7@primary 720h"},
-		{"a thought of the relay", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), bound(answered(r, 200, `{"id":"msg_1"}`), "sealed-1"), "sealed-1@relay 72h"},
-		{"a thought of the primary", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), bound(answered(p, 200, `{"id":"msg_1"}`), "sealed-1"), ""},
-		{"a thought that is not stored", asked("POST", "/v1/responses", `{"model":"m","store":false}`), bound(answered(r, 200, response), "sealed-1"), "sealed-1@relay 72h"},
-		{"a spoken chat", asked("POST", "/v1/chat/completions", `{"model":"m","messages":[]}`), bound(answered(r, 200, `{}`), "audio_1"), "audio_1@relay 72h"},
-		{"a plain message", asked("POST", "/v1/messages", `{"model":"m","messages":[]}`), answered(r, 200, `{"id":"msg_1"}`), ""},
-		{"a body that was cut", asked("GET", "/v1/files", ""), answered(r, 200, `{"object":"list","data":[{"id":"file-1","filename":"a"},{"id":"file-2","fil`), "file-1@relay 720h, file-2@relay 720h"},
-		{"no JSON", asked("GET", "/v1/files", ""), answered(r, 200, `<html>"id":"file-1"`), ""},
-		{"nothing", asked("DELETE", "/v1/files/file-1", ""), answered(r, 204, ""), ""},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newIDs()
-			a := New(Config{Store: s})
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- a.Run(ctx) }()
-			if row.x.Completion.ID == "" && row.q.Endpoint.Kind == exchange.Inference && row.q.Endpoint.Name == "chat/completions" {
-				row.x.Completion.ID = "chatcmpl-1"
-			}
-			if done := a.Learn(row.q, row.x); (done != nil) != (row.want != "") {
-				t.Errorf("%s: something was learned: %v", row.name, done != nil)
-			} else if done != nil {
-				<-done
-			}
-			if got := strings.Join(s.list(), ", "); got != row.want {
-				t.Errorf("%s: learned %q, want %q", row.name, got, row.want)
-			}
-			cancel()
-			if err := <-ended; err != nil {
-				t.Errorf("Run: %v", err)
-			}
-			if s := a.State(); s.Learned != s.Stored || s.Dropped != 0 || s.Waiting != 0 {
-				t.Errorf("%s: State = %+v", row.name, s)
-			}
-		})
-	}
-}
-
-func TestWhichBodiesAreWanted(t *testing.T) {
-	t.Parallel()
-	a := New(Config{})
-	for _, row := range []struct {
-		q              *exchange.Request
-		primary, relay bool
-	}{
-		{asked("POST", "/v1/files", ""), true, true},
-		{asked("GET", "/v1/files/file-1/content", ""), false, false},
-		{asked("POST", "/v1/responses", `{"model":"m"}`), false, true},
-		{asked("POST", "/v1/responses", `{"model":"m","store":false}`), false, false},
-		{asked("POST", "/v1/chat/completions", `{"model":"m","store":true}`), false, false}, // the completion's id suffices
-		{asked("POST", "/v1/messages", `{"model":"m"}`), false, false},
-		{asked("POST", "/v1/messages", `{"model":"m","container":"container_1"}`), true, true},
-		{asked("GET", "/v1/models", ""), false, false},
-	} {
-		if p, r := a.WantsBody(row.q, exchange.Primary), a.WantsBody(row.q, exchange.Relay); p != row.primary || r != row.relay {
-			t.Errorf("%s %s %s: %v, %v", row.q.Method, row.q.Path, row.q.Body, p, r)
 		}
 	}
 }
@@ -339,8 +269,8 @@ func TestTableAsksTheStore(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(ctx) }()
-		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-1"}`))
-		get := asked("GET", "/v1/files/file-1", "")
+		<-a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, `{"id":"file-1"}`))
+		get := request("GET", "/v1/files/file-1", "")
 		for range 3 {
 			if p := b.Find(ctx, get); p.Binding != ToOwner || p.Owner != exchange.Relay {
 				t.Fatalf("the other sidecar: %+v", p)
@@ -349,16 +279,16 @@ func TestTableAsksTheStore(t *testing.T) {
 		if n := s.lookups(); n != 1 {
 			t.Errorf("%d lookups of one id, want 1", n)
 		}
-		unknown := asked("GET", "/v1/files/file-2", "")
+		unknown := request("GET", "/v1/files/file-2", "")
 		for range 10 {
 			if p := b.Find(ctx, unknown); p.Binding != ToPrimary {
 				t.Fatalf("an id that nobody knows: %+v", p)
 			}
 		}
 		if n := s.lookups(); n != 2 {
-			t.Errorf("%d lookups, want 2: nobody knows is an answer too", n)
+			t.Errorf("%d lookups, want 2: nobody knows is a response too", n)
 		}
-		<-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-2"}`))
+		<-a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, `{"id":"file-2"}`))
 		time.Sleep(4 * time.Second)
 		if p := b.Find(ctx, unknown); p.Binding != ToOwner {
 			t.Errorf("an id that came later: %+v", p)
@@ -396,7 +326,7 @@ func TestTableWithABadStore(t *testing.T) {
 		s.breaks(nil, true)
 		begun := time.Now()
 		for range 20 {
-			if p := a.Find(ctx, asked("GET", "/v1/files/file-1", "")); p.Binding != ToPrimary {
+			if p := a.Find(ctx, request("GET", "/v1/files/file-1", "")); p.Binding != ToPrimary {
 				t.Fatalf("%+v", p)
 			}
 		}
@@ -405,7 +335,7 @@ func TestTableWithABadStore(t *testing.T) {
 		}
 		s.breaks(errors.New("away"), false)
 		for i := range 5 {
-			done := a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
+			done := a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
 			synctest.Wait()
 			select {
 			case <-done:
@@ -413,7 +343,7 @@ func TestTableWithABadStore(t *testing.T) {
 			default:
 			}
 		}
-		if p := a.Find(ctx, asked("GET", "/v1/files/file-3", "")); p.Binding != ToOwner {
+		if p := a.Find(ctx, request("GET", "/v1/files/file-3", "")); p.Binding != ToOwner {
 			t.Errorf("what was learned is not in memory: %+v", p)
 		}
 		s.breaks(nil, false)
@@ -432,19 +362,19 @@ func TestTableWithABadStore(t *testing.T) {
 		s.breaks(nil, true)
 		gone, leave := context.WithCancel(ctx)
 		leave()
-		a.Find(gone, asked("GET", "/v1/files/file-9", ""))
+		a.Find(gone, request("GET", "/v1/files/file-9", ""))
 		if st := a.State(); st.Failing {
 			t.Error("a caller that went away counts against the store")
 		}
 		s.breaks(errors.New("away"), false)
-		a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-last"}`))
+		a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, `{"id":"file-last"}`))
 		cancel()
 		<-ended
 		if st := a.State(); st.Dropped != 1 {
 			t.Errorf("State at the end = %+v", st)
 		}
 		select {
-		case <-a.Learn(asked("POST", "/v1/files", ""), answered(exchange.Relay, 200, `{"id":"file-late"}`)):
+		case <-a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, `{"id":"file-late"}`)):
 		default:
 			t.Error("who learns after the end waits for ever")
 		}
