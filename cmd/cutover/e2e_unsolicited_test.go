@@ -39,7 +39,7 @@ func TestWhatNobodyAskedForIsNotLogged(t *testing.T) {
 		dropped <- nil
 	}()
 	primary := &provider{url: "http://" + l.Addr().String()}
-	s := startServe(t, primary, primary, []string{"CUTOVER_FLAGS_RELAY_ENABLED=false", "CUTOVER_UPSTREAMS_REHEARSAL=true"})
+	s := startServe(t, primary, primary, []string{"CUTOVER_FLAGS_RELAY_ENABLED=false", "CUTOVER_UPSTREAMS_SAME_PROVIDER=true"})
 	resp, err := newHTTPClient(t).Post(s.url+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m","messages":[]}`))
 	if err != nil {
 		t.Fatal(err)

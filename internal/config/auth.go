@@ -2,14 +2,14 @@ package config
 
 import "strings"
 
-// AuthKind says which credentials an upstream is sent.
+// AuthKind says which credentials are sent to an upstream.
 type AuthKind string
 
 // The kinds of credentials.
 const (
 	AuthNone        AuthKind = "none"        // no credentials, not even the caller's
 	AuthPassthrough AuthKind = "passthrough" // the caller's own
-	AuthKey         AuthKind = "key"         // SECRET in the header in which the caller's own key came
+	AuthKey         AuthKind = "key"         // SECRET in the header that the caller's own key came in
 	AuthBearer      AuthKind = "bearer"      // Authorization: Bearer SECRET
 	AuthXAPIKey     AuthKind = "x_api_key"   // x-api-key: SECRET (Anthropic)
 	AuthAPIKey      AuthKind = "api_key"     // api-key: SECRET (Azure)
@@ -31,13 +31,13 @@ type Auth struct {
 	Secret Secret
 }
 
-// authForms is what a wrong value is answered with. The value itself is never
-// repeated: people put keys there.
+// authForms is the message for an invalid value. It does not repeat the value,
+// because people put keys there.
 const authForms = "expected passthrough, none, or one of {key: SECRET}, {bearer: SECRET}, {x_api_key: SECRET}, {api_key: SECRET}, " +
 	"{header: {name: NAME, value: SECRET}}, {query: {name: NAME, value: SECRET}} where SECRET is {env: NAME} or {file: PATH}"
 
-// secretForm is the answer to a secret written as text.
-const secretForm = "a secret must not be written here as text: give {env: NAME} for an environment variable or {file: PATH} for a file"
+// secretForm is the message for a secret in plain text.
+const secretForm = "a secret can't be written here in plain text: use {env: NAME} for an environment variable or {file: PATH} for a file"
 
 // authWord reads the one-word forms.
 func authWord(text string) (Auth, bool) {

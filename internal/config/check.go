@@ -21,17 +21,17 @@ import (
 	"cutover/shadow"
 )
 
-// check judges the values once all sources are read. Keys that were reported
-// while reading are left out.
+// check validates the values once all sources are read. It skips keys that were
+// already reported during reading.
 func (ld *loading) check() {
 	c := ld.config
 	ld.checkListen("listen", c.Listen)
 	ld.checkListen("admin.listen", c.Admin.Listen)
 	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
-		ld.wrong("admin.listen", "the same address as listen: the two need ports of their own")
+		ld.wrong("admin.listen", "the same address as listen: give each its own port")
 	}
 	if !isLoopback(c.Admin.Listen) && !c.Admin.Token.IsSet() {
-		ld.wrong("admin.token", "missing: %s can be reached from other machines; set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN", c.Admin.Listen)
+		ld.wrong("admin.token", "missing, but required because %s can be reached from other machines: set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN", c.Admin.Listen)
 	}
 	ld.checkTLS()
 	ld.checkUpstream("primary", &c.Upstreams.Primary)
@@ -48,7 +48,7 @@ func (ld *loading) check() {
 		}
 	}
 	if c.Store.Dir == "" {
-		ld.wrong("store.dir", "missing: a directory is needed for the last good flags, and for results when there is no Redis")
+		ld.wrong("store.dir", "missing: set a directory for the last good flags, and for results if there is no Redis")
 	}
 }
 
@@ -71,7 +71,7 @@ func (ld *loading) checkListen(key, addr string) {
 	}
 }
 
-// isLoopback reports whether an address can be reached from this machine only.
+// isLoopback reports whether an address can only be reached from this machine.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -87,10 +87,10 @@ func (ld *loading) checkTLS() {
 	case t.Cert == "" && t.Key == "":
 		return
 	case t.Cert == "":
-		ld.wrong("tls.cert", "missing: tls.key is set, and TLS needs both")
+		ld.wrong("tls.cert", "missing: tls.key is set, but TLS needs both")
 		return
 	case t.Key == "":
-		ld.wrong("tls.key", "missing: tls.cert is set, and TLS needs both")
+		ld.wrong("tls.key", "missing: tls.cert is set, but TLS needs both")
 		return
 	}
 	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
@@ -98,7 +98,7 @@ func (ld *loading) checkTLS() {
 	}
 }
 
-// checkPresence asks for what serving can't do without.
+// checkPresence reports missing keys that serving requires.
 func (ld *loading) checkPresence() {
 	u, f := &ld.config.Upstreams, &ld.config.Flags
 	if u.Primary.BaseURL == "" {
@@ -127,20 +127,20 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 	case "auto", "http1":
 	case "h2":
 		if u.BaseURL != "" && !https {
-			ld.wrong(key+"protocol", "h2 needs TLS, and base_url is no https URL: for HTTP/2 without TLS write h2c")
+			ld.wrong(key+"protocol", "h2 needs TLS, but base_url is not an https URL: for HTTP/2 without TLS use h2c")
 		}
 	case "h2c":
 		if https {
-			ld.wrong(key+"protocol", "h2c is HTTP/2 without TLS, and base_url is an https URL: write h2 or auto")
+			ld.wrong(key+"protocol", "h2c is HTTP/2 without TLS, but base_url is an https URL: use h2 or auto")
 		}
 	default:
 		ld.word(key+"protocol", u.Protocol, "auto", "http1", "h2", "h2c")
 	}
-	if name == "relay" && u.Auth.Kind == AuthPassthrough && !ld.config.Upstreams.Rehearsal {
-		ld.wrong(key+"auth", "passthrough would hand every caller's key for the primary to the relay: give the relay a key of its own, such as {key: {env: RELAY_API_KEY}}, or none")
+	if name == "relay" && u.Auth.Kind == AuthPassthrough && !ld.config.Upstreams.SameProvider {
+		ld.wrong(key+"auth", "passthrough would send every caller's key for the primary to the relay: use a separate key such as {key: {env: RELAY_API_KEY}}, or none")
 	}
 	if u.Auth.Kind == AuthHeader && !isToken(u.Auth.Name) {
-		ld.wrong(key+"auth", "header.name is no name of an HTTP header")
+		ld.wrong(key+"auth", "header.name is not a valid HTTP header name")
 	}
 	if u.CA != "" {
 		ld.checkCA(key+"ca", u.CA)
@@ -148,27 +148,28 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 	ld.checkModels(key, &u.Models)
 	for _, model := range slices.Sorted(maps.Keys(u.Prices)) {
 		if p := u.Prices[model]; p.Input < 0 || p.Output < 0 {
-			ld.wrong(key+"prices", "the price of %s is negative", wording.Quote(model))
+			ld.wrong(key+"prices", "the price of %s is negative: expected 0 or more", wording.Quote(model))
 		}
 	}
 }
 
-// CheckBaseURL says what is wrong, without repeating what may be a key.
+// CheckBaseURL says what is wrong with a base URL, "" if nothing is. It does not
+// repeat parts that may contain a key.
 func CheckBaseURL(text string) string {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme == "" || u.Opaque != "" || !u.IsAbs():
-		return "not an absolute URL: expected something like https://api.openai.com/v1"
+		return "not an absolute URL: expected a URL such as https://api.openai.com/v1"
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Sprintf("found the scheme %s, expected http or https", wording.Quote(u.Scheme))
 	case u.User != nil:
-		return "the URL carries a user or password: credentials belong into auth, as a secret"
+		return "the URL contains a user name or password: put credentials in auth, as a secret"
 	case u.Hostname() == "":
-		return "the host is missing: expected something like https://api.openai.com/v1"
+		return "the host is missing: expected a URL such as https://api.openai.com/v1"
 	case u.RawQuery != "" || u.ForceQuery:
-		return "the URL has a query: callers' queries are passed on as they are; a key in the query belongs into auth: {query: {name: NAME, value: SECRET}}"
+		return "the URL has a query string: remove it, callers' own queries are passed on; for a key in the query use auth: {query: {name: NAME, value: SECRET}}"
 	case u.Fragment != "" || strings.Contains(text, "#"):
-		return "the URL has a fragment (#...), which is never sent: leave it out"
+		return "the URL has a fragment (#...), which is never sent: remove it"
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -185,21 +186,21 @@ func (ld *loading) checkCA(key, path string) {
 		return
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		ld.wrong(key, "the file %s holds no PEM certificate", path)
+		ld.wrong(key, "the file %s contains no PEM certificate", path)
 	}
 }
 
-// checkLoops refuses upstreams that lead back here, and two upstreams that
-// are one.
+// checkLoops rejects upstreams that point back at this sidecar, and two upstreams
+// that are the same one.
 func (ld *loading) checkLoops() {
 	up := &ld.config.Upstreams
 	primary, relay := canonical(up.Primary.BaseURL), canonical(up.Relay.BaseURL)
 	switch same := primary == relay; {
 	case primary == "":
-	case same && !up.Rehearsal:
-		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to move or to compare; to rehearse with one provider set upstreams.rehearsal to true")
-	case !same && up.Rehearsal:
-		ld.wrong("upstreams.rehearsal", "true, and the two have a base_url each: leave it out where there are two providers")
+	case same && !up.SameProvider:
+		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to compare; for a trial run with one provider set upstreams.same_provider to true")
+	case !same && up.SameProvider:
+		ld.wrong("upstreams.same_provider", "true, but the two base_url differ: remove it if there are two providers")
 	}
 	for _, u := range []struct{ key, base string }{
 		{"upstreams.primary.base_url", up.Primary.BaseURL},
@@ -209,7 +210,7 @@ func (ld *loading) checkLoops() {
 			{"listen", ld.config.Listen}, {"admin.listen", ld.config.Admin.Listen},
 		} {
 			if leadsTo(u.base, l.addr) {
-				ld.wrong(u.key, "leads back to this sidecar (%s is %s): requests would go round in a circle", l.key, l.addr)
+				ld.wrong(u.key, "points back at this sidecar (%s is %s), which would be a loop: set the provider's URL", l.key, l.addr)
 			}
 		}
 	}
@@ -234,8 +235,8 @@ func portOf(u *url.URL) string {
 	return "80"
 }
 
-// leadsTo reports whether a base URL points at an address on which this
-// process listens, as far as that can be told without asking DNS.
+// leadsTo reports whether a base URL points at an address that this process
+// listens on, as far as can be told without DNS.
 func leadsTo(base, listen string) bool {
 	u, err := url.Parse(base)
 	host, port, errListen := net.SplitHostPort(listen)
@@ -253,8 +254,8 @@ func leadsTo(base, listen string) bool {
 	return local && (any || isLoopback(listen) && (to == "localhost" || host == "localhost" || ip.IsUnspecified()))
 }
 
-// checkNumbers holds every number against its range: percentages are 0-100,
-// the rest can't be negative.
+// checkNumbers checks every number against its range: percentages are 0-100,
+// and nothing can be negative.
 func (ld *loading) checkNumbers() {
 	for i := range ld.schema.leaves {
 		l := &ld.schema.leaves[i]
@@ -276,24 +277,24 @@ func (ld *loading) checkNumbers() {
 		case strings.HasSuffix(l.key, ".retry.attempts") && (n < 1 || n > 10):
 			ld.wrong(l.key, "found %v, expected a number from 1 (no retries) to 10", n)
 		case l.key == "shadow.max_concurrency" && n < 1:
-			ld.wrong(l.key, "found %v, expected at least 1: to mirror nothing set flags.shadow-percentage to 0", n)
+			ld.wrong(l.key, "found %v, expected at least 1: to turn mirroring off set flags.shadow-percentage to 0", n)
 		case strings.HasSuffix(l.key, ".connections.ping") && n > 0 && n < float64(time.Second):
-			ld.wrong(l.key, "found %v, expected 0 (never) or at least 1s: upstreams take more for an attack", time.Duration(n))
+			ld.wrong(l.key, "found %v, expected 0 (never) or at least 1s: providers treat more frequent pings as an attack", time.Duration(n))
 		case n < 0:
 			ld.wrong(l.key, "found %v, expected 0 or more", n)
 		}
 	}
 }
 
-// checkKeepalive refuses an interval that would drown every answer in comments.
+// checkKeepalive rejects an interval that would flood every response with comments.
 func (ld *loading) checkKeepalive() {
 	const least = 50 * time.Millisecond
 	if d := ld.config.Server.StreamKeepalive; d > 0 && d < least {
-		ld.wrong("server.stream_keepalive", "found %s, expected 0 (never) or at least %s; 15s suits most balancers", d, least)
+		ld.wrong("server.stream_keepalive", "found %s, expected 0 (never) or at least %s; 15s suits most load balancers", d, least)
 	}
 }
 
-// checkWords holds the keys that take one of a few words against their list.
+// checkWords checks the keys that accept only certain words.
 func (ld *loading) checkWords() {
 	c := ld.config
 	ld.word("flags.primary-provider", c.Flags.PrimaryProvider, "primary", "relay")
@@ -303,15 +304,15 @@ func (ld *loading) checkWords() {
 	levels := []string{"trace", "debug", "info", "warn", "error", zerolog.Disabled.String()}
 	ld.word("log.level", c.Log.Level, levels...)
 	if c.Headers.Tenant != "" && !isToken(c.Headers.Tenant) {
-		ld.wrong("headers.tenant", "found %s, which is no name of an HTTP header", wording.Quote(c.Headers.Tenant))
+		ld.wrong("headers.tenant", "found %s, which is not a valid HTTP header name", wording.Quote(c.Headers.Tenant))
 	}
 	if ns := c.Store.Namespace; ns == "" || strings.ContainsAny(ns, "{}: \t\r\n*?[]\\") {
-		ld.wrong("store.namespace", "found %s, expected a name without blanks and without any of {}:*?[]\\", wording.Quote(ns))
+		ld.wrong("store.namespace", "found %s, expected a name without spaces and without any of {}:*?[]\\", wording.Quote(ns))
 	}
 }
 
-// checkExcludes refuses rules that mean nothing: a typing error there would let
-// copies go out that somebody wanted to keep in.
+// checkExcludes rejects rules that match nothing: because of a typo there, requests
+// would be mirrored that somebody wanted excluded.
 func (ld *loading) checkExcludes() {
 	if _, err := shadow.ParseExclude(ld.config.Shadow.Exclude); err != nil {
 		for line := range strings.Lines(err.Error()) {
@@ -338,8 +339,8 @@ func isToken(s string) bool {
 	})
 }
 
-// checkSecret judges a fetched secret, in the ways in which keys are usually
-// pasted wrongly, without repeating it.
+// checkSecret checks a fetched secret for the usual copy-and-paste mistakes. Its
+// messages do not repeat the secret.
 func (ld *loading) checkSecret(s secretAt) {
 	value, where := s.secret.Reveal(), s.secret.Where()
 	switch {
@@ -348,10 +349,10 @@ func (ld *loading) checkSecret(s secretAt) {
 			ld.problems.add(ld.origins[s.origin].where, s.key, "%s: %v", where, err)
 		}
 	case strings.HasPrefix(strings.ToLower(value), "bearer ") && !strings.Contains(s.key, ".header."):
-		ld.problems.add(ld.origins[s.origin].where, s.key, `%s begins with "Bearer": it must hold the key alone`, where)
+		ld.problems.add(ld.origins[s.origin].where, s.key, `%s starts with "Bearer": it must contain only the key`, where)
 	case strings.HasSuffix(s.key, ".copy.key") && len(value) < 16:
 		ld.problems.add(ld.origins[s.origin].where, s.key, "%s has %d bytes, expected at least 16", where, len(value))
 	case strings.HasPrefix(value, `"`) || strings.HasPrefix(value, `'`):
-		ld.problems.add(ld.origins[s.origin].where, s.key, "%s begins with a quotation mark: it must hold the key alone", where)
+		ld.problems.add(ld.origins[s.origin].where, s.key, "%s starts with a quotation mark: it must contain only the key", where)
 	}
 }

@@ -13,7 +13,7 @@ type NamedMap struct {
 	Names NamesConfig
 }
 
-// All are the maps of an upstream, the common one first.
+// All returns the maps of an upstream, the common one first.
 func (m *ModelsConfig) All() []NamedMap {
 	return []NamedMap{
 		{"models", NamesConfig{m.Map, m.Default}},
@@ -22,7 +22,7 @@ func (m *ModelsConfig) All() []NamedMap {
 	}
 }
 
-// checkModels refuses names that are empty.
+// checkModels rejects empty names.
 func (ld *loading) checkModels(key string, models *ModelsConfig) {
 	for _, m := range models.All() {
 		for _, model := range slices.Sorted(maps.Keys(m.Names.Map)) {
@@ -33,15 +33,15 @@ func (ld *loading) checkModels(key string, models *ModelsConfig) {
 	}
 }
 
-// checkIdleModels refuses maps of an upstream that is left out: whoever wrote
-// them expects something of them.
+// checkIdleModels rejects maps of an upstream that is not configured: whoever wrote
+// them expects them to have an effect.
 func (ld *loading) checkIdleModels(key string, models *ModelsConfig) {
 	for _, m := range models.All() {
 		if len(m.Names.Map) > 0 {
-			ld.wrong(key+m.Key+".map", "can't apply: %sbase_url is not set", key)
+			ld.wrong(key+m.Key+".map", "has no effect because %sbase_url is not set: set it, or remove this key", key)
 		}
 		if m.Names.Default != "" {
-			ld.wrong(key+m.Key+".default", "can't apply: %sbase_url is not set", key)
+			ld.wrong(key+m.Key+".default", "has no effect because %sbase_url is not set: set it, or remove this key", key)
 		}
 	}
 }

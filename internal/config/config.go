@@ -6,9 +6,9 @@ import (
 	"cutover/exchange"
 )
 
-// Config is the whole configuration of a sidecar, complete and checked: what
-// was not set holds its default. Keys, defaults and their meaning are listed
-// in keys.go; the yaml tags here are the names in the file.
+// Config is the complete, checked configuration of a sidecar. Keys that were not
+// set have their defaults. keys.go lists the keys, their defaults and meaning; the
+// yaml tags here are the names in the file.
 type Config struct {
 	Listen    string          `yaml:"listen"`
 	TLS       TLSConfig       `yaml:"tls"`
@@ -25,8 +25,8 @@ type Config struct {
 	Shutdown  ShutdownConfig  `yaml:"shutdown"`
 }
 
-// TLSConfig names the PEM files with which callers are served. Both empty:
-// plain HTTP.
+// TLSConfig names the PEM files for TLS with callers. If both are empty, callers
+// use plain HTTP.
 type TLSConfig struct {
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
@@ -40,10 +40,10 @@ type AdminConfig struct {
 
 // UpstreamsConfig holds the two providers.
 type UpstreamsConfig struct {
-	// Rehearsal says that both are one provider, on purpose.
-	Rehearsal bool           `yaml:"rehearsal"`
-	Primary   UpstreamConfig `yaml:"primary"`
-	Relay     UpstreamConfig `yaml:"relay"`
+	// SameProvider says that both are deliberately the same provider.
+	SameProvider bool           `yaml:"same_provider"`
+	Primary      UpstreamConfig `yaml:"primary"`
+	Relay        UpstreamConfig `yaml:"relay"`
 }
 
 // Of is the configuration of one arm's upstream.
@@ -54,7 +54,7 @@ func (u *UpstreamsConfig) Of(arm exchange.Arm) *UpstreamConfig {
 	return &u.Primary
 }
 
-// UpstreamConfig says how one provider is called.
+// UpstreamConfig describes how one provider is called.
 type UpstreamConfig struct {
 	BaseURL     string            `yaml:"base_url"`
 	Protocol    string            `yaml:"protocol"` // auto, http1, h2 or h2c
@@ -63,7 +63,7 @@ type UpstreamConfig struct {
 	Models      ModelsConfig      `yaml:"models"`
 	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
 	Limits      LimitsConfig      `yaml:"limits"`
-	FallbackOn  []Status          `yaml:"fallback_on"` // what another provider's answer replaces
+	FallbackOn  []Status          `yaml:"fallback_on"` // statuses for which the other provider steps in
 	Retry       RetryConfig       `yaml:"retry"`
 	Breaker     BreakerConfig     `yaml:"breaker"`
 	Keys        KeysConfig        `yaml:"keys"`
@@ -72,7 +72,7 @@ type UpstreamConfig struct {
 	Connections ConnectionsConfig `yaml:"connections"`
 }
 
-// ModelsConfig maps the model that a caller names to one of the upstream's.
+// ModelsConfig maps the model that a caller asks for to one of the upstream's.
 type ModelsConfig struct {
 	Map       map[string]string `yaml:"map"`
 	Prefix    bool              `yaml:"prefix"` // for each of the maps
@@ -99,15 +99,15 @@ type Price struct {
 type LimitsConfig struct {
 	RPM         int `yaml:"rpm"`         // requests per minute
 	TPM         int `yaml:"tpm"`         // tokens per minute
-	Concurrency int `yaml:"concurrency"` // calls at the same time
-	// Wait is how long a served call may wait for room before it falls back.
+	Concurrency int `yaml:"concurrency"` // concurrent calls
+	// Wait is how long a served call may wait for capacity before it falls back.
 	Wait time.Duration `yaml:"wait"`
 }
 
-// RetryConfig says when the same upstream is called again before another one
-// is, or the caller told.
+// RetryConfig says when the same upstream is called again before falling back or
+// returning the error to the caller.
 type RetryConfig struct {
-	Attempts int           `yaml:"attempts"` // calls in all; 1: no retry
+	Attempts int           `yaml:"attempts"` // total calls; 1: no retry
 	Base     time.Duration `yaml:"base"`     // longest wait before the first retry
 	Max      time.Duration `yaml:"max"`      // longest wait
 	Budget   float64       `yaml:"budget"`   // retries as a share of the requests
@@ -116,23 +116,23 @@ type RetryConfig struct {
 // BreakerConfig stops calls to an upstream that keeps failing.
 type BreakerConfig struct {
 	Enabled   bool          `yaml:"enabled"`
-	ErrorRate float64       `yaml:"error_rate"` // share of failed calls from which it opens
-	MinCalls  int           `yaml:"min_calls"`  // fewer say nothing
-	SlowAfter time.Duration `yaml:"slow_after"` // a call that takes longer to speak is slow; 0: none is
+	ErrorRate float64       `yaml:"error_rate"` // share of failed calls at which it opens
+	MinCalls  int           `yaml:"min_calls"`  // minimum calls before it can open
+	SlowAfter time.Duration `yaml:"slow_after"` // a call that takes longer to start responding is slow; 0: none is
 	OpenFor   time.Duration `yaml:"open_for"`
 }
 
-// KeysConfig is what an upstream's key must look like.
+// KeysConfig describes what an upstream's keys must look like.
 type KeysConfig struct {
 	Prefix    string `yaml:"prefix"`
 	MinLength int    `yaml:"min_length"`
 }
 
-// CopyConfig is what mirrored copies tell an upstream of the caller's people.
+// CopyConfig says what shadow requests tell an upstream about end users.
 type CopyConfig struct {
 	User     string `yaml:"user"`     // drop, hash or keep
 	Metadata string `yaml:"metadata"` // drop or keep
-	Key      Secret `yaml:"key"`      // of the hashes
+	Key      Secret `yaml:"key"`      // for the hashes
 }
 
 // FallbackConfig shapes what fallback-enabled allows.
@@ -146,10 +146,10 @@ type FallbackConfig struct {
 // TimeoutsConfig bounds one call; 0 is no limit.
 type TimeoutsConfig struct {
 	Connect    time.Duration `yaml:"connect"`     // TCP and TLS
-	Header     time.Duration `yaml:"header"`      // until the answer's header
-	Plain      time.Duration `yaml:"plain"`       // the same where it is not streamed; 0: as Header
+	Header     time.Duration `yaml:"header"`      // until the response header
+	Plain      time.Duration `yaml:"plain"`       // the same if it is not streamed; 0: as Header
 	FirstToken time.Duration `yaml:"first_token"` // from the header to the first content
-	Idle       time.Duration `yaml:"idle"`        // silence inside the answer
+	Idle       time.Duration `yaml:"idle"`        // silence in the middle of the response
 	Total      time.Duration `yaml:"total"`
 }
 
@@ -157,7 +157,7 @@ type TimeoutsConfig struct {
 type ConnectionsConfig struct {
 	MaxIdle     int           `yaml:"max_idle"`
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
-	Ping        time.Duration `yaml:"ping"` // silence after which an HTTP/2 connection is asked for; 0: never
+	Ping        time.Duration `yaml:"ping"` // silence after which an HTTP/2 connection is pinged; 0: never
 }
 
 // ServerConfig bounds what callers may do; 0 is no limit.
@@ -174,15 +174,15 @@ type ServerConfig struct {
 	Models          string        `yaml:"models"` // whose are listed: primary or merged
 }
 
-// CaptureConfig says what is held of requests and answers: of a body while it
-// is served, and of the pairs that are kept for people to look at.
+// CaptureConfig says what is kept of requests and responses: of bodies while they
+// are served, and of the pairs kept for inspection.
 type CaptureConfig struct {
 	Limit     Size          `yaml:"limit"`
 	Mode      string        `yaml:"mode"`      // full, redacted, hashes or none
-	Samples   int           `yaml:"samples"`   // of each kind: worst, newest, drawn at random
+	Samples   int           `yaml:"samples"`   // of each kind: worst, newest, random
 	Retention time.Duration `yaml:"retention"` // of samples
 	MaxBytes  Size          `yaml:"max_bytes"` // of all samples together
-	Key       Secret        `yaml:"key"`       // with which samples are encrypted at rest
+	Key       Secret        `yaml:"key"`       // encrypts samples at rest
 }
 
 // HeadersConfig says which headers the sidecar adds or reads.
@@ -208,7 +208,7 @@ type StoreConfig struct {
 	Dir       string   `yaml:"dir"`
 	Namespace string   `yaml:"namespace"`
 
-	// What Redis is told and shown besides the URL.
+	// Credentials and certificates for Redis, besides the URL.
 	RedisUsername         string `yaml:"redis_username"`
 	RedisPassword         Secret `yaml:"redis_password"`
 	RedisSentinelUsername string `yaml:"redis_sentinel_username"`
@@ -218,8 +218,8 @@ type StoreConfig struct {
 	RedisKey              string `yaml:"redis_key"`
 }
 
-// FlagsConfig holds the values that the flags have until Redis, the file or
-// the snapshot on disk says otherwise. The names are the flags' own.
+// FlagsConfig holds the values of the flags until Redis, the flags file or the
+// snapshot on disk overrides them. The names are those of the flags.
 type FlagsConfig struct {
 	File             string  `yaml:"file"`
 	RelayEnabled     bool    `yaml:"relay-enabled"`

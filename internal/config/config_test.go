@@ -14,8 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// loading a configuration in tests: file is the text of cutover.yaml, "" for
-// none.
+// loadFrom loads a configuration; file is the text of cutover.yaml, "" for no file.
 func loadFrom(t testing.TB, file string, env Environ, args ...string) (*Loaded, []string) {
 	t.Helper()
 	if file == "" {
@@ -47,12 +46,12 @@ func load(t testing.TB, env Environ, args ...string) (*Loaded, []string) {
 	}
 	var wrong *Error
 	if !errors.As(err, &wrong) {
-		t.Fatalf("load: %v, want a *configError", err)
+		t.Fatalf("load: %v, want an *Error", err)
 	}
 	return conf, strings.Split(err.Error(), "\n")
 }
 
-// both are the flags without which nothing is complete.
+// both are the flags that every configuration needs.
 func both(more ...string) []string {
 	return append([]string{"--primary", "https://primary.example/v1", "--relay", "https://relay.example/v1"}, more...)
 }
@@ -272,11 +271,11 @@ func TestUnreadableFiles(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, []string{"--config", dir + "/none.yaml"}, "--config: there is no configuration file " + dir + "/none.yaml"},
-		{Environ{"CUTOVER_CONFIG=" + dir}, nil, "CUTOVER_CONFIG: " + dir + " is a directory, expected a configuration file"},
+		{nil, []string{"--config", dir + "/none.yaml"}, "--config: the configuration file " + dir + "/none.yaml does not exist"},
+		{Environ{"CUTOVER_CONFIG=" + dir}, nil, "CUTOVER_CONFIG: " + dir + " is a directory: expected a configuration file"},
 		{nil, []string{"--config", big}, "--config: the configuration file " + big + " is larger than 4MiB"},
 	} {
-		// The only problem: what else is missing may stand in the file.
+		// The only problem reported: other missing keys may be in the file.
 		if _, wrong := loadFrom(t, "", c.env, c.args...); !slices.Equal(wrong, []string{c.want}) {
 			t.Errorf("%q %q: %q, want %q", c.env, c.args, wrong, c.want)
 		}

@@ -17,19 +17,19 @@ import (
 
 // decoder writes a YAML document into a Config, key by key, and notes
 // everything that is wrong with it: where, which key, what was found and what
-// is expected. It never repeats the value of a key that may hold a secret.
+// is expected. It never repeats the value of a key that may contain a secret.
 type decoder struct {
 	schema *schema
 	config *Config
 	source func(line int) origin
 	report func(line int, key, text string)
-	// silence says that a key's value is part of what was reported.
+	// silence marks a key as covered by a problem that was already reported.
 	silence func(key string)
 	set     func(key string, from origin)
 }
 
-// document decodes one file's text. It returns false for a text that is not
-// one YAML document, of which nothing was taken.
+// document decodes the text of a file. It returns false, and takes nothing, if the
+// text is not a single YAML document.
 func (d *decoder) document(text []byte) bool {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second yaml.Node
@@ -42,7 +42,7 @@ func (d *decoder) document(text []byte) bool {
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
-		d.report(second.Line, "", "a second document begins here (---): the configuration must be one document")
+		d.report(second.Line, "", "a second document starts here (---): the configuration must be a single document")
 		return false
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
@@ -52,9 +52,8 @@ func (d *decoder) document(text []byte) bool {
 	return true
 }
 
-// syntax reports a text that is no YAML. The parser's messages name lines and
-// tokens; those that would repeat text of the file (anchors, tags) are cut
-// before it.
+// syntax reports invalid YAML. The parser's messages name lines and tokens; those
+// that would repeat text of the file (anchors, tags) are truncated.
 func (d *decoder) syntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0
@@ -95,8 +94,8 @@ func (d *decoder) section(n *yaml.Node, t reflect.Type, prefix string) {
 	}
 }
 
-// pairs yields the keys and values of a mapping. Keys that are no text, and
-// keys that came before, are reported and left out.
+// pairs yields the keys and values of a mapping. Keys that are not text and
+// duplicate keys are reported and skipped.
 func (d *decoder) pairs(n *yaml.Node, section string) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		seen := map[string]int{}
@@ -104,10 +103,10 @@ func (d *decoder) pairs(n *yaml.Node, section string) func(yield func(k, v *yaml
 			k, v := target(n.Content[i]), n.Content[i+1]
 			switch {
 			case k.Kind != yaml.ScalarNode:
-				d.report(k.Line, section, "found "+kindName(k)+" where the name of a key is expected")
+				d.report(k.Line, section, "found "+kindName(k)+" where a key is expected")
 				continue
 			case k.Tag == "!!merge":
-				d.report(k.Line, section, "merge keys (<<) are not supported: write the keys out")
+				d.report(k.Line, section, "merge keys (<<) are not supported: write out the keys")
 				continue
 			}
 			if first, dup := seen[k.Value]; dup {
@@ -122,8 +121,8 @@ func (d *decoder) pairs(n *yaml.Node, section string) func(yield func(k, v *yaml
 	}
 }
 
-// unknown reports a key that does not exist, with the one that was probably
-// meant: a sibling, else a key of the same name elsewhere.
+// unknown reports a key that does not exist, and suggests the one that was probably
+// meant: a sibling, otherwise a key of the same name elsewhere.
 func (d *decoder) unknown(k *yaml.Node, prefix string, siblings []string) {
 	key := prefix + k.Value
 	if near := wording.Nearest(k.Value, siblings); near != "" {
@@ -134,18 +133,18 @@ func (d *decoder) unknown(k *yaml.Node, prefix string, siblings []string) {
 	for i := range d.schema.leaves {
 		l := &d.schema.leaves[i]
 		if l.key == k.Value || strings.HasSuffix(l.key, "."+k.Value) {
-			d.report(k.Line, key, "unknown key here: did you mean "+l.key+"?")
+			d.report(k.Line, key, "unknown key: did you mean "+l.key+"?")
 			return
 		}
 	}
-	d.report(k.Line, key, "unknown key: known here are "+wording.List(siblings))
+	d.report(k.Line, key, "unknown key: expected one of "+wording.List(siblings))
 }
 
 // leaf decodes one value.
 func (d *decoder) leaf(n *yaml.Node, l *leaf) {
 	n = target(n)
 	if isNull(n) {
-		return // "key:" with nothing behind it sets nothing
+		return // "key:" without a value sets nothing
 	}
 	d.set(l.key, d.source(n.Line))
 	v := l.field(d.config)
@@ -169,7 +168,7 @@ func (d *decoder) leaf(n *yaml.Node, l *leaf) {
 	}
 }
 
-// value decodes anything that can't hold a secret.
+// value decodes anything that can't contain a secret.
 func (d *decoder) value(n *yaml.Node, t reflect.Type, key string) (reflect.Value, bool) {
 	n = target(n)
 	switch {
@@ -202,7 +201,7 @@ func (d *decoder) mapping(n *yaml.Node, t reflect.Type, key string) (reflect.Val
 		return reflect.Value{}, false
 	}
 	if len(n.Content) == 0 {
-		return reflect.Zero(t), true // empty is nil, as when it is not set
+		return reflect.Zero(t), true // empty is nil, the same as not set
 	}
 	m, ok := reflect.MakeMapWithSize(t, len(n.Content)/2), true
 	for k, v := range d.pairs(n, key) {
@@ -245,7 +244,7 @@ func (d *decoder) price(n *yaml.Node, key string) (reflect.Value, bool) {
 	for k, v := range d.pairs(n, key) {
 		f, known := typePrice.FieldByNameFunc(func(name string) bool { return strings.ToLower(name) == k.Value })
 		if !known {
-			d.report(k.Line, join(key, k.Value), "unknown key: known here are input and output")
+			d.report(k.Line, join(key, k.Value), "unknown key: expected input or output")
 			ok = false
 			continue
 		}
@@ -257,8 +256,8 @@ func (d *decoder) price(n *yaml.Node, key string) (reflect.Value, bool) {
 	return p, ok
 }
 
-// parseScalar reads text as the type t: from the file, the environment, the
-// command line and the table of defaults alike.
+// parseScalar parses text as the type t. The file, the environment, the command
+// line and the table of defaults all use it.
 func parseScalar(text string, t reflect.Type) (reflect.Value, error) {
 	var x any
 	var err error
@@ -283,7 +282,7 @@ func parseScalar(text string, t reflect.Type) (reflect.Value, error) {
 	return reflect.ValueOf(x), err
 }
 
-// tagFits reports whether YAML's own idea of a scalar's type goes with t.
+// tagFits reports whether the type that YAML gives a scalar is acceptable for t.
 func tagFits(tag string, t reflect.Type) bool {
 	switch {
 	case t == typeDuration, t == typeHedge:
@@ -305,7 +304,7 @@ func expectation(t reflect.Type) string {
 	case t == typeDuration:
 		return "expected a duration such as 500ms, 10s or 1m30s"
 	case t == typeHedge:
-		return "expected a duration such as 500ms, or a percentile of the relay's own times such as p95"
+		return "expected a duration such as 500ms, or a percentile of the relay's own latency such as p95"
 	case t == typeSize:
 		return "expected a size such as 8MiB, 256KB or 1048576"
 	case t == typePrice:
@@ -330,7 +329,7 @@ func expectation(t reflect.Type) string {
 	return "expected text"
 }
 
-// target follows an alias to the node that it stands for.
+// target resolves an alias to its node.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -349,7 +348,7 @@ func kindName(n *yaml.Node) string {
 	case n.Tag == "!!int" || n.Tag == "!!float":
 		return "the number"
 	case n.Tag == "!!bool":
-		return "the truth value"
+		return "the boolean"
 	case n.Tag == "!!null":
 		return "nothing"
 	}

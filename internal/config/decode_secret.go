@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The functions of this file decode what may hold a secret. None of their
-// messages repeats a value.
+// The functions in this file decode values that may contain a secret. None of
+// their messages repeats a value.
 
 // secret decodes {env: NAME} or {file: PATH}.
 func (d *decoder) secret(n *yaml.Node, key string) (Secret, bool) {
@@ -34,7 +34,7 @@ func (d *decoder) secret(n *yaml.Node, key string) (Secret, bool) {
 			return Secret{}, false
 		case k.Value == "env":
 			if !isEnvName(v.Value) || looksLikeKey(v.Value) {
-				d.report(v.Line, join(key, k.Value), "expected the name of an environment variable (letters, digits, _), and not the secret itself")
+				d.report(v.Line, join(key, k.Value), "expected the name of an environment variable (letters, digits, _), not the secret itself")
 				return Secret{}, false
 			}
 			s.Env = v.Value
@@ -59,8 +59,8 @@ func isEnvName(s string) bool {
 	return s != ""
 }
 
-// looksLikeKey reports whether a word that could be a variable's name is a key
-// more likely: long, of letters and digits mixed, in one piece.
+// looksLikeKey reports whether a word that could be a variable's name is more
+// likely a key: long, with letters and digits mixed, and without underscores.
 func looksLikeKey(s string) bool {
 	return len(s) >= 20 && !strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") && s != strings.ToUpper(s)
 }
@@ -116,12 +116,12 @@ func (d *decoder) namedSecret(n *yaml.Node, kind AuthKind, authKey string) (Auth
 			s, good := d.secret(v, key+".value")
 			a.Secret, ok = s, ok && good
 		default:
-			d.report(k.Line, key, "unknown key: known here are name and value")
+			d.report(k.Line, key, "unknown key: expected name or value")
 			ok = false
 		}
 	}
 	if ok && (a.Name == "" || !a.Secret.IsSet()) {
-		d.report(n.Line, key, "both name and value are needed")
+		d.report(n.Line, key, "name and value are both required")
 		return Auth{}, false
 	}
 	return a, ok
@@ -134,11 +134,11 @@ func (d *decoder) redis(n *yaml.Node, key string) (RedisURL, bool) {
 		return RedisURL{Ref: s}, ok
 	}
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
-		d.report(n.Line, key, "expected a URL such as redis://host:6379/0, or {env: NAME} or {file: PATH} for one with a password")
+		d.report(n.Line, key, "expected a URL such as redis://host:6379/0, or {env: NAME} or {file: PATH} if it has a password")
 		return RedisURL{}, false
 	}
 	if hasPassword(n.Value) {
-		d.report(n.Line, key, "the URL carries a password: "+secretForm)
+		d.report(n.Line, key, "the URL contains a password: "+secretForm)
 		return RedisURL{}, false
 	}
 	return RedisURL{Plain: n.Value}, true

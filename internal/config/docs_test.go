@@ -14,8 +14,8 @@ import (
 
 const configurationPage = "../../docs/configuration.md"
 
-// TestConfigurationTable holds the table in docs/configuration.md against the
-// keys; with -update it writes the table.
+// TestConfigurationTable compares the table in docs/configuration.md with the keys.
+// With -update it writes the table.
 func TestConfigurationTable(t *testing.T) {
 	doctable.Hold(t, configurationPage, "keys", keyTables(t))
 }
@@ -35,7 +35,7 @@ func keyTables(t *testing.T) string {
 			section = s
 			title := "`" + section + "`"
 			if section == "" {
-				title = "At the top"
+				title = "Top level"
 			}
 			fmt.Fprintf(&b, "\n### %s\n\n| key | type | default | also as | meaning |\n|---|---|---|---|---|\n", title)
 		}
@@ -48,8 +48,8 @@ func keyTables(t *testing.T) string {
 	return b.String() + "\n"
 }
 
-// sectionOf is the heading under which a key stands: two levels for the
-// providers, one for the rest.
+// sectionOf is the heading of a key: two levels for the providers, one for the
+// rest.
 func sectionOf(key string) string {
 	parts := strings.Split(key, ".")
 	switch {

@@ -25,13 +25,13 @@ func (e Environ) Lookup(name string) (string, bool) {
 	return "", false
 }
 
-// Get is lookup for those who need not tell an empty variable from a missing one.
+// Get is Lookup for callers that treat an empty variable like a missing one.
 func (e Environ) Get(name string) string {
 	v, _ := e.Lookup(name)
 	return v
 }
 
-// otherVariables are the CUTOVER_ variables that are no settings of the file.
+// otherVariables are the CUTOVER_ variables that do not set a key.
 func otherVariables() []string {
 	return []string{envConfig}
 }
@@ -39,10 +39,10 @@ func otherVariables() []string {
 // envConfig names the configuration file.
 const envConfig = "CUTOVER_CONFIG"
 
-// orchestratorVariable matches what Kubernetes and Docker put into the
-// environment of every container beside a service whose name begins with
-// "cutover": CUTOVER_SERVICE_HOST, CUTOVER_PORT_8080_TCP_ADDR, ... They are
-// no settings and no mistakes.
+// orchestratorVariable matches the variables that Kubernetes and Docker set in every
+// container next to a service whose name starts with "cutover":
+// CUTOVER_SERVICE_HOST, CUTOVER_PORT_8080_TCP_ADDR, ... They are neither settings
+// nor mistakes.
 var orchestratorVariable = regexp.MustCompile(`^CUTOVER_(.+_)?(SERVICE_(HOST|PORT)(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // envSetting sets one key, or one part of it, from an environment variable.
@@ -77,7 +77,7 @@ func (s *schema) envSettings() []envSetting {
 }
 
 // authParts are the keys below auth that a variable can set: the secrets
-// themselves, and the names that go with two of them.
+// themselves, and the names that two of them need.
 func authParts() []string {
 	var parts []string
 	for _, k := range authSecretKinds {
@@ -90,8 +90,8 @@ func authParts() []string {
 	return parts
 }
 
-// environment overlays what CUTOVER_ variables set. An empty variable counts
-// as not set: that is what compose files make of a missing one.
+// environment applies what CUTOVER_ variables set. An empty variable counts as not
+// set, because compose files turn a missing variable into an empty one.
 func (ld *loading) environment() {
 	settings := ld.schema.envSettings()
 	parts := map[*leaf]*authFromEnv{}
@@ -111,7 +111,7 @@ func (ld *loading) environment() {
 		}
 		from := origin{fromEnvironment, s.name}
 		if before := ld.origins[s.leaf.key]; before.kind == fromEnvironment {
-			ld.problems.add(s.name, s.leaf.key, "set by %s as well: keep one of the two", before.where)
+			ld.problems.add(s.name, s.leaf.key, "also set by %s: keep only one", before.where)
 			continue
 		}
 		ld.fromEnv(s, text, from)
@@ -121,8 +121,8 @@ func (ld *loading) environment() {
 	}
 }
 
-// fromEnv sets one key. For a secret the variable is where it stays: the
-// configuration refers to it.
+// fromEnv sets one key. A secret stays in its variable, and the configuration
+// refers to it.
 func (ld *loading) fromEnv(s envSetting, text string, from origin) {
 	ref := Secret{Env: s.name}
 	if s.part == "file" {
@@ -141,7 +141,7 @@ func (ld *loading) fromEnv(s envSetting, text string, from origin) {
 	}
 }
 
-// authFromEnv collects the variables that together make one Auth.
+// authFromEnv collects the variables that together form one Auth.
 type authFromEnv struct {
 	auth  Auth
 	first string // the variable that set it
@@ -171,12 +171,12 @@ func (ld *loading) authParts(l *leaf, a *authFromEnv) {
 	before := ld.origins[l.key]
 	switch {
 	case a.clash != "":
-		ld.problems.add(a.clash, l.key, "set by %s as well: keep one of the two", a.first)
+		ld.problems.add(a.clash, l.key, "also set by %s: keep only one", a.first)
 	case before.kind == fromEnvironment:
-		ld.problems.add(a.first, l.key, "set by %s as well: keep one of the two", before.where)
+		ld.problems.add(a.first, l.key, "also set by %s: keep only one", before.where)
 	case !a.auth.Secret.IsSet() || a.auth.Name == "" && (a.auth.Kind == AuthHeader || a.auth.Kind == AuthQuery):
 		base := envName(l.key) + "_" + strings.ToUpper(string(a.auth.Kind))
-		ld.problems.add(a.first, l.key, "both %s_NAME and %s_VALUE (or %s_VALUE_FILE) are needed", base, base, base)
+		ld.problems.add(a.first, l.key, "%s_NAME and %s_VALUE (or %s_VALUE_FILE) are both required", base, base, base)
 	default:
 		ld.origins[l.key] = origin{fromEnvironment, a.first}
 		l.field(ld.config).Set(reflect.ValueOf(a.auth))
@@ -213,7 +213,7 @@ func (ld *loading) text(l *leaf, text string, from origin) {
 		v.Set(reflect.ValueOf(a))
 	case l.typ == typeRedisURL:
 		if hasPassword(text) {
-			ld.problems.add(from.where, l.key, "the URL carries a password, which every user of this machine can see in the list of processes: set CUTOVER_REDIS in the environment instead")
+			ld.problems.add(from.where, l.key, "the URL contains a password, which every user of this machine can see in the process list: set CUTOVER_REDIS in the environment instead")
 			return
 		}
 		v.Set(reflect.ValueOf(RedisURL{Plain: text}))
@@ -287,9 +287,9 @@ func splitList(text string) []string {
 	return items
 }
 
-// unknownVariables reports CUTOVER_ variables that nobody reads: a setting
-// with a typing error would otherwise be ignored in silence. Those that a
-// secret refers to are read.
+// unknownVariables reports CUTOVER_ variables that nothing reads: otherwise a
+// setting with a typo would be silently ignored. Variables that a secret refers to
+// are allowed.
 func (ld *loading) unknownVariables() {
 	known := otherVariables()
 	for _, s := range ld.schema.envSettings() {
@@ -307,6 +307,6 @@ func (ld *loading) unknownVariables() {
 			ld.problems.add(name, "", "unknown environment variable: did you mean %s?", near)
 			continue
 		}
-		ld.problems.add(name, "", "unknown environment variable: names that begin with %s are settings, and this is none (docs/configuration.md lists them)", envPrefix)
+		ld.problems.add(name, "", "unknown environment variable: names that start with %s are reserved for the settings in docs/configuration.md", envPrefix)
 	}
 }

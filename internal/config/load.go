@@ -13,18 +13,19 @@ import (
 	"cutover/internal/wording"
 )
 
-// configFileLimit bounds the configuration file: a larger one is not meant.
+// configFileLimit is the maximum size of the configuration file. A larger file is
+// probably the wrong one.
 const configFileLimit = 4 << 20
 
-// Flags are the flags with which a command takes its configuration.
+// Flags are the command-line flags that set a command's configuration.
 type Flags struct {
 	set    *pflag.FlagSet
 	path   string
 	values map[string]*string // by key
 }
 
-// AddFlags adds --config and the flags of single keys
-// (--listen, --primary, ...) to a command's flags.
+// AddFlags adds --config and the flags for single keys (--listen, --primary, ...)
+// to a command's flags.
 func AddFlags(set *pflag.FlagSet) *Flags {
 	f := &Flags{set: set, values: map[string]*string{}}
 	set.StringVar(&f.path, "config", "", "configuration file in YAML (also "+envConfig+")")
@@ -49,15 +50,15 @@ func flagUsage(k keyRow) string {
 	case "relay":
 		return "base `URL` of the provider to move to; its key is read from RELAY_API_KEY"
 	case "listen":
-		return "`address` on which callers are served"
+		return "`address` that callers connect to"
 	case "admin-listen":
-		return "`address` of the console, the API, metrics and health"
+		return "`address` of the console, API, metrics and health checks"
 	case "redis":
 		return "`URL` of the Redis that a fleet shares, such as redis://127.0.0.1:6379/0"
 	case "data":
-		return "`directory` of the embedded store and of the last good flags"
+		return "`directory` of the embedded store and the last good flags"
 	}
-	return "`file` in PEM for TLS towards callers: " + k.key
+	return "PEM `file` for TLS with callers: " + k.key
 }
 
 // Loaded is a configuration with the origin of each value.
@@ -66,10 +67,10 @@ type Loaded struct {
 	origins map[string]origin
 }
 
-// Load reads defaults, file, environment and flags, each over the one before,
-// checks the whole and fetches the secrets. The error, a *configError, says
-// everything that is wrong at once. The configuration is returned with an
-// error too, as far as it could be read, so that it can be printed.
+// Load reads defaults, file, environment and flags, each overriding the one before,
+// checks the result and fetches the secrets. The error, an *Error, lists everything
+// that is wrong. The configuration is returned even with an error, as far as it
+// could be read, so that it can be printed.
 func (f *Flags) Load(env Environ) (*Loaded, error) {
 	schema, err := newSchema()
 	if err != nil {
@@ -118,7 +119,7 @@ type loading struct {
 	env      Environ
 	origins  map[string]origin
 	problems *problemList
-	unread   bool // the file could not be read: what is missing may stand in it
+	unread   bool // the file could not be read: missing keys may be in it
 }
 
 func (ld *loading) defaults() {
@@ -141,7 +142,7 @@ func (ld *loading) decoder(source func(line int) origin) *decoder {
 	}
 }
 
-// file overlays what the configuration file sets.
+// file applies what the configuration file sets.
 func (ld *loading) file(path, from string) {
 	text, err := readConfigFile(path)
 	if err != nil {
@@ -163,11 +164,11 @@ func readConfigFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("there is no configuration file %s", path)
+		return nil, fmt.Errorf("the configuration file %s does not exist", path)
 	case err != nil:
 		return nil, fmt.Errorf("the configuration file %s can't be read: %w", path, wording.WithoutPath(err))
 	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory, expected a configuration file", path)
+		return nil, fmt.Errorf("%s is a directory: expected a configuration file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -184,11 +185,11 @@ func readConfigFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// relayKey is the relay's key when nothing was said about it: RELAY_API_KEY,
-// if the environment has one.
+// relayKey takes the relay's key from RELAY_API_KEY, if the environment has it and
+// upstreams.relay.auth is not set.
 func (ld *loading) relayKey() {
-	// Callers of both dialects may come, with their keys in different headers:
-	// hence AuthKey.
+	// Callers may use either API format, with their keys in different headers, hence
+	// AuthKey.
 	const key, name = "upstreams.relay.auth", "RELAY_API_KEY"
 	if ld.origins[key].kind != fromDefault {
 		return
@@ -227,7 +228,7 @@ func (c *Config) secrets() []secretAt {
 	return all
 }
 
-// resolveSecrets fetches every secret, once, at start.
+// resolveSecrets fetches every secret, once, at startup.
 func (ld *loading) resolveSecrets() {
 	for _, s := range ld.config.secrets() {
 		if err := s.secret.resolveAs(ld.env, strings.Contains(s.key, ".auth.")); err != nil {

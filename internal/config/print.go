@@ -13,9 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Print writes the effective configuration as YAML, each value with its
-// origin as a comment. Secrets appear as references. Loading the text again
-// gives the same configuration.
+// Print writes the effective configuration as YAML, each value with its origin as a
+// comment. Secrets appear as references. Loading the output gives the same
+// configuration.
 func (l *Loaded) Print(w io.Writer) error {
 	schema, err := newSchema()
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *Loaded) Print(w io.Writer) error {
 	return enc.Close()
 }
 
-// sectionNode returns the mapping of a section, made on first use.
+// sectionNode returns the mapping of a section, created on first use.
 func sectionNode(sections map[string]*yaml.Node, path string) *yaml.Node {
 	if n, ok := sections[path]; ok {
 		return n
@@ -141,7 +141,7 @@ func flow(content ...*yaml.Node) *yaml.Node {
 func yamlText(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
-	if n.Style == yaml.LiteralStyle { // which can't hold lines that begin with a tab
+	if n.Style == yaml.LiteralStyle { // can't represent lines that start with a tab
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n

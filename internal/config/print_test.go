@@ -148,7 +148,7 @@ func FuzzConfigFile(f *testing.F) {
 		conf, wrong := loadFileIn(t, dir, text, nil, both()...)
 		for _, line := range wrong {
 			if strings.TrimSpace(line) == "" || strings.ContainsAny(line, "\r\n") {
-				t.Fatalf("file %q: the problem %q is no line", text, line)
+				t.Fatalf("file %q: the problem %q is not one line", text, line)
 			}
 		}
 		if wrong != nil {

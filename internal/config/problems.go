@@ -20,7 +20,7 @@ const (
 	fromFlag
 )
 
-// String is the comment behind a value of the printed configuration.
+// String is the comment after a value in the printed configuration.
 func (o origin) String() string {
 	switch o.kind {
 	case fromFile:
@@ -36,7 +36,7 @@ func (o origin) String() string {
 // problem is one thing that is wrong with the configuration.
 type problem struct {
 	where string // "cutover.yaml:7", "CUTOVER_RELAY", "--relay", or ""
-	key   string // dotted; "" when it is about no single key
+	key   string // dotted; "" if it is not about a single key
 	text  string // what was found and what to do
 }
 
@@ -51,8 +51,8 @@ func (p problem) String() string {
 	return strings.ReplaceAll(strings.Join(parts, ": "), "\n", " ")
 }
 
-// Error is everything that is wrong with the configuration; its text
-// has one line for each. The program ends with exit code 2.
+// Error is everything that is wrong with the configuration, one line each. The
+// program exits with 2.
 type Error struct {
 	problems []problem
 	unread   bool // see Unread
@@ -66,12 +66,12 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unread reports whether the file could not be read at all: then what seems to
-// be missing may well be in it.
+// Unread reports whether the file could not be read at all: then keys that seem to
+// be missing may be in it.
 func (e *Error) Unread() bool { return e.unread }
 
-// problemList collects problems while the configuration is read, and the keys
-// that have one already: what is wrong is said once.
+// problemList collects problems while the configuration is read, and the keys that
+// already have one, so that each mistake is reported once.
 type problemList struct {
 	problems []problem
 	keys     map[string]bool
@@ -86,7 +86,7 @@ func (l *problemList) add(where, key, format string, args ...any) {
 	l.problems = append(l.problems, problem{where: where, key: key, text: text})
 }
 
-// silence keeps quiet about a key whose mistake is part of another problem.
+// silence suppresses further problems of a key that another problem already covers.
 func (l *problemList) silence(key string) {
 	if l.keys == nil {
 		l.keys = map[string]bool{}
@@ -104,7 +104,7 @@ func (l *problemList) about(key string) bool {
 	return false
 }
 
-// err is nil, or a *configError of everything that was collected.
+// err is nil, or an *Error with everything that was collected.
 func (l *problemList) err(unread bool) error {
 	if len(l.problems) == 0 {
 		return nil

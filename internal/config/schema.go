@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// envPrefix begins the name of every environment variable that is read as a
-// setting.
+// envPrefix starts the name of every environment variable that is a setting.
 const envPrefix = "CUTOVER_"
 
-// leaf is one key of the configuration together with its place in Config.
+// leaf is one key of the configuration with its field in Config.
 type leaf struct {
 	keyRow
 	index []int // for reflect.Value.FieldByIndex
@@ -31,7 +30,7 @@ func envName(key string) string {
 	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// schema is Config's shape as data, in the order of the struct.
+// schema describes the fields of Config, in the order of the struct.
 type schema struct {
 	leaves []leaf
 	byKey  map[string]*leaf
@@ -48,14 +47,13 @@ var (
 	typeHedge    = reflect.TypeFor[HedgeDelay]()
 )
 
-// isSection reports whether a type is a mapping of further keys and not a
-// value.
+// isSection reports whether a type is a section with further keys, not a value.
 func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != typeSecret && t != typeAuth && t != typeRedisURL && t != typeHedge
 }
 
-// newSchema joins the struct with the table of keys. A key that only one of
-// them has is a mistake in this program, which the tests of this package find.
+// newSchema joins the struct with the table of keys. A key that only one of them
+// has is a bug, which the tests of this package detect.
 func newSchema() (*schema, error) {
 	rows := map[string]keyRow{}
 	for _, k := range keyRows() {

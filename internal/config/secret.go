@@ -10,27 +10,27 @@ import (
 	"cutover/internal/wording"
 )
 
-// secretFileLimit bounds what is read from a secret's file. Keys and tokens
-// have tens to a few thousand bytes.
+// secretFileLimit bounds what is read from a secret's file. Keys and tokens have
+// tens to a few thousand bytes.
 const secretFileLimit = 64 << 10
 
-// Secret is a reference to a value that must not be seen: a key, a token. It
-// names an environment variable or a file; the value itself is fetched once by
-// resolve and leaves only through Reveal. Every way to print, log or encode a
-// Secret shows the reference alone.
+// Secret is a reference to a value that must not be shown: a key or a token. It
+// names an environment variable or a file. The value itself is fetched once, by
+// resolve, and returned only by Reveal. Printing, logging or encoding a Secret
+// always shows only the reference.
 type Secret struct {
 	Env  string // name of an environment variable
 	File string // path of a file
-	// value is a function and not a string, so that dumpers which follow
-	// unexported fields and pointers by reflection find nothing.
+	// value is a function and not a string, so that dumpers that follow unexported
+	// fields and pointers by reflection find nothing.
 	value func() string
 }
 
 // IsSet reports whether the secret refers to anything.
 func (s Secret) IsSet() bool { return s.Env != "" || s.File != "" }
 
-// Reveal returns the value, or "" for a secret that is not set or was not
-// resolved. Hand it to the header that it is for, and to nothing else.
+// Reveal returns the value, or "" for a secret that is not set or was not resolved.
+// Pass it only to what needs it, such as the header that carries it.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -49,7 +49,7 @@ func (s Secret) String() string {
 	return "[no secret]"
 }
 
-// GoString is String: %#v does not show the value either.
+// GoString is String, so that %#v does not show the value either.
 func (s Secret) GoString() string { return s.String() }
 
 // Format writes String for every verb.
@@ -61,8 +61,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // MarshalJSON writes String as a JSON string.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
-// MarshalYAML writes the reference in the form in which the configuration
-// file takes it.
+// MarshalYAML writes the reference in the format of the configuration file.
 func (s Secret) MarshalYAML() (any, error) {
 	switch {
 	case s.Env != "":
@@ -73,13 +72,13 @@ func (s Secret) MarshalYAML() (any, error) {
 	return nil, nil
 }
 
-// resolve fetches the value. The error names the variable or the file, never
-// what is in it. Blanks and line ends around the value are dropped: files
-// written by an editor end with one.
+// resolve fetches the value. The error names the variable or the file, never its
+// content. Surrounding whitespace is trimmed, because editors end a file with a
+// newline.
 func (s *Secret) resolve(env Environ) error { return s.resolveAs(env, false) }
 
-// resolveAs is resolve; with keys a file may hold several keys, one a line, of
-// which the value is the first. upstream.Keys reads the others.
+// resolveAs is resolve. With keys set, a file may contain several keys, one per
+// line, and the value is the first. upstream.Keys reads the others.
 func (s *Secret) resolveAs(env Environ, keys bool) error {
 	if !s.IsSet() {
 		return nil
@@ -96,7 +95,7 @@ func (s *Secret) resolveAs(env Environ, keys bool) error {
 		return fmt.Errorf("%s is empty", s.Where())
 	}
 	if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("%s holds a line break or a control character inside the value: it must be the key alone", s.Where())
+		return fmt.Errorf("%s contains a line break or a control character: it must contain only the key", s.Where())
 	}
 	s.value = func() string { return v }
 	return nil
@@ -120,12 +119,12 @@ func (s *Secret) fetch(env Environ) (string, error) {
 		return "", fmt.Errorf("%s can't be read: %w", s.Where(), wording.WithoutPath(err))
 	}
 	if len(b) > secretFileLimit {
-		return "", fmt.Errorf("%s is larger than %d bytes: it must hold the key alone", s.Where(), secretFileLimit)
+		return "", fmt.Errorf("%s is larger than %d bytes: it must contain only the key", s.Where(), secretFileLimit)
 	}
 	return string(b), nil
 }
 
-// firstLine is the first line that says something; # begins a comment.
+// firstLine is the first line that is not empty and not a # comment.
 func firstLine(text string) string {
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
@@ -135,6 +134,7 @@ func firstLine(text string) string {
 	return ""
 }
 
+// Where names the variable or the file, for messages.
 func (s *Secret) Where() string {
 	if s.Env != "" {
 		return "the environment variable " + s.Env

@@ -62,8 +62,8 @@ store: {redis: {env: MY_REDIS}}
 	}
 }
 
-// TestSecretsInWrongPlaces puts a secret wherever people do, and looks for it
-// in the messages.
+// TestSecretsInWrongPlaces puts a secret wherever people might, and looks for it in
+// the messages.
 func TestSecretsInWrongPlaces(t *testing.T) {
 	for _, c := range []struct {
 		file string
@@ -115,7 +115,7 @@ func TestSecretsInWrongPlaces(t *testing.T) {
 	} {
 		args := both()
 		if strings.Contains(c.file, "base_url") {
-			args = args[:2] // the flag for the relay would hide what the file says
+			args = args[:2] // the flag for the relay would override the file
 		}
 		_, wrong := loadFrom(t, c.file, c.env, append(args, c.args...)...)
 		text := strings.Join(wrong, "\n")
@@ -123,7 +123,7 @@ func TestSecretsInWrongPlaces(t *testing.T) {
 			t.Errorf("file %q, environment %q, flags %q: accepted", c.file, c.env, c.args)
 		}
 		if strings.Contains(strings.ToLower(text), "canary") {
-			t.Errorf("file %q, environment %q, flags %q: the answer shows the secret: %s", c.file, c.env, c.args, text)
+			t.Errorf("file %q, environment %q, flags %q: the message shows the secret: %s", c.file, c.env, c.args, text)
 		}
 	}
 }
@@ -148,16 +148,16 @@ func TestSecretsAreFetched(t *testing.T) {
 		{"{file: " + good + "}", nil, "key-1", ""},
 		{"{env: K}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K is not set"},
 		{"{env: K}", Environ{"K= "}, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K is empty"},
-		{"{env: K}", Environ{"K=a\nb"}, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K holds a line break or a control character inside the value: it must be the key alone"},
-		{"{env: K}", Environ{"K=Bearer x"}, "", `cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K begins with "Bearer": it must hold the key alone`},
+		{"{env: K}", Environ{"K=a\nb"}, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K contains a line break or a control character: it must contain only the key"},
+		{"{env: K}", Environ{"K=Bearer x"}, "", `cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K starts with "Bearer": it must contain only the key`},
 		{"{file: " + empty + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + empty + " is empty"},
 		{"{file: " + dir + "/none}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + dir + "/none can't be read: no such file or directory"},
 		{"{file: " + dir + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + dir + " can't be read: is a directory"},
-		{"{file: " + big + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + big + " is larger than 65536 bytes: it must hold the key alone"},
+		{"{file: " + big + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + big + " is larger than 65536 bytes: it must contain only the key"},
 		{"{}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: expected exactly one of {env: NAME} and {file: PATH}"},
 		{"{env: A, file: B}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: expected exactly one of {env: NAME} and {file: PATH}"},
 		{"{env: ''}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer.env: expected a name as text"},
-		{"text", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: a secret must not be written here as text: give {env: NAME} for an environment variable or {file: PATH} for a file"},
+		{"text", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: a secret can't be written here in plain text: use {env: NAME} for an environment variable or {file: PATH} for a file"},
 	} {
 		conf, wrong := loadFrom(t, "upstreams: {relay: {auth: {bearer: "+c.secret+"}}}", c.env, both()...)
 		if got := strings.Join(wrong, "\n"); got != c.want {
@@ -193,10 +193,10 @@ func TestAuthForms(t *testing.T) {
 	for text, want := range map[string]string{
 		"{bearer: {env: K}, api_key: {env: K}}":    authForms,
 		"{}":                                       authForms,
-		"{header: {name: X-Key}}":                  "both name and value are needed",
-		"{query: {value: {env: K}}}":               "both name and value are needed",
-		"{query: {key: x}}":                        "unknown key: known here are name and value",
-		"{header: {name: 'X Y', value: {env: K}}}": "header.name is no name of an HTTP header",
+		"{header: {name: X-Key}}":                  "name and value are both required",
+		"{query: {value: {env: K}}}":               "name and value are both required",
+		"{query: {key: x}}":                        "unknown key: expected name or value",
+		"{header: {name: 'X Y', value: {env: K}}}": "header.name is not a valid HTTP header name",
 	} {
 		_, wrong := loadFrom(t, "upstreams: {relay: {auth: "+text+"}}", Environ{"K=v"}, both()...)
 		if len(wrong) != 1 || !strings.HasSuffix(wrong[0], want) {
@@ -240,11 +240,11 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 		env  Environ
 		want string
 	}{
-		{Environ{"CUTOVER_ADMIN_TOKEN=t", "CUTOVER_ADMIN_TOKEN_FILE=" + file}, "CUTOVER_ADMIN_TOKEN_FILE: admin.token: set by CUTOVER_ADMIN_TOKEN as well: keep one of the two"},
-		{Environ{relay + "_BEARER=b", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: set by " + relay + "_BEARER as well: keep one of the two"},
-		{Environ{relay + "=none", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: set by " + relay + " as well: keep one of the two"},
-		{Environ{relay + "_HEADER_VALUE=v"}, relay + "_HEADER_VALUE: upstreams.relay.auth: both " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are needed"},
-		{Environ{relay + "_HEADER_NAME=v"}, relay + "_HEADER_NAME: upstreams.relay.auth: both " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are needed"},
+		{Environ{"CUTOVER_ADMIN_TOKEN=t", "CUTOVER_ADMIN_TOKEN_FILE=" + file}, "CUTOVER_ADMIN_TOKEN_FILE: admin.token: also set by CUTOVER_ADMIN_TOKEN: keep only one"},
+		{Environ{relay + "_BEARER=b", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: also set by " + relay + "_BEARER: keep only one"},
+		{Environ{relay + "=none", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: also set by " + relay + ": keep only one"},
+		{Environ{relay + "_HEADER_VALUE=v"}, relay + "_HEADER_VALUE: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
+		{Environ{relay + "_HEADER_NAME=v"}, relay + "_HEADER_NAME: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
 	} {
 		if _, wrong := loadFrom(t, "", c.env, both()...); !slices.Equal(wrong, []string{c.want}) {
 			t.Errorf("%q\n gives %q\n want  %q", c.env, wrong, c.want)

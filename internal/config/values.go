@@ -19,7 +19,7 @@ var sizeUnits = [...]struct {
 	suffix string
 	bytes  int64
 }{
-	// Longest first within a family, so that "MiB" is not read as "B".
+	// Longer suffixes first, so that "MiB" is not read as "B".
 	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30},
 	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"b", 1},
 }
@@ -43,7 +43,7 @@ func parseSize(text string) (Size, error) {
 		}
 		return Size(n * unit), nil
 	}
-	// ParseFloat alone would take "inf", "0x1p4" and "1e9" too.
+	// ParseFloat alone would also accept "inf", "0x1p4" and "1e9".
 	if strings.Trim(num, "0123456789.") != "" || unit == 1 {
 		return 0, bad
 	}
@@ -80,12 +80,12 @@ func parseDuration(text string) (time.Duration, error) {
 		return d, nil
 	}
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		return 0, fmt.Errorf("a unit is missing: expected a duration such as %ss, %sms or 1m30s", text, text)
+		return 0, fmt.Errorf("the unit is missing: expected a duration such as %ss, %sms or 1m30s", text, text)
 	}
 	return 0, errors.New("expected a duration such as 500ms, 10s or 1m30s")
 }
 
-// formatDuration drops the zero minutes and seconds that time.Duration writes.
+// formatDuration omits the zero minutes and seconds that time.Duration writes.
 func formatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -123,7 +123,7 @@ func parseFloat(text string) (float64, error) {
 	return f, nil
 }
 
-// Status is an HTTP status from 400 on, or a class of them: "429", "5xx".
+// Status is an HTTP status from 400 up, or a class of statuses: "429", "5xx".
 type Status string
 
 func parseStatus(text string) (Status, error) {
@@ -134,9 +134,9 @@ func parseStatus(text string) (Status, error) {
 	return Status(strings.ToLower(text)), nil
 }
 
-// HedgeDelay is how long the relay may be silent before the reference is called
-// as well: a time, or a percentile of the relay's own times. Neither is set: for
-// ever.
+// HedgeDelay is how long the relay may be silent before the reference is called as
+// well: a duration, or a percentile of the relay's own latency. If neither is set,
+// there is no hedging.
 type HedgeDelay struct {
 	Fixed      time.Duration
 	Percentile float64 // 50 to 99.9
@@ -155,12 +155,12 @@ func parseHedgeDelay(text string) (d HedgeDelay, err error) {
 	case err != nil && strings.HasPrefix(text, "-"):
 		return HedgeDelay{}, err
 	case err != nil:
-		return HedgeDelay{}, fmt.Errorf("%w, or a percentile of the relay's own times such as p95", err)
+		return HedgeDelay{}, fmt.Errorf("%w, or a percentile of the relay's own latency such as p95", err)
 	}
 	return d, nil
 }
 
-// String writes the delay as the file takes it.
+// String writes the delay in the format of the configuration file.
 func (d HedgeDelay) String() string {
 	if d.Percentile > 0 {
 		return "p" + strconv.FormatFloat(d.Percentile, 'f', -1, 64)
@@ -168,8 +168,8 @@ func (d HedgeDelay) String() string {
 	return formatDuration(d.Fixed)
 }
 
-// RedisURL is where Redis is: a URL without a password, or a reference to the
-// whole URL when it has one.
+// RedisURL is the URL of Redis: in plain text if it has no password, otherwise as a
+// reference.
 type RedisURL struct {
 	Plain string // redis://host:6379/0
 	Ref   Secret
@@ -199,21 +199,21 @@ func (r RedisURL) String() string {
 	return scheme + "://" + rest
 }
 
-// CheckRedisURL says what is wrong with a Redis URL, without repeating a
+// CheckRedisURL returns what is wrong with a Redis URL, without repeating a
 // password.
 func CheckRedisURL(text string) error {
 	store, err := flags.OpenRedisStore(flags.RedisOptions{URL: text})
 	switch {
 	case err == nil:
-		return store.Close() // it has not connected
+		return store.Close() // it has not connected yet
 	case hasPassword(text):
-		return errors.New("not understood: expected redis://[user:password@]host:port[/db], redis-sentinel://...host:port,host:port/master or " +
-			"redis-cluster://...host:port,host:port (rediss for TLS), with the special characters of user and password percent-encoded")
+		return errors.New("not a valid Redis URL: expected redis://[user:password@]host:port[/db], redis-sentinel://...host:port,host:port/master or " +
+			"redis-cluster://...host:port,host:port (rediss for TLS), with special characters in the user name and password percent-encoded")
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "redis URL: "))
 }
 
-// hasPassword reports whether a Redis URL carries a password, or might.
+// hasPassword reports whether a Redis URL contains a password, or might.
 func hasPassword(text string) bool {
 	_, rest, ok := strings.Cut(text, "://")
 	if !ok {

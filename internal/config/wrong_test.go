@@ -15,21 +15,20 @@ import (
 	"time"
 )
 
-// TestWrongFiles holds each mistake in a file against the one line that it is
-// answered with.
+// TestWrongFiles checks the one-line message for each mistake in a file.
 func TestWrongFiles(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		// names
 		{"lisen: x", "cutover.yaml:1: lisen: unknown key: did you mean listen?"},
-		{"a: 1\n", "cutover.yaml:1: a: unknown key: known here are admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
+		{"a: 1\n", "cutover.yaml:1: a: unknown key: expected one of admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
 		{"\nupstreams:\n  relay:\n    base_ulr: http://x", "cutover.yaml:4: upstreams.relay.base_ulr: unknown key: did you mean base_url?"},
-		{"base_url: http://x", "cutover.yaml:1: base_url: unknown key here: did you mean upstreams.primary.base_url?"},
+		{"base_url: http://x", "cutover.yaml:1: base_url: unknown key: did you mean upstreams.primary.base_url?"},
 		{"flags: {relay_percentage: 5}", "cutover.yaml:1: flags.relay_percentage: unknown key: did you mean relay-percentage?"},
 		{"listen: a:1\nlisten: b:2", "cutover.yaml:2: listen: set twice: first in line 1"},
 		{"upstreams: {relay: {models: {map: {a: b, a: c}}}}", "cutover.yaml:1: upstreams.relay.models.map.a: set twice: first in line 1"},
-		{"? [a]\n: b", "cutover.yaml:1: found a list where the name of a key is expected"},
-		{"log: &l {level: debug}\nheaders: {<<: *l}", "cutover.yaml:2: headers: merge keys (<<) are not supported: write the keys out"},
-		{"upstreams: {relay: {prices: {m: {inptu: 1}}}}", "cutover.yaml:1: upstreams.relay.prices.m.inptu: unknown key: known here are input and output"},
+		{"? [a]\n: b", "cutover.yaml:1: found a list where a key is expected"},
+		{"log: &l {level: debug}\nheaders: {<<: *l}", "cutover.yaml:2: headers: merge keys (<<) are not supported: write out the keys"},
+		{"upstreams: {relay: {prices: {m: {inptu: 1}}}}", "cutover.yaml:1: upstreams.relay.prices.m.inptu: unknown key: expected input or output"},
 		// types
 		{"admin: x", "cutover.yaml:1: admin: found the text, expected a section with the keys listen, token"},
 		{"[]", "cutover.yaml:1: found a list, expected a section with the keys admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
@@ -41,7 +40,7 @@ func TestWrongFiles(t *testing.T) {
 		{"shadow: {max_concurrency: 1.5}", `cutover.yaml:1: shadow.max_concurrency: found the number "1.5", expected a whole number`},
 		{"shadow: {max_bytes: 5XB}", `cutover.yaml:1: shadow.max_bytes: found "5XB": expected a size such as 8MiB, 256KB or 1048576`},
 		{"shadow: {max_bytes: -5}", `cutover.yaml:1: shadow.max_bytes: found "-5": a size can't be negative`},
-		{"shutdown: {drain: 30}", `cutover.yaml:1: shutdown.drain: found "30": a unit is missing: expected a duration such as 30s, 30ms or 1m30s`},
+		{"shutdown: {drain: 30}", `cutover.yaml:1: shutdown.drain: found "30": the unit is missing: expected a duration such as 30s, 30ms or 1m30s`},
 		{"shutdown: {drain: -1s}", `cutover.yaml:1: shutdown.drain: found "-1s": a duration can't be negative`},
 		{"shutdown: {drain: soon}", `cutover.yaml:1: shutdown.drain: found "soon": expected a duration such as 500ms, 10s or 1m30s`},
 		{"shadow: {exclude: embeddings}", `cutover.yaml:1: shadow.exclude: found the text, expected a list such as [embeddings, moderations]`},
@@ -53,17 +52,17 @@ func TestWrongFiles(t *testing.T) {
 		{"upstreams: {relay: {fallback_on: [429, 200]}}", `cutover.yaml:1: upstreams.relay.fallback_on[1]: found "200": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
 		{"upstreams: {relay: {fallback_on: [3xx]}}", `cutover.yaml:1: upstreams.relay.fallback_on[0]: found "3xx": expected a status from 400 to 599 such as 429, or one of 4xx and 5xx`},
 		{"upstreams: {relay: {fallback_on: 5xx}}", `cutover.yaml:1: upstreams.relay.fallback_on: found the text, expected a list such as [429, 5xx]`},
-		{"upstreams: {primary: {fallback_on: [true]}}", `cutover.yaml:1: upstreams.primary.fallback_on[0]: found the truth value "true", expected a status such as 429, or one of 4xx and 5xx`},
+		{"upstreams: {primary: {fallback_on: [true]}}", `cutover.yaml:1: upstreams.primary.fallback_on[0]: found the boolean "true", expected a status such as 429, or one of 4xx and 5xx`},
 		{"fallback: {hedge_after: p45}", `cutover.yaml:1: fallback.hedge_after: found "p45": expected a percentile from p50 to p99.9, such as p95`},
 		{"fallback: {hedge_after: p99.95}", `cutover.yaml:1: fallback.hedge_after: found "p99.95": expected a percentile from p50 to p99.9, such as p95`},
 		{"fallback: {hedge_after: p1e2}", `cutover.yaml:1: fallback.hedge_after: found "p1e2": expected a percentile from p50 to p99.9, such as p95`},
-		{"fallback: {hedge_after: 95}", `cutover.yaml:1: fallback.hedge_after: found "95": a unit is missing: expected a duration such as 95s, 95ms or 1m30s, or a percentile of the relay's own times such as p95`},
+		{"fallback: {hedge_after: 95}", `cutover.yaml:1: fallback.hedge_after: found "95": the unit is missing: expected a duration such as 95s, 95ms or 1m30s, or a percentile of the relay's own latency such as p95`},
 		{"fallback: {hedge_after: -1s}", `cutover.yaml:1: fallback.hedge_after: found "-1s": a duration can't be negative`},
-		{"fallback: {hedge_after: [p95]}", `cutover.yaml:1: fallback.hedge_after: found a list, expected a duration such as 500ms, or a percentile of the relay's own times such as p95`},
+		{"fallback: {hedge_after: [p95]}", `cutover.yaml:1: fallback.hedge_after: found a list, expected a duration such as 500ms, or a percentile of the relay's own latency such as p95`},
 		// syntax
 		{"a: [", "cutover.yaml:1: not valid YAML: did not find expected node content"},
 		{"listen: x\n\tadmin: y", "cutover.yaml:2: not valid YAML: found a tab character that violates indentation"},
-		{"listen: x\n---\nlisten: y", "cutover.yaml:2: a second document begins here (---): the configuration must be one document"},
+		{"listen: x\n---\nlisten: y", "cutover.yaml:2: a second document starts here (---): the configuration must be a single document"},
 		{"listen: *nowhere", "cutover.yaml: not valid YAML: an alias (*name) refers to an anchor (&name) that does not exist"},
 		{"listen: \x01", "cutover.yaml: not valid YAML: control characters are not allowed"},
 	} {
@@ -85,60 +84,60 @@ func TestWrongValues(t *testing.T) {
 	}{
 		{args: []string{"--relay", "https://r/v1"}, want: "upstreams.primary.base_url: missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: https://api.openai.com/v1)"},
 		{args: []string{"--primary", "https://p/v1"}, want: "upstreams.relay.base_url: missing: set it with --relay URL, CUTOVER_RELAY or in the file, or set flags.relay-enabled to false"},
-		{args: both("--relay", "relay.example/v1"), want: "--relay: upstreams.relay.base_url: not an absolute URL: expected something like https://api.openai.com/v1"},
+		{args: both("--relay", "relay.example/v1"), want: "--relay: upstreams.relay.base_url: not an absolute URL: expected a URL such as https://api.openai.com/v1"},
 		{args: both("--relay", "ftp://relay.example/v1"), want: `--relay: upstreams.relay.base_url: found the scheme "ftp", expected http or https`},
-		{args: both("--relay", "http://:80/v1"), want: "--relay: upstreams.relay.base_url: the host is missing: expected something like https://api.openai.com/v1"},
+		{args: both("--relay", "http://:80/v1"), want: "--relay: upstreams.relay.base_url: the host is missing: expected a URL such as https://api.openai.com/v1"},
 		{args: both("--relay", "http://r:70000/v1"), want: `--relay: upstreams.relay.base_url: found the port "70000", expected a number from 1 to 65535`},
-		{args: both("--relay", "http://r/v1#x"), want: "--relay: upstreams.relay.base_url: the URL has a fragment (#...), which is never sent: leave it out"},
-		{args: both("--relay", "http://r/v1?a=b"), want: "--relay: upstreams.relay.base_url: the URL has a query: callers' queries are passed on as they are; a key in the query belongs into auth: {query: {name: NAME, value: SECRET}}"},
-		{args: both("--relay", "http://u:p@r/v1"), want: "--relay: upstreams.relay.base_url: the URL carries a user or password: credentials belong into auth, as a secret"},
-		{args: both("--relay", "https://PRIMARY.example:443/v1/"), want: "--relay: upstreams.relay.base_url: the same as upstreams.primary.base_url: there would be nothing to move or to compare; to rehearse with one provider set upstreams.rehearsal to true"},
-		{file: "upstreams: {rehearsal: true}", want: "cutover.yaml:1: upstreams.rehearsal: true, and the two have a base_url each: leave it out where there are two providers"},
-		{file: "upstreams: {rehearsal: true, relay: {auth: passthrough}}", want: "cutover.yaml:1: upstreams.rehearsal: true, and the two have a base_url each: leave it out where there are two providers"},
-		{args: both("--relay", "http://localhost:8080/v1"), want: "--relay: upstreams.relay.base_url: leads back to this sidecar (listen is 127.0.0.1:8080): requests would go round in a circle"},
-		{args: both("--relay", "http://127.0.0.1:8081/v1"), want: "--relay: upstreams.relay.base_url: leads back to this sidecar (admin.listen is 127.0.0.1:8081): requests would go round in a circle"},
-		{args: both("--primary", "http://127.0.0.1/v1", "--listen", ":80"), want: "--primary: upstreams.primary.base_url: leads back to this sidecar (listen is :80): requests would go round in a circle"},
-		{file: "upstreams: {relay: {connections: {ping: 5ms}}}", args: both(), want: "cutover.yaml:1: upstreams.relay.connections.ping: found 5ms, expected 0 (never) or at least 1s: upstreams take more for an attack"},
+		{args: both("--relay", "http://r/v1#x"), want: "--relay: upstreams.relay.base_url: the URL has a fragment (#...), which is never sent: remove it"},
+		{args: both("--relay", "http://r/v1?a=b"), want: "--relay: upstreams.relay.base_url: the URL has a query string: remove it, callers' own queries are passed on; for a key in the query use auth: {query: {name: NAME, value: SECRET}}"},
+		{args: both("--relay", "http://u:p@r/v1"), want: "--relay: upstreams.relay.base_url: the URL contains a user name or password: put credentials in auth, as a secret"},
+		{args: both("--relay", "https://PRIMARY.example:443/v1/"), want: "--relay: upstreams.relay.base_url: the same as upstreams.primary.base_url: there would be nothing to compare; for a trial run with one provider set upstreams.same_provider to true"},
+		{file: "upstreams: {same_provider: true}", want: "cutover.yaml:1: upstreams.same_provider: true, but the two base_url differ: remove it if there are two providers"},
+		{file: "upstreams: {same_provider: true, relay: {auth: passthrough}}", want: "cutover.yaml:1: upstreams.same_provider: true, but the two base_url differ: remove it if there are two providers"},
+		{args: both("--relay", "http://localhost:8080/v1"), want: "--relay: upstreams.relay.base_url: points back at this sidecar (listen is 127.0.0.1:8080), which would be a loop: set the provider's URL"},
+		{args: both("--relay", "http://127.0.0.1:8081/v1"), want: "--relay: upstreams.relay.base_url: points back at this sidecar (admin.listen is 127.0.0.1:8081), which would be a loop: set the provider's URL"},
+		{args: both("--primary", "http://127.0.0.1/v1", "--listen", ":80"), want: "--primary: upstreams.primary.base_url: points back at this sidecar (listen is :80), which would be a loop: set the provider's URL"},
+		{file: "upstreams: {relay: {connections: {ping: 5ms}}}", args: both(), want: "cutover.yaml:1: upstreams.relay.connections.ping: found 5ms, expected 0 (never) or at least 1s: providers treat more frequent pings as an attack"},
 		{args: both("--listen", "8080"), want: `--listen: listen: found "8080", expected HOST:PORT such as 127.0.0.1:8080, or :8080 for all addresses`},
 		{args: both("--listen", "a:http"), want: `--listen: listen: found the port "http", expected a number from 0 to 65535`},
-		{args: both("--listen", "127.0.0.1:8081"), want: "admin.listen: the same address as listen: the two need ports of their own"},
-		{args: both("--admin-listen", ":8081"), want: "admin.token: missing: :8081 can be reached from other machines; set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN"},
-		{args: both("--tls-cert", cert), want: "tls.key: missing: tls.cert is set, and TLS needs both"},
-		{args: both("--tls-key", key), want: "tls.cert: missing: tls.key is set, and TLS needs both"},
+		{args: both("--listen", "127.0.0.1:8081"), want: "admin.listen: the same address as listen: give each its own port"},
+		{args: both("--admin-listen", ":8081"), want: "admin.token: missing, but required because :8081 can be reached from other machines: set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN"},
+		{args: both("--tls-cert", cert), want: "tls.key: missing: tls.cert is set, but TLS needs both"},
+		{args: both("--tls-key", key), want: "tls.cert: missing: tls.key is set, but TLS needs both"},
 		{args: both("--tls-cert", cert, "--tls-key", dir+"/none"), want: "--tls-cert: tls.cert: certificate and key can't be used: open " + dir + "/none: no such file or directory"},
-		{file: "upstreams: {relay: {auth: passthrough}}", want: "cutover.yaml:1: upstreams.relay.auth: passthrough would hand every caller's key for the primary to the relay: give the relay a key of its own, such as {key: {env: RELAY_API_KEY}}, or none"},
+		{file: "upstreams: {relay: {auth: passthrough}}", want: "cutover.yaml:1: upstreams.relay.auth: passthrough would send every caller's key for the primary to the relay: use a separate key such as {key: {env: RELAY_API_KEY}}, or none"},
 		{file: "upstreams: {relay: {protocol: h3}}", want: `cutover.yaml:1: upstreams.relay.protocol: found "h3", expected one of auto, http1, h2, h2c: did you mean h2?`},
-		{file: "upstreams: {relay: {protocol: h2c}}", want: "cutover.yaml:1: upstreams.relay.protocol: h2c is HTTP/2 without TLS, and base_url is an https URL: write h2 or auto"},
-		{file: "upstreams: {relay: {protocol: h2}}", args: []string{"--relay", "http://r/v1"}, want: "cutover.yaml:1: upstreams.relay.protocol: h2 needs TLS, and base_url is no https URL: for HTTP/2 without TLS write h2c"},
-		{file: "upstreams: {relay: {ca: " + key + "}}", want: "cutover.yaml:1: upstreams.relay.ca: the file " + key + " holds no PEM certificate"},
+		{file: "upstreams: {relay: {protocol: h2c}}", want: "cutover.yaml:1: upstreams.relay.protocol: h2c is HTTP/2 without TLS, but base_url is an https URL: use h2 or auto"},
+		{file: "upstreams: {relay: {protocol: h2}}", args: []string{"--relay", "http://r/v1"}, want: "cutover.yaml:1: upstreams.relay.protocol: h2 needs TLS, but base_url is not an https URL: for HTTP/2 without TLS use h2c"},
+		{file: "upstreams: {relay: {ca: " + key + "}}", want: "cutover.yaml:1: upstreams.relay.ca: the file " + key + " contains no PEM certificate"},
 		{file: "upstreams: {relay: {ca: /none}}", want: "cutover.yaml:1: upstreams.relay.ca: the file /none can't be read: no such file or directory"},
 		{file: "upstreams: {relay: {models: {map: {a: ''}}}}", want: `cutover.yaml:1: upstreams.relay.models.map: a model's name is empty: "a -> "`},
 		{file: "upstreams: {relay: {models: {batch: {map: {'': b}}}}}", want: `cutover.yaml:1: upstreams.relay.models.batch.map: a model's name is empty: " -> b"`},
 		{file: "upstreams: {primary: {models: {streaming: {map: {a: ''}}}}}", want: `cutover.yaml:1: upstreams.primary.models.streaming.map: a model's name is empty: "a -> "`},
-		{file: "flags: {relay-enabled: false}\nupstreams: {relay: {models: {batch: {map: {a: b}}}}}", args: []string{"--relay", ""}, want: "cutover.yaml:2: upstreams.relay.models.batch.map: can't apply: upstreams.relay.base_url is not set"},
-		{file: "flags: {relay-enabled: false}\nupstreams: {relay: {models: {default: b}}}", args: []string{"--relay", ""}, want: "cutover.yaml:2: upstreams.relay.models.default: can't apply: upstreams.relay.base_url is not set"},
-		{file: "upstreams: {relay: {prices: {m: {input: -1, output: 1}}}}", want: `cutover.yaml:1: upstreams.relay.prices: the price of "m" is negative`},
+		{file: "flags: {relay-enabled: false}\nupstreams: {relay: {models: {batch: {map: {a: b}}}}}", args: []string{"--relay", ""}, want: "cutover.yaml:2: upstreams.relay.models.batch.map: has no effect because upstreams.relay.base_url is not set: set it, or remove this key"},
+		{file: "flags: {relay-enabled: false}\nupstreams: {relay: {models: {default: b}}}", args: []string{"--relay", ""}, want: "cutover.yaml:2: upstreams.relay.models.default: has no effect because upstreams.relay.base_url is not set: set it, or remove this key"},
+		{file: "upstreams: {relay: {prices: {m: {input: -1, output: 1}}}}", want: `cutover.yaml:1: upstreams.relay.prices: the price of "m" is negative: expected 0 or more`},
 		{file: "upstreams: {relay: {limits: {rpm: -1}}}", want: "cutover.yaml:1: upstreams.relay.limits.rpm: found -1, expected 0 or more"},
-		{file: "server: {stream_keepalive: 15ms}", want: "cutover.yaml:1: server.stream_keepalive: found 15ms, expected 0 (never) or at least 50ms; 15s suits most balancers"},
+		{file: "server: {stream_keepalive: 15ms}", want: "cutover.yaml:1: server.stream_keepalive: found 15ms, expected 0 (never) or at least 50ms; 15s suits most load balancers"},
 		{file: "upstreams: {relay: {copy: {user: hashed}}}", want: `cutover.yaml:1: upstreams.relay.copy.user: found "hashed", expected one of drop, hash, keep: did you mean hash?`},
 		{file: "upstreams: {primary: {copy: {metadata: hash}}}", want: `cutover.yaml:1: upstreams.primary.copy.metadata: found "hash", expected one of drop, keep`},
 		{file: "upstreams: {relay: {copy: {key: {env: SHORT}}}}", env: Environ{"SHORT=0123456789"}, want: "cutover.yaml:1: upstreams.relay.copy.key: the environment variable SHORT has 10 bytes, expected at least 16"},
 		{file: "flags: {shadow-percentage: 100.5}", want: "cutover.yaml:1: flags.shadow-percentage: found 100.5, expected a number from 0 to 100"},
 		{file: "flags: {primary-provider: realy}", want: `cutover.yaml:1: flags.primary-provider: found "realy", expected one of primary, relay: did you mean relay?`},
-		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to mirror nothing set flags.shadow-percentage to 0"},
+		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to turn mirroring off set flags.shadow-percentage to 0"},
 		{file: "shadow: {exclude: [embedings]}", want: `cutover.yaml:1: shadow.exclude: "embedings" is no endpoint that is mirrored: write a name such as chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH`},
 		{file: "server: {models: merge}", want: `cutover.yaml:1: server.models: found "merge", expected one of primary, merged: did you mean merged?`},
-		{file: "headers: {tenant: 'X Y'}", want: `cutover.yaml:1: headers.tenant: found "X Y", which is no name of an HTTP header`},
+		{file: "headers: {tenant: 'X Y'}", want: `cutover.yaml:1: headers.tenant: found "X Y", which is not a valid HTTP header name`},
 		{file: "log: {level: verbose}", want: `cutover.yaml:1: log.level: found "verbose", expected one of trace, debug, info, warn, error, disabled`},
-		{file: "store: {namespace: 'a{b'}", want: `cutover.yaml:1: store.namespace: found "a{b", expected a name without blanks and without any of {}:*?[]\`},
+		{file: "store: {namespace: 'a{b'}", want: `cutover.yaml:1: store.namespace: found "a{b", expected a name without spaces and without any of {}:*?[]\`},
 		{args: both("--redis", "127.0.0.1:6379"), want: "--redis: store.redis: no scheme; write redis://host:port"},
 		{args: both("--redis", "http://127.0.0.1:6379"), want: `--redis: store.redis: unknown scheme "http"; one of redis, redis-sentinel, redis-cluster (rediss... with TLS), unix`},
 		{args: both("--redis", "redis:///0"), want: "--redis: store.redis: a host is missing"},
-		{args: both("--data", ""), want: "--data: store.dir: missing: a directory is needed for the last good flags, and for results when there is no Redis"},
+		{args: both("--data", ""), want: "--data: store.dir: missing: set a directory for the last good flags, and for results if there is no Redis"},
 		// the environment
 		{env: Environ{"CUTOVER_LISTN=x"}, want: "CUTOVER_LISTN: unknown environment variable: did you mean CUTOVER_LISTEN?"},
-		{env: Environ{"CUTOVER_QUITE_OTHER_THING=x"}, want: "CUTOVER_QUITE_OTHER_THING: unknown environment variable: names that begin with CUTOVER_ are settings, and this is none (docs/configuration.md lists them)"},
-		{env: Environ{"CUTOVER_DATA=a", "CUTOVER_STORE_DIR=b"}, want: "CUTOVER_DATA: store.dir: set by CUTOVER_STORE_DIR as well: keep one of the two"},
+		{env: Environ{"CUTOVER_QUITE_OTHER_THING=x"}, want: "CUTOVER_QUITE_OTHER_THING: unknown environment variable: names that start with CUTOVER_ are reserved for the settings in docs/configuration.md"},
+		{env: Environ{"CUTOVER_DATA=a", "CUTOVER_STORE_DIR=b"}, want: "CUTOVER_DATA: store.dir: also set by CUTOVER_STORE_DIR: keep only one"},
 		{env: Environ{"CUTOVER_FLAGS_RELAY_PERCENTAGE=many"}, want: `CUTOVER_FLAGS_RELAY_PERCENTAGE: flags.relay-percentage: found "many": expected a number`},
 		{env: Environ{"CUTOVER_UPSTREAMS_RELAY_PRICES=m=1"}, want: `CUTOVER_UPSTREAMS_RELAY_PRICES: upstreams.relay.prices: found "m=1", expected JSON or MODEL=INPUT/OUTPUT in dollars per million tokens`},
 		{env: Environ{"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=m"}, want: `CUTOVER_UPSTREAMS_RELAY_MODELS_MAP: upstreams.relay.models.map: found "m", expected JSON or NAME=VALUE,NAME=VALUE`},
@@ -177,7 +176,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
-// TestMistypedKeyIsNotMissingToo pins that one mistake is one line.
+// TestMistypedKeyIsNotMissingToo checks that one mistake is reported in one line.
 func TestMistypedKeyIsNotMissingToo(t *testing.T) {
 	for file, want := range map[string]string{
 		"upstreams: {primary: {base_ulr: https://p/v1}, relay: {base_url: https://r/v1}}":                                             "cutover.yaml:1: upstreams.primary.base_ulr: unknown key: did you mean base_url?",
@@ -190,7 +189,7 @@ func TestMistypedKeyIsNotMissingToo(t *testing.T) {
 	}
 }
 
-// TestAllowed pins what must not be refused.
+// TestAllowed checks what must be accepted.
 func TestAllowed(t *testing.T) {
 	cert, key := writePair(t, t.TempDir())
 	for _, c := range []struct {
@@ -209,7 +208,7 @@ func TestAllowed(t *testing.T) {
 		{args: both("--redis", "redis-sentinel://user@a,b/master/1")},
 		{args: both("--relay", "http://127.0.0.2:8080/v1")}, // another loopback address is another machine's port
 		{args: both("--relay", "http://relay:9000"), file: "upstreams: {relay: {protocol: h2c}}"},
-		// What Kubernetes and Docker add beside a service named cutover.
+		// What Kubernetes and Docker add for a service named cutover.
 		{args: both(), env: Environ{
 			"CUTOVER_SERVICE_HOST=10.0.0.1", "CUTOVER_SERVICE_PORT=80", "CUTOVER_SERVICE_PORT_HTTP=80",
 			"CUTOVER_PORT=tcp://10.0.0.1:80", "CUTOVER_PORT_80_TCP=tcp://10.0.0.1:80", "CUTOVER_PORT_80_TCP_PROTO=tcp",

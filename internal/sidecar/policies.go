@@ -93,8 +93,8 @@ func newHedge(f *config.FallbackConfig) router.Hedge {
 // The owners go by their URLs, which outlive a swap of the roles.
 func (s *Sidecar) newAffinity() *affinity.Table {
 	names := [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL}
-	if names[exchange.Primary] == names[exchange.Relay] { // a rehearsal: two owners all the same
-		names[exchange.Relay] += " (rehearsal)"
+	if names[exchange.Primary] == names[exchange.Relay] { // upstreams.same_provider: still two owners
+		names[exchange.Relay] += " (relay)"
 	}
 	c := affinity.Config{
 		Store: s.store.Affinity(),

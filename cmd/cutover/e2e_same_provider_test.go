@@ -11,12 +11,12 @@ import (
 	"cutover/internal/store"
 )
 
-// TestRehearsalWithOneProvider runs both sides against one provider, with the
-// callers' own key: answers come from either side, pairs are compared, and what
-// one side made stays with that side.
-func TestRehearsalWithOneProvider(t *testing.T) {
+// TestSameProvider runs both sides against one provider, with the
+// callers' own key: either side serves, pairs are compared, and what one side
+// created stays with that side.
+func TestSameProvider(t *testing.T) {
 	one := startProvider(t, mock.Config{Seed: 7})
-	r := startSidecar(t, one, one, mirrorAll, "CUTOVER_UPSTREAMS_REHEARSAL=true", "CUTOVER_UPSTREAMS_RELAY_AUTH=passthrough")
+	r := startSidecar(t, one, one, mirrorAll, "CUTOVER_UPSTREAMS_SAME_PROVIDER=true", "CUTOVER_UPSTREAMS_RELAY_AUTH=passthrough")
 	const n = 4
 	askChats(t, r, n)
 	var results []compare.Result
@@ -32,11 +32,11 @@ func TestRehearsalWithOneProvider(t *testing.T) {
 	}, func() any { return r.Mirror.Counts().All() })
 	for _, res := range results {
 		if !res.TextEqual {
-			t.Errorf("a provider that says the same twice is found to differ: similarity %v", res.Similarity)
+			t.Errorf("a provider that gives the same response twice is reported as different: similarity %v", res.Similarity)
 		}
 	}
 	client := newHTTPClient(t)
-	call := func(method, path, body string) (by, answer string) {
+	call := func(method, path, body string) (servedBy, response string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(within(t), method, r.URL()+path, strings.NewReader(body))
 		if err != nil {
@@ -60,19 +60,19 @@ func TestRehearsalWithOneProvider(t *testing.T) {
 	_, id, _ := strings.Cut(made, `"id":"`)
 	id, _, _ = strings.Cut(id, `"`)
 	if by != "relay" || id == "" {
-		t.Fatalf("made by %s: %s", by, made)
+		t.Fatalf("created by %s: %s", by, made)
 	}
 	r.share(t, "0")
 	if by, _ := call("GET", "/v1/vector_stores/"+id, ""); by != "relay" {
-		t.Errorf("what the relay's side made is asked for at the %s", by)
+		t.Errorf("the relay's side created it, but the request went to the %s", by)
 	}
 	owners, err := r.Results.(*store.Store).Affinity().Owners(within(t), []string{id})
-	if err != nil || !strings.HasSuffix(owners[0], "(rehearsal)") {
+	if err != nil || !strings.HasSuffix(owners[0], "(relay)") {
 		t.Errorf("the store has %q, %v", owners, err)
 	}
 	for _, e := range one.Journal() {
 		if got := e.Header.Get("Authorization"); strings.Contains(got, relayKey) {
-			t.Errorf("a call with the key of the environment: %s", got)
+			t.Errorf("a call with the key from the environment: %s", got)
 		}
 	}
 }
