@@ -3,8 +3,8 @@ package exchange
 import "time"
 
 // backlog holds pieces of a stream that are read later, several in a row. A
-// piece that is read when it comes finds the processor's caches full of what
-// was done since the last one, and takes about ten times as long.
+// piece that is read on arrival finds the processor's caches filled by whatever
+// ran since the last one, and takes about ten times as long.
 type backlog struct {
 	held *buffer // nil when there are none
 	n    int
@@ -12,13 +12,13 @@ type backlog struct {
 	came [backlogPieces]time.Duration // since the start
 }
 
-// How much waits at most: for thousands of open streams, a few MiB.
+// How much may wait: with thousands of open streams, a few MiB in all.
 const (
 	backlogPieces = 16
 	backlogBytes  = 4 << 10
 )
 
-// add takes in a copy of a piece. It reports false where there is no room.
+// add stores a copy of a piece. It reports false if the piece does not fit.
 func (l *backlog) add(p []byte, since time.Duration) bool {
 	if l.n == backlogPieces {
 		return false

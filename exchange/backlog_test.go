@@ -18,7 +18,7 @@ func TestReadingLaterChangesNothing(t *testing.T) {
 			at = at.Add(time.Duration(i+1) * time.Millisecond)
 			r.Write([]byte(chatChunk), at)
 		}
-		if got := r.Spoken(); got != n {
+		if got := r.ContentEvents(); got != n {
 			t.Errorf("%d pieces: spoken %d", n, got)
 		}
 		r.Write([]byte(chatChunk[:40]), at) // waits behind the others

@@ -6,44 +6,28 @@ import (
 	"slices"
 )
 
-// SealedID names content that only its maker can read again (the signature of a
-// thought, encrypted reasoning) by a hash, so that a request that brings it
-// back can be told from others without keeping it.
+// SealedID names content that only its maker can read (the signature of a
+// thinking block, encrypted reasoning) by a hash, so that a request containing
+// it can be recognized without keeping the content.
 func SealedID(content []byte) string {
 	sum := sha256.Sum256(content)
 	return "sealed-" + hex.EncodeToString(sum[:16])
 }
 
-// boundLimit is how many of an answer's bound things are kept.
+// boundLimit is how many ids are kept of what a response leaves behind.
 const boundLimit = 64
 
-// bind notes a thing that the answer leaves at its provider.
-func (a *answer) bind(id string) {
-	c := &a.x.Completion
+// addBound notes the id of something that the response leaves at its provider.
+func (r *response) addBound(id string) {
+	c := &r.x.Completion
 	if id != "" && len(c.Bound) < boundLimit && !slices.Contains(c.Bound, id) {
 		c.Bound = append(c.Bound, id)
 	}
 }
 
-// seal notes content that only this provider can read again.
-func (a *answer) seal(v jsonString) {
+// addSealed notes content that only this provider can read.
+func (r *response) addSealed(v jsonString) {
 	if len(v.raw) > 0 {
-		a.bind(SealedID(v.plain()))
-	}
-}
-
-// spoken reads what a chat says aloud; a later turn names it by its id.
-func (a *answer) spoken(s *scanner) {
-	if s.peek() != '{' {
-		a.output = s.set() || a.output
-		return
-	}
-	for key, ok := s.object(); ok; key, ok = s.nextKey() {
-		a.output = true
-		if string(key) == "id" {
-			a.bind(s.str().short())
-		} else {
-			s.skip()
-		}
+		r.addBound(SealedID(v.plain()))
 	}
 }

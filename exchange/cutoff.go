@@ -1,15 +1,15 @@
 package exchange
 
-// CutOff reports whether a stream that has come to a clean end breaks off
-// there: it has said neither the dialect's last word nor why the model stopped.
-// Every official client takes such an end for success. Where only [DONE] is
-// missing behind a finish reason, as with some providers, the answer is whole.
+// CutOff reports whether a stream whose transport ended cleanly is incomplete:
+// it has neither the event that ends a stream nor a finish reason. Every
+// official client accepts such an end as success. Where only [DONE] is missing
+// after a finish reason, as with some providers, the response is complete.
 //
-// It is asked when the transport has come to its end, before End, and nothing
-// may be written after it. Of an encoded stream nothing is known before End,
-// of one with events too large to be read nothing is for sure: both are no.
+// Call it when the transport has ended, before End; nothing may be written
+// afterwards. It is false for an encoded stream, of which nothing is known
+// before End, and for one with events too large to be read.
 func (r *Recorder) CutOff() bool {
-	if r.ended || r.code != nil || !r.x.Streamed || !r.say.dialect.hasLastWord() {
+	if r.ended || r.encoded != nil || !r.x.Streamed || !r.resp.spec.Streams {
 		return false
 	}
 	if r.form != formEvents && r.form != formGuess { // formGuess: nothing but blanks came
@@ -19,21 +19,11 @@ func (r *Recorder) CutOff() bool {
 	if ev, ok := r.sse.last(); ok {
 		r.event(ev, r.arrived)
 	}
-	return !r.say.done && !r.say.failed && r.x.Completion.FinishReason == "" && !r.say.has("too-large")
+	return !r.resp.done && !r.resp.failed && r.x.Completion.FinishReason == "" && !r.resp.hasFault("too-large")
 }
 
-// hasLastWord reports whether streams of a dialect say when they are over.
-func (d Dialect) hasLastWord() bool {
-	switch d {
-	case OpenAIChat, OpenAICompletions, OpenAIResponses, AnthropicMessages:
-		return true
-	}
-	return false
-}
-
-// Whole reports whether a caller could use all of the answer: it is a success,
-// or a stream that lacks no more than [DONE] or message_stop behind the reason
-// for which the model stopped.
+// Whole reports whether a caller could use all of the response: it is a success,
+// or a stream that lacks only [DONE] or message_stop after its finish reason.
 func (e *Exchange) Whole() bool {
 	return e.Class == ClassNone || e.Class == ClassUnfinished && e.Completion.FinishReason != ""
 }

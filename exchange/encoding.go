@@ -15,20 +15,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Bounds of the decoding on the side. A compressed answer reaches the caller
+// Bounds of the decoding on the side. A compressed response reaches the caller
 // as it came; what is decoded here is for the record only.
 const (
-	decodedLimit = 16 << 20 // bytes that one answer may unfold to
+	decodedLimit = 16 << 20 // bytes that one response may decode to
 	pieceLimit   = 1 << 14  // arrivals told apart
 	codingLimit  = 3        // encodings on top of one another
 	windowLimit  = 8 << 20  // of zstd, as RFC 9659 rules for the web
 )
 
-// coded keeps a compressed answer as it came, with the time of each piece, so
-// that it can be replayed as if it had come decoded: what a piece completes
-// has its time. Nothing is decoded before it is asked for; between two events
-// an open stream holds only the few bytes that came.
-type coded struct {
+// encodedBody keeps a compressed response as it came, with the time of each
+// piece, so that it can be replayed as if it had come decoded: what a piece
+// completes has the time of that piece. Nothing is decoded before it is needed;
+// between two events an open stream holds only the few bytes that came.
+type encodedBody struct {
 	names  []string // encodings, the outermost last
 	raw    []byte
 	pieces []piece
@@ -42,9 +42,9 @@ type piece struct {
 	since time.Duration
 }
 
-// newCoded returns nil for an answer that is not encoded.
-func newCoded(contentEncoding string, limit int) *coded {
-	c := &coded{limit: limit}
+// newEncodedBody returns nil for a response that is not encoded.
+func newEncodedBody(contentEncoding string, limit int) *encodedBody {
+	c := &encodedBody{limit: limit}
 	for name := range strings.SplitSeq(contentEncoding, ",") {
 		switch name = strings.ToLower(strings.TrimSpace(name)); name {
 		case "", "identity":
@@ -58,9 +58,9 @@ func newCoded(contentEncoding string, limit int) *coded {
 	return c
 }
 
-func (c *coded) add(p []byte, since time.Duration) {
-	if room := c.limit - len(c.raw); len(p) > room {
-		p, c.cut = p[:room], true
+func (c *encodedBody) add(p []byte, since time.Duration) {
+	if capacity := c.limit - len(c.raw); len(p) > capacity {
+		p, c.cut = p[:capacity], true
 	}
 	if len(p) == 0 {
 		return
@@ -75,13 +75,13 @@ func (c *coded) add(p []byte, since time.Duration) {
 
 var (
 	errUnknownCoding = errors.New("unknown content encoding")
-	errTooLarge      = errors.New("decoded answer is too large")
+	errTooLarge      = errors.New("decoded response is too large")
 )
 
 // replay decodes what came so far and hands it to feed, in the pieces in which
 // it could be decoded and with their times. The error is nil when the encoding
 // ended where the bytes did.
-func (c *coded) replay(feed func(p []byte, since time.Duration)) error {
+func (c *encodedBody) replay(feed func(p []byte, since time.Duration)) error {
 	if len(c.raw) == 0 {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (c *coded) replay(feed func(p []byte, since time.Duration)) error {
 // pieceReader reads what came, one piece at a time, and knows the time of the
 // last piece that was asked for.
 type pieceReader struct {
-	c     *coded
+	c     *encodedBody
 	at    int // bytes read
 	next  int // piece at hand
 	since time.Duration

@@ -2,30 +2,14 @@ package exchange
 
 import "strings"
 
-// Dialect is the wire protocol of an endpoint's bodies.
-type Dialect uint8
-
-// The dialects that the side parse understands. DialectNone is passed on
-// without a look inside.
-const (
-	DialectNone Dialect = iota
-	OpenAIChat
-	OpenAICompletions
-	OpenAIResponses
-	OpenAIEmbeddings
-	OpenAIModerations
-	AnthropicMessages
-	AnthropicCount
-)
-
 // Kind says how an endpoint may be routed.
 type Kind uint8
 
-// The kinds. Opaque is the zero value: what is unknown goes to the primary,
+// The kinds. Opaque is the zero value: anything unknown goes to the primary,
 // untouched.
 const (
 	Opaque    Kind = iota
-	Inference      // stateless: either provider can answer, and it may be mirrored
+	Inference      // stateless: either provider can serve it, and it may be mirrored
 	Stateful       // goes where the id that it names was made
 )
 
@@ -34,6 +18,9 @@ type Endpoint struct {
 	Name    string // path under /v1 without ids: "chat/completions", "files", ...; "other" for the unknown
 	Dialect Dialect
 	Kind    Kind
+	// Generates says that a success is a completion by a model, which can be
+	// streamed.
+	Generates bool
 }
 
 // Mirrorable reports whether requests to this endpoint may be sent to the
@@ -44,7 +31,7 @@ func (e *Endpoint) Mirrorable() bool { return e.Kind == Inference }
 // without the query. It never returns nil: what is unknown is "other".
 //
 // Paths are matched as they are written. An escaped letter, a doubled or a
-// trailing slash make another path, which is left to the primary to judge.
+// trailing slash make a different path, which is left to the primary.
 func Lookup(method, escapedPath string) *Endpoint {
 	path, ok := strings.CutPrefix(escapedPath, "/v1/")
 	if !ok {
@@ -124,7 +111,7 @@ func newTable(rows []row) *node {
 		for segment := range strings.SplitSeq(pattern, "/") {
 			at = at.grow(segment)
 		}
-		ep := &Endpoint{Name: r.name(), Dialect: r.dialect, Kind: r.kind}
+		ep := &Endpoint{Name: r.name(), Dialect: r.dialect, Kind: r.kind, Generates: r.generates}
 		at.methods = append(at.methods, byMethod{r.method, ep})
 		if r.method != "" && at.idle == nil {
 			at.idle = &Endpoint{Name: ep.Name}

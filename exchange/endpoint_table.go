@@ -7,7 +7,9 @@ type row struct {
 	method  string
 	pattern string
 	kind    Kind
-	dialect Dialect
+	dialect Dialect // DialectNone: bodies are passed on unread
+	// generates says that a success is a completion, which can be streamed.
+	generates bool
 }
 
 // name is the pattern without ids.
@@ -24,43 +26,35 @@ func (r row) name() string {
 // endpoints is the tree of the rows; it is only read.
 var endpoints = newTable(endpointRows())
 
-// endpointRows is the table of every path under /v1 that OpenAI and Anthropic
-// document. What is not here is "other": served by the primary, untouched.
+// endpointRows is the table of every path under /v1 that the providers of the
+// dialects document: first those of each dialect, then those that have none.
+// What is not here is "other": served by the primary, untouched.
 func endpointRows() []row {
-	rows := []row{
-		{"POST", "chat/completions", Inference, OpenAIChat},
-		{"POST", "completions", Inference, OpenAICompletions},
-		{"POST", "responses", Inference, OpenAIResponses},
-		{"POST", "responses/input_tokens", Inference, OpenAIResponses},
-		{"POST", "embeddings", Inference, OpenAIEmbeddings},
-		{"POST", "moderations", Inference, OpenAIModerations},
-		{"POST", "messages", Inference, AnthropicMessages},
-		{"POST", "messages/count_tokens", Inference, AnthropicCount},
-		// The list of stored chats.
-		{"GET", "chat/completions", Stateful, DialectNone},
-		// The compacted input comes back encrypted: only its maker can read it.
-		{"", "responses/compact", Stateful, OpenAIResponses},
+	var rows []row
+	for i := range dialects {
+		rows = append(rows, dialects[i].endpoints...)
 	}
-	for pattern := range strings.FieldsSeq(storedPaths) {
-		rows = append(rows, row{"", pattern, Stateful, DialectNone})
+	stateful := func(patterns string) {
+		for pattern := range strings.FieldsSeq(patterns) {
+			rows = append(rows, row{pattern: pattern, kind: Stateful})
+		}
 	}
+	for i := range dialects {
+		stateful(dialects[i].stored)
+	}
+	stateful(storedPaths)
 	for pattern := range strings.FieldsSeq(opaquePaths) {
-		rows = append(rows, row{"", pattern, Opaque, DialectNone})
+		rows = append(rows, row{pattern: pattern, kind: Opaque})
 	}
 	return rows
 }
 
-// storedPaths name a thing that lives at one provider, or list or make such
-// things. Each path is a name in the metrics; * is an id, and /** at the end
-// gives what a provider may add below to the same row. A response that is read
-// again is not judged again, so no row has a dialect. Files and skills are of
-// both providers; from messages/batches on all is Anthropic's.
+// storedPaths name an object that one provider keeps, or list or create such
+// objects. Each path is a name in the metrics; * is an id, and /** at the end
+// gives whatever a provider may add below to the same row. A response that is
+// read again is not judged again, so no row has a dialect. Both providers have
+// files and skills; everything from agents on is Anthropic's.
 const storedPaths = `
-chat/completions/*/**
-chat/completions/*/messages
-responses/*/**
-responses/*/cancel
-responses/*/input_items
 conversations/**
 conversations/*
 conversations/*/items
@@ -150,10 +144,6 @@ realtime/calls/*/accept
 realtime/calls/*/hangup
 realtime/calls/*/refer
 realtime/calls/*/reject
-messages/batches/**
-messages/batches/*
-messages/batches/*/cancel
-messages/batches/*/results
 agents/**
 deployments/**
 deployment_runs/**
@@ -166,9 +156,9 @@ user_profiles/**
 vaults/**
 `
 
-// opaquePaths are listed for their names alone. Administration, with a hundred
-// paths that no inference caller uses, has one name for each provider. The bare
-// realtime is a WebSocket; complete is what Anthropic had before messages.
+// opaquePaths are listed for their names only. Administration, with a hundred
+// paths that no inference caller uses, has one name per provider. realtime alone
+// is a WebSocket; complete is what Anthropic had before messages.
 const opaquePaths = `
 models
 models/*

@@ -143,7 +143,12 @@ func TestLookup(t *testing.T) {
 		{"OPTIONS", "*", "other", Opaque, DialectNone},
 	} {
 		got := *Lookup(c.method, c.path)
-		if want := (Endpoint{Name: c.name, Dialect: c.dialect, Kind: c.kind}); got != want {
+		want := Endpoint{Name: c.name, Dialect: c.dialect, Kind: c.kind}
+		switch c.method + " " + c.path {
+		case "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses", "POST /v1/messages":
+			want.Generates = true
+		}
+		if got != want {
 			t.Errorf("Lookup(%q, %q) = %+v, want %+v", c.method, c.path, got, want)
 		}
 	}

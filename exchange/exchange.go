@@ -43,7 +43,7 @@ func (a *Arm) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Request is what the caller asked for. It is filled once, before the first
+// Request is what the caller sent. It is filled once, before the first
 // upstream is called, and shared by reference afterwards: nobody writes to it,
 // to its Header or to its Body.
 type Request struct {
@@ -79,7 +79,7 @@ type Facts struct {
 	Valid bool
 }
 
-// Exchange is one provider's answer to one Request, measured from the moment
+// Exchange is one provider's response to one Request, measured from the moment
 // when its own call began. A failed call is an Exchange too: failure is data.
 type Exchange struct {
 	Arm       Arm
@@ -92,35 +92,35 @@ type Exchange struct {
 	RequestID string // the provider's own x-request-id or request-id
 
 	Started time.Time
-	TTFB    time.Duration // header of the answer; 0: never
+	TTFB    time.Duration // response header; 0: never
 	TTFT    time.Duration // first content token of a stream, else first body byte; 0: never
-	Total   time.Duration // end of the answer, or of the attempt
+	Total   time.Duration // end of the response, or of the attempt
 	Gaps    Gaps          // between content events of a stream
 
 	Bytes      int64 // body bytes as they came (still encoded)
-	Streamed   bool  // the answer was text/event-stream
+	Streamed   bool  // the response was text/event-stream
 	Events     int   // server-sent events seen
 	Usage      Usage
 	Completion Completion
 
 	ContentType string
-	Encoding    string // Content-Encoding of the answer
-	// Body is the captured answer, decoded, as far as a capture was asked for
+	Encoding    string // Content-Encoding of the response
+	// Body is the captured response, decoded, as far as a capture was requested
 	// and the limit allowed; BodyCut says that there was more.
 	Body    []byte
 	BodyCut bool
-	// Faults are codes of what was wrong with the answer's form, in order of
+	// Faults are codes of what was wrong with the response's form, in order of
 	// appearance, each once ("json", "utf8", "no-done", "event-after-done",
-	// "encoding", ...). Empty: nothing was seen to be wrong.
+	// "encoding", ...). Empty: nothing wrong was seen.
 	Faults []string
 	// Trail is what was tried before this exchange, first to last; empty for
 	// nearly every request.
 	Trail []Step
-	// Queued is how long the call waited for room within its upstream's limits
-	// before it was made. It is part of the times above.
+	// Queued is how long the call waited for capacity within its upstream's
+	// limits before it was made. It is part of the times above.
 	Queued time.Duration
-	// Hedge says what came of calling a second provider while the first was
-	// silent; "" where the delay was not reached.
+	// Hedge is the outcome of calling a second provider while the first was
+	// silent; "" if the delay was not reached.
 	Hedge Hedge
 }
 
@@ -129,11 +129,11 @@ type Hedge string
 
 // The outcomes of a hedge.
 const (
-	HedgeWon      Hedge = "won"       // the second spoke first, and serves
-	HedgeLost     Hedge = "lost"      // the first spoke first all the same
+	HedgeWon      Hedge = "won"       // the second responded first, and serves
+	HedgeLost     Hedge = "lost"      // the first responded first after all
 	HedgeFailed   Hedge = "failed"    // the second failed, and the first serves
-	HedgeNeeded   Hedge = "needed"    // the first failed while the second was under way: that serves
-	HedgeNoBudget Hedge = "no_budget" // it was time, but the budget had nothing left
+	HedgeNeeded   Hedge = "needed"    // the first failed while the second was in flight: the second serves
+	HedgeNoBudget Hedge = "no_budget" // the delay was reached, but the budget was used up
 )
 
 // Step is one thing that was done for a request before the exchange that ended
@@ -148,12 +148,12 @@ type Step struct {
 	Model     string        `json:"model,omitempty"`
 	ModelRule string        `json:"model_rule,omitempty"`
 	Took      time.Duration `json:"took_ns"`
-	Queued    time.Duration `json:"queued_ns,omitempty"` // of Took: waited for room within the limits
+	Queued    time.Duration `json:"queued_ns,omitempty"` // of Took: waited for capacity within the limits
 	Next      string        `json:"next"`                // "retry", "fallback", "hedge" or "merge"
 	Wait      time.Duration `json:"wait_ns,omitempty"`   // before it
 }
 
-// OK reports whether the answer is a success that a caller could use.
+// OK reports whether the response is a success that a caller could use.
 func (e *Exchange) OK() bool { return e.Class == ClassNone }
 
 // Gaps sums up the silences between content events of one stream.
@@ -174,7 +174,7 @@ func (g *Gaps) Add(d time.Duration) {
 }
 
 // Usage is what the provider says that it will bill. Known is false when the
-// answer did not say.
+// response did not say.
 type Usage struct {
 	Known        bool `json:"known"`
 	InputTokens  int  `json:"input_tokens"`
@@ -183,16 +183,16 @@ type Usage struct {
 	Reasoning    int  `json:"reasoning_tokens"`
 }
 
-// Completion is what the model said, in one form for every dialect.
+// Completion is the model's output, in one form for every dialect.
 type Completion struct {
 	ID           string
-	Model        string // as the answer names it
+	Model        string // as the response names it
 	Text         string // visible text of the first choice; bounded
 	TextCut      bool   // Text reached its bound
 	TextBytes    int    // length of the whole text, also when Text is not kept
 	Refusal      string
 	ToolCalls    []ToolCall
-	FinishReason string // as the provider words it: "stop", "length", "tool_calls", "end_turn", "completed", ...
+	FinishReason string // in the provider's words: "stop", "length", "tool_calls", "end_turn", "completed", ...
 	Choices      int
 	Embedding    []float32 // of the first input; nil when the endpoint makes none
 	Vectors      int       // number of embeddings
@@ -200,10 +200,10 @@ type Completion struct {
 	Categories   []string  // moderations: categories that the first input was flagged for, sorted
 	ErrorType    string    // type of an error body or error event, if it looks like an identifier; else "other"
 	ErrorCode    string    // likewise
-	NoModel      bool      // an error's words say that there is no such model
-	// Bound are ids of what the answer leaves at its provider without making
-	// anything there: spoken answers, and sealed content as SealedID names it.
-	// Other ids are the affinity's to find.
+	NoModel      bool      // an error's message says that there is no such model
+	// Bound are ids of what only this provider can use again, though it is not an
+	// object there: spoken messages, and sealed content as named by SealedID.
+	// Other ids are found by package affinity.
 	Bound []string
 }
 
@@ -227,7 +227,7 @@ const (
 	ClassFirstToken    Class = "first_token_timeout" // header, but no content in time
 	ClassIdle          Class = "idle_timeout"        // silence between events
 	ClassTimeout       Class = "timeout"             // the whole took too long
-	ClassRefused       Class = "not_sent"            // cutover itself did not send it
+	ClassNotSent       Class = "not_sent"            // cutover itself did not send it
 	ClassBadRequest    Class = "bad_request"         // 4xx without a class of its own
 	ClassAuth          Class = "auth"                // 401, 403
 	ClassPayment       Class = "payment_required"    // 402: the account can't pay
@@ -238,8 +238,8 @@ const (
 	ClassErrorEvent    Class = "error_event"         // an error inside a 200
 	ClassMalformed     Class = "malformed"           // 200, but not what the protocol says
 	ClassEmpty         Class = "empty"               // 200 and nothing
-	ClassBroken        Class = "broken"              // the connection broke inside the answer
-	ClassUnfinished    Class = "unfinished"          // clean end without the dialect's last word
+	ClassBroken        Class = "broken"              // the connection broke inside the response
+	ClassUnfinished    Class = "unfinished"          // clean end without the event that ends a stream
 	ClassAborted       Class = "aborted"             // the caller went away
 )
 

@@ -93,7 +93,7 @@ func FuzzRecorder(f *testing.F) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		for _, look := range []bool{false, true} {
 			cut, r := a.play(cutUp(rnd, a.encoded), look)
-			if r.sse.carry != nil || r.sse.joined != nil || r.body != nil || r.code != nil {
+			if r.sse.carry != nil || r.sse.joined != nil || r.body != nil || r.encoded != nil {
 				t.Fatal("buffers are held after the end")
 			}
 			if !reflect.DeepEqual(cut, whole) {
@@ -116,7 +116,7 @@ func checkBounds(t *testing.T, a *fuzzAnswer, x *Exchange) {
 			t.Fatalf("%q is no identifier", s)
 		}
 	}
-	if len(c.Text) > textLimit || len(c.Refusal) > textLimit || len(c.ToolCalls) > callLimit || c.TextBytes < len(c.Text) || c.TextBytes > len(a.body)*3 {
+	if len(c.Text) > textLimit || len(c.Refusal) > textLimit || len(c.ToolCalls) > toolCallLimit || c.TextBytes < len(c.Text) || c.TextBytes > len(a.body)*3 {
 		t.Fatalf("out of bounds: %d bytes of text of %d, %d calls", len(c.Text), c.TextBytes, len(c.ToolCalls))
 	}
 	if !a.options.KeepText && (c.Text != "" || c.Refusal != "" || c.ToolCalls != nil || c.Embedding != nil || c.Categories != nil) {

@@ -13,7 +13,7 @@ type jsonString struct {
 	escaped bool
 }
 
-// String returns a copy of what the string means.
+// String returns a copy of the string's value.
 func (v jsonString) String() string {
 	if v.escaped {
 		return string(appendUnescaped(nil, v.raw))
@@ -21,7 +21,7 @@ func (v jsonString) String() string {
 	return string(v.raw)
 }
 
-// plain returns what the string means: a view of the text where that suffices.
+// plain returns the string's value: a view of the text where that suffices.
 func (v jsonString) plain() []byte {
 	if v.escaped {
 		return appendUnescaped(nil, v.raw)
@@ -29,7 +29,7 @@ func (v jsonString) plain() []byte {
 	return v.raw
 }
 
-// appendTo appends what the string means to dst.
+// appendTo appends the string's value to dst.
 func (v jsonString) appendTo(dst []byte) []byte {
 	if v.escaped {
 		return appendUnescaped(dst, v.raw)
@@ -37,7 +37,7 @@ func (v jsonString) appendTo(dst []byte) []byte {
 	return append(dst, v.raw...)
 }
 
-// size is the length in bytes of what the string means.
+// size is the length in bytes of the string's value.
 func (v jsonString) size() int {
 	if !v.escaped {
 		return len(v.raw)
@@ -56,7 +56,7 @@ func (v jsonString) size() int {
 }
 
 // escapeLen returns the length of the escape sequence that b begins with; 0 if
-// it is none that JSON knows.
+// JSON has no such sequence.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -132,8 +132,8 @@ func simpleEscape(c byte) byte {
 }
 
 // appendPlainest appends raw, the inside of a valid JSON string, with nothing
-// escaped but what must be, and that in the shortest way: so two strings that
-// mean the same come out the same.
+// escaped but what must be, and that in the shortest way: strings of equal value
+// come out equal.
 func appendPlainest(dst, raw []byte) []byte {
 	for len(raw) > 0 {
 		i := bytes.IndexByte(raw, '\\')
@@ -159,7 +159,7 @@ func appendPlainest(dst, raw []byte) []byte {
 	return dst
 }
 
-// appendUnescaped appends what raw, the inside of a valid JSON string, means.
+// appendUnescaped appends the value of raw, the inside of a valid JSON string.
 func appendUnescaped(dst, raw []byte) []byte {
 	for len(raw) > 0 {
 		i := bytes.IndexByte(raw, '\\')

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Recorder makes an Exchange out of one answer as its bytes go by. It is used
+// Recorder makes an Exchange out of one response as its bytes go by. It is used
 // by one goroutine at a time: Header once, Write for each piece as it came,
-// then End. It keeps no reference to the slices that it is given.
+// then End. It keeps no reference to the slices passed to it.
 type Recorder struct {
-	x    *Exchange
-	say  answer
-	opts RecorderOptions
-	form form
-	sse  sseReader
-	body *buffer // of an answer that is not streamed, as far as bodyLimit allows
-	code *coded  // of an encoded answer, instead of all of the above
-	late backlog // of a stream that has spoken: nothing hangs on reading it at once
+	x       *Exchange
+	resp    response
+	opts    RecorderOptions
+	form    form
+	sse     sseReader
+	body    *buffer      // of a response that is not streamed, as far as bodyLimit allows
+	encoded *encodedBody // of an encoded response, instead of all of the above
+	backlog backlog      // of a stream with content: nothing depends on reading it at once
 
-	arrived time.Duration // when the last bytes came
-	last    time.Duration // when content came last
-	peeked  int           // pieces of code that Content has seen
-	looked  int           // bytes that it has decoded for that
-	content bool
-	over    bool // more came than is kept: nothing can be said of the end
-	ended   bool
+	arrived  time.Duration // when the last bytes came
+	last     time.Duration // when content came last
+	peeked   int           // pieces of code that Content has seen
+	looked   int           // bytes that it has decoded for that
+	content  bool
+	overflow bool // more came than is kept: the end is unknown
+	ended    bool
 }
 
 // RecorderOptions bound what a Recorder keeps.
@@ -38,7 +38,7 @@ type RecorderOptions struct {
 	CaptureLimit int
 }
 
-// form is how the body of an answer is read.
+// form is how the body of a response is read.
 type form uint8
 
 const (
@@ -59,10 +59,10 @@ const (
 // moment when its request was begun.
 func NewRecorder(ep *Endpoint, arm Arm, upstream string, started time.Time, o RecorderOptions) *Recorder {
 	x := &Exchange{Arm: arm, Upstream: upstream, Started: started}
-	return &Recorder{x: x, opts: o, say: answer{x: x, dialect: ep.Dialect, keep: o.KeepText}}
+	return &Recorder{x: x, opts: o, resp: response{x: x, spec: ep.Dialect.Spec(), keepText: o.KeepText}}
 }
 
-// Header records the status and header of the answer.
+// Header records the status and header of the response.
 func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 	x := r.x
 	x.Status = status
@@ -75,43 +75,44 @@ func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 	case status >= 400:
 		r.form = formError
 		x.Streamed = false
-	case r.say.dialect == DialectNone || status < 200 || status >= 300 || status == 204 || status == 205:
+	case !r.resp.spec.understood() || status < 200 || status >= 300 || status == 204 || status == 205:
 		r.form = formOpaque
 	default:
 		r.form = formGuess
 		if !x.Streamed && !isJSON(x.ContentType) {
-			r.say.fault("content-type")
+			r.resp.addFault("content-type")
 		}
 	}
 	if r.form != formOpaque || r.opts.CaptureLimit > 0 {
-		r.code = newCoded(x.Encoding, r.bodyLimit())
+		r.encoded = newEncodedBody(x.Encoding, r.bodyLimit())
 	}
 }
 
-// Streamed reports whether the answer is a stream of server-sent events: by
-// its header, or against it by its first byte.
+// Streamed reports whether the response is a stream of server-sent events: by
+// its first byte or, before that, by its header.
 func (r *Recorder) Streamed() bool { return r.x.Streamed }
 
 // Content reports whether any content token has been seen so far, and whether
-// an error event has: what a fallback decides on before the commit point. Of
-// an answer that is not streamed the first byte is content; an error's is not.
+// an error event has: what a fallback decides on before the commit point. The
+// first byte of a response that is not streamed counts as content, unless the
+// response is an error.
 func (r *Recorder) Content() (content, errorEvent bool) {
 	r.catchUp()
-	if r.code != nil && r.x.Streamed && !r.content && !r.say.failed && !r.ended {
+	if r.encoded != nil && r.x.Streamed && !r.content && !r.resp.failed && !r.ended {
 		r.peek()
 	}
-	return r.content, r.say.failed
+	return r.content, r.resp.failed
 }
 
-// Events is the number of server-sent events seen so far; of an encoded answer
-// they are seen at its end only.
+// Events is the number of server-sent events seen so far. Those of an encoded
+// response are only seen at its end.
 func (r *Recorder) Events() int {
 	r.catchUp()
 	return r.x.Events
 }
 
-// Spoken is the number of events with content seen so far.
-func (r *Recorder) Spoken() int {
+// ContentEvents is the number of events with content seen so far.
+func (r *Recorder) ContentEvents() int {
 	r.catchUp()
 	if !r.content {
 		return 0
@@ -128,8 +129,8 @@ func (r *Recorder) Write(p []byte, at time.Time) {
 	r.arrived = since
 	r.x.Bytes += int64(len(p))
 	switch {
-	case r.code != nil:
-		r.code.add(p, since)
+	case r.encoded != nil:
+		r.encoded.add(p, since)
 	case r.content && r.form == formEvents:
 		r.postpone(p, since)
 	default:
@@ -138,27 +139,27 @@ func (r *Recorder) Write(p []byte, at time.Time) {
 	r.firstByte(since)
 }
 
-// postpone leaves a piece to be read together with others.
+// postpone stores a piece, to be read together with others.
 func (r *Recorder) postpone(p []byte, since time.Duration) {
-	if r.late.add(p, since) {
+	if r.backlog.add(p, since) {
 		return
 	}
 	r.catchUp()
-	if !r.late.add(p, since) {
+	if !r.backlog.add(p, since) {
 		r.feed(p, since)
 	}
 }
 
 // catchUp reads what was postponed.
-func (r *Recorder) catchUp() { r.late.drain(r.feed) }
+func (r *Recorder) catchUp() { r.backlog.drain(r.feed) }
 
-// firstByte is what counts as the first token of an answer without events.
+// firstByte notes the first token of a response without events.
 func (r *Recorder) firstByte(since time.Duration) {
-	if r.x.Streamed && r.say.dialect != DialectNone {
+	if r.x.Streamed && r.resp.spec.understood() {
 		return
 	}
-	if r.form == formGuess && r.code == nil {
-		return // blanks alone say nothing yet, not even which form is to come
+	if r.form == formGuess && r.encoded == nil {
+		return // blanks alone do not even tell the form
 	}
 	if r.x.TTFT == 0 {
 		r.x.TTFT = since
@@ -171,7 +172,7 @@ func (r *Recorder) since(at time.Time) time.Duration {
 	return max(at.Sub(r.x.Started), 1)
 }
 
-// feed takes in decoded bytes that came at the time since the start.
+// feed reads decoded bytes that came at the given time since the start.
 func (r *Recorder) feed(p []byte, since time.Duration) {
 	r.capture(p)
 	if r.form == formGuess {
@@ -191,15 +192,15 @@ func (r *Recorder) feed(p []byte, since time.Duration) {
 // keep stores a body that is read at its end; one that is too large is not
 // read at all.
 func (r *Recorder) keep(p []byte) {
-	if r.over {
+	if r.overflow {
 		return
 	}
 	if r.body == nil {
 		r.body = newBuffer()
 	}
 	if len(r.body.b)+len(p) > r.bodyLimit() {
-		r.say.fault("too-large")
-		r.over = true
+		r.resp.addFault("too-large")
+		r.overflow = true
 		r.body = r.body.free()
 		return
 	}
@@ -217,16 +218,16 @@ func (r *Recorder) capture(p []byte) {
 	if r.opts.CaptureLimit <= 0 {
 		return
 	}
-	if room := r.opts.CaptureLimit - len(r.x.Body); len(p) > room {
-		p, r.x.BodyCut = p[:room], true
+	if capacity := r.opts.CaptureLimit - len(r.x.Body); len(p) > capacity {
+		p, r.x.BodyCut = p[:capacity], true
 	}
 	r.x.Body = append(r.x.Body, p...)
 }
 
-// guess tells events from JSON by the first byte that is not blank, as servers
-// are seen to send either under the other's name: JSON can't begin like a
-// field's name, and no stream begins like an object. It returns p without the
-// blanks before it.
+// guess tells events from JSON by the first byte that is not blank, as some
+// servers send one with the other's content type: JSON can't begin like a
+// field's name, and no stream begins like an object. It returns p without
+// leading blanks.
 func (r *Recorder) guess(p []byte) []byte {
 	for i, c := range p {
 		switch c {
@@ -243,24 +244,24 @@ func (r *Recorder) guess(p []byte) []byte {
 			}
 		}
 		if r.x.Streamed != (r.form == formEvents) {
-			r.say.fault("content-type")
+			r.resp.addFault("content-type")
 			r.x.Streamed = r.form == formEvents
 		}
-		r.say.streamed = r.x.Streamed
+		r.resp.streamed = r.x.Streamed
 		return p[i:]
 	}
 	return nil
 }
 
-// event takes in one server-sent event.
+// event records one server-sent event.
 func (r *Recorder) event(ev sseEvent, since time.Duration) {
 	r.x.Events++
-	r.say.output = false
-	r.say.event(ev)
-	if !r.say.output {
+	r.resp.hasOutput = false
+	r.resp.addEvent(ev)
+	if !r.resp.hasOutput {
 		return
 	}
-	r.say.spoke = true
+	r.resp.hadOutput = true
 	if !r.content {
 		r.content = true
 		r.x.TTFT = since
@@ -270,36 +271,36 @@ func (r *Recorder) event(ev sseEvent, since time.Duration) {
 	r.last = since
 }
 
-// peekLimit is how many bytes may be decoded while content is waited for: each
-// look decodes all that came anew. After that the waiting is given up.
+// peekLimit is how many bytes may be decoded while waiting for content: each
+// look decodes everything anew. Beyond it, content is assumed.
 const peekLimit = 2 << 20
 
-// peek decodes what came of an encoded stream to see whether there is content
-// in it, with a recorder of its own.
+// peek decodes what came of an encoded stream, with a recorder of its own, to
+// see whether it has content.
 func (r *Recorder) peek() {
-	if r.peeked == len(r.code.pieces) {
+	if r.peeked == len(r.encoded.pieces) {
 		return
 	}
-	r.peeked = len(r.code.pieces)
+	r.peeked = len(r.encoded.pieces)
 	probe := Recorder{x: &Exchange{Streamed: r.x.Streamed}, form: r.form}
-	probe.say = answer{x: probe.x, dialect: r.say.dialect}
-	_ = r.code.replay(func(p []byte, since time.Duration) { // it breaks off where the bytes do
+	probe.resp = response{x: probe.x, spec: r.resp.spec}
+	_ = r.encoded.replay(func(p []byte, since time.Duration) { // it ends where the bytes do
 		r.looked += len(p)
 		probe.feed(p, since)
 	})
 	probe.release()
-	r.content, r.say.failed = probe.content, probe.say.failed
+	r.content, r.resp.failed = probe.content, probe.resp.failed
 	if r.looked > peekLimit {
 		r.content = true
 	}
 }
 
-// End closes the answer. class and detail say how the transport ended:
-// ClassNone for a clean end, after which the recorder judges the answer itself
-// (status, error event, missing last word, malformed, empty). An answer whose
-// status or error event tells more than the transport's end, or that had said
-// its last word before, is judged as well. The Exchange is complete afterwards
-// and the Recorder must not be used again.
+// End closes the response. class and detail say how the transport ended:
+// ClassNone for a clean end, after which the response itself decides (status,
+// error event, missing end of the stream, malformed, empty). It also decides
+// where its status or error event tells more than the transport's end, and where
+// the stream had ended before. The Exchange is complete afterwards and the
+// Recorder must not be used again.
 func (r *Recorder) End(class Class, detail string, at time.Time) *Exchange {
 	x := r.x
 	if r.ended {
@@ -309,7 +310,7 @@ func (r *Recorder) End(class Class, detail string, at time.Time) *Exchange {
 	r.ended = true
 	x.Total = r.since(at)
 	clean := class == ClassNone
-	if r.code != nil {
+	if r.encoded != nil {
 		r.decode(clean)
 	}
 	if ev, ok := r.sse.last(); ok && clean {
@@ -319,43 +320,43 @@ func (r *Recorder) End(class Class, detail string, at time.Time) *Exchange {
 		r.readBody(clean)
 	}
 	r.release()
-	r.say.finish()
-	x.Class, x.Detail = r.judge(class, detail)
+	r.resp.writeCompletion()
+	x.Class, x.Detail = r.classify(class, detail)
 	return x
 }
 
-// decode replays an encoded answer as if it had come decoded.
+// decode replays an encoded response as if it had come decoded.
 func (r *Recorder) decode(clean bool) {
 	x := r.x
 	ttft, content := x.TTFT, r.content
-	x.TTFT, r.content, r.say.failed = 0, false, false
-	err := r.code.replay(r.feed)
-	if !x.Streamed || r.say.dialect == DialectNone {
+	x.TTFT, r.content, r.resp.failed = 0, false, false
+	err := r.encoded.replay(r.feed)
+	if !x.Streamed || !r.resp.spec.understood() {
 		x.TTFT, r.content = ttft, content
 	}
 	switch {
 	case errors.Is(err, errUnknownCoding):
-		r.say.fault("encoding-unknown")
-		r.over = true
-	case r.code.cut || errors.Is(err, errTooLarge):
-		r.say.fault("too-large")
-		r.over = true
+		r.resp.addFault("encoding-unknown")
+		r.overflow = true
+	case r.encoded.cut || errors.Is(err, errTooLarge):
+		r.resp.addFault("too-large")
+		r.overflow = true
 	case err != nil && clean:
-		r.say.fault("encoding")
+		r.resp.addFault("encoding")
 	}
-	r.code = nil
+	r.encoded = nil
 }
 
-// readBody reads a body that came whole. What is not whole, because the
-// transport broke or there was more than is kept, is not judged.
+// readBody reads a body that came whole. A partial one, because the transport
+// broke or there was more than is kept, is not read.
 func (r *Recorder) readBody(clean bool) {
 	body := r.body.b
 	switch {
-	case r.over: // of an encoded body, not all came out
+	case r.overflow: // an encoded body was not decoded to its end
 	case r.form == formError:
-		r.say.errorBody(body)
+		r.resp.readErrorBody(body)
 	case clean || isWhole(body):
-		r.say.bodyText(body)
+		r.resp.addBody(body)
 	}
 }
 
@@ -377,7 +378,7 @@ func first(h http.Header, key string) string {
 	return ""
 }
 
-// requestID is the provider's own name for the answer, if it looks like one.
+// requestID is the provider's own id of the response, if it looks like one.
 func requestID(h http.Header) string {
 	id := first(h, "X-Request-Id")
 	if id == "" {

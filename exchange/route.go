@@ -3,7 +3,7 @@ package exchange
 // Route is the one Decision about a request, as plain fields: nobody but the
 // router reads flags.
 type Route struct {
-	Serve     Arm    // who answers the caller
+	Serve     Arm    // who serves the caller
 	Reference Arm    // whom fallback goes to, and whom comparisons are against
 	Relay     bool   // the relay may be called, and could serve this
 	Fallback  bool   // a failing relay is hidden by the reference
@@ -20,7 +20,7 @@ const (
 	SkipStateful = "stateful"       // the body names what only one provider has
 	SkipBody     = "body_too_large" // over the capture limit, or streamed in
 	SkipInvalid  = "invalid_body"   // not a JSON object
-	SkipStamp    = "already_shadow" // it is itself a mirrored copy
+	SkipStamp    = "already_shadow" // it is itself a shadow request
 	SkipCaller   = "caller"         // the caller asked for it
 	SkipOff      = "mirror_off"     // no mirror is running
 )

@@ -109,7 +109,7 @@ func (s *scanner) key() ([]byte, bool) {
 }
 
 // array enters an array and reports whether it has a first element. A value of
-// another type is skipped, and the answer is false.
+// another type is skipped, and the result is false.
 func (s *scanner) array() bool {
 	if s.peek() != '[' {
 		s.skip()
@@ -344,7 +344,7 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// maxCount bounds what a number in an answer can claim, so sums can't overflow.
+// maxCount bounds the numbers of a response, so that sums can't overflow.
 const maxCount = 1 << 40
 
 // count consumes one value and returns it as a count: a fraction is cut off,

@@ -20,9 +20,10 @@ func TargetingKey(ep *Endpoint, h http.Header, body []byte, requestID string) (k
 	if given := givenKey(h); given != "" {
 		return given, "header"
 	}
-	in := inspection{s: scanner{b: body}, dialect: ep.Dialect, wantKey: true}
+	in := newInspection(ep, body, true)
+	defer in.free()
 	in.read()
-	return in.who.key(requestID)
+	return in.caller.key(requestID)
 }
 
 func givenKey(h http.Header) string {
@@ -63,8 +64,8 @@ type identity struct {
 	leadOdd                       bool
 }
 
-// read consumes the value of a key that names the caller.
-func (w *identity) read(s *scanner, key []byte) bool {
+// readMember consumes the value of a member that names the caller.
+func (w *identity) readMember(s *scanner, key []byte) bool {
 	switch string(key) {
 	case "safety_identifier":
 		w.safety = s.str()
@@ -87,16 +88,16 @@ func (w *identity) read(s *scanner, key []byte) bool {
 	return true
 }
 
-// message takes in one message of a conversation, in order.
-func (w *identity) message(role, content []byte, odd bool) {
+// addMessage adds one message of a conversation, in order.
+func (w *identity) addMessage(role, content []byte, odd bool) {
 	if w.first.used || len(content) == 0 {
 		return
 	}
 	switch string(role) {
 	case "system", "developer":
-		w.system.content(content, odd)
+		w.system.addContent(content, odd)
 	case "user":
-		w.first.content(content, odd)
+		w.first.addContent(content, odd)
 	default:
 		if w.lead == nil {
 			w.lead, w.leadOdd = content, odd
@@ -104,11 +105,11 @@ func (w *identity) message(role, content []byte, odd bool) {
 	}
 }
 
-// close ends a list of messages: one in which no user speaks is known by its
-// first message.
-func (w *identity) close() {
+// endMessages ends a list of messages: one without a message of the user is
+// identified by its first message.
+func (w *identity) endMessages() {
 	if !w.first.used {
-		w.first.content(w.lead, w.leadOdd)
+		w.first.addContent(w.lead, w.leadOdd)
 	}
 }
 
@@ -152,24 +153,24 @@ type digest struct {
 
 func (d *digest) sum() uint64 { return d.h.Sum64() }
 
-// content hashes the content of one message, or a system prompt: a string, or
+// addContent hashes the content of one message, or a system prompt: a string, or
 // a list of parts. A part that is no text counts with all that it holds but
 // its cache mark. The value is known to be valid; odd is the scanner's.
-func (d *digest) content(value []byte, odd bool) {
+func (d *digest) addContent(value []byte, odd bool) {
 	if len(value) == 0 {
 		return
 	}
 	switch value[0] {
 	case '"':
-		d.text(value[1:len(value)-1], odd)
+		d.addText(value[1:len(value)-1], odd)
 	case '[':
 		s := scanner{b: value}
 		for more := s.array(); more; more = s.nextItem() {
 			switch s.peek() {
 			case '"':
-				d.text(s.str().raw, odd)
+				d.addText(s.str().raw, odd)
 			case '{':
-				d.part(s.span(), odd)
+				d.addPart(s.span(), odd)
 			default:
 				s.skip()
 			}
@@ -177,7 +178,7 @@ func (d *digest) content(value []byte, odd bool) {
 	}
 }
 
-func (d *digest) part(value []byte, odd bool) {
+func (d *digest) addPart(value []byte, odd bool) {
 	s := scanner{b: value}
 	var text jsonString
 	var from, to int // of the cache mark
@@ -194,16 +195,16 @@ func (d *digest) part(value []byte, odd bool) {
 		}
 	}
 	if len(text.raw) > 0 {
-		d.text(text.raw, odd)
+		d.addText(text.raw, odd)
 		return
 	}
 	d.write(value[:from])
 	d.write(value[to:])
 }
 
-// text hashes a string as it is written. Clients write the same string in the
+// addText hashes a string as it is written. Clients write the same string in the
 // same way, but for the letters that can be escaped and need not be.
-func (d *digest) text(raw []byte, odd bool) {
+func (d *digest) addText(raw []byte, odd bool) {
 	if len(raw) == 0 {
 		return
 	}

@@ -2,58 +2,13 @@ package exchange
 
 import "bytes"
 
-// state consumes the value of a key that can bind a request to the provider
-// that it was made for: it names something kept there, asks that provider to
-// run a tool, or brings content that only its maker can read.
-func (in *inspection) state(key []byte) bool {
-	s := &in.s
-	switch in.dialect {
-	case OpenAIResponses:
-		switch string(key) {
-		case "previous_response_id":
-			in.markIf(s.set(), "previous_response_id")
-		case "conversation":
-			in.conversation()
-		case "prompt":
-			in.markIf(s.peek() == '{', "prompt")
-			s.skip()
-		case "background":
-			in.markIf(s.truth(), "background")
-		case "tools":
-			in.tools()
-		default:
-			return false
-		}
-		return true
-	case OpenAIChat:
-		switch string(key) {
-		case "web_search_options":
-			in.markIf(s.peek() == '{', "web_search")
-			s.skip()
-		case "tools":
-			in.tools()
-		default:
-			return false
-		}
-		return true
-	case AnthropicMessages, AnthropicCount:
-		switch string(key) {
-		case "container":
-			in.markIf(s.set(), "container")
-		case "mcp_servers":
-			in.markIf(s.set(), "mcp")
-		case "tools":
-			in.tools()
-		default:
-			return false
-		}
-		return true
-	}
-	return false
-}
+// What binds a request to the provider that it was made for: it names something
+// kept there, asks that provider to run a tool, or contains what only its maker
+// can read. The members that say so are each dialect's own; the types of tools
+// and of content parts are read here, whichever dialect they come from.
 
-// mark notes why the body can't be sent to another provider; the first reason
-// in the body stays.
+// mark notes why the body can't be sent to another provider. The first reason
+// in the body counts.
 func (in *inspection) mark(reason string) {
 	if in.facts.Stateful == "" {
 		in.facts.Stateful = reason
@@ -63,25 +18,6 @@ func (in *inspection) mark(reason string) {
 func (in *inspection) markIf(yes bool, reason string) {
 	if yes {
 		in.mark(reason)
-	}
-}
-
-// conversation is an id, or an object that holds one.
-func (in *inspection) conversation() {
-	s := &in.s
-	if s.peek() != '{' {
-		id := s.str()
-		in.who.conversation = id
-		in.markIf(len(id.raw) > 0, "conversation")
-		return
-	}
-	in.mark("conversation")
-	for key, ok := s.object(); ok; key, ok = s.nextKey() {
-		if string(key) == "id" {
-			in.who.conversation = s.str()
-		} else {
-			s.skip()
-		}
 	}
 }
 
@@ -121,10 +57,10 @@ func (in *inspection) tools() {
 	}
 }
 
-// toolReason says which provider-run tool a type belongs to, be it the type of
-// a tool ("web_search_20250305"), of a call ("web_search_call") or of a result;
-// "" for tools that the caller runs. Types carry dates and "preview", so only
-// their beginning counts. Computer use counts as run by the provider: the
+// toolReason says which tool run by the provider a type belongs to, whether it
+// is the type of a tool ("web_search_20250305"), of a call ("web_search_call")
+// or of a result; "" for tools that the caller runs. Types carry dates and
+// "preview", so only their beginning counts. Computer use counts as run by the provider: the
 // caller acts, but on a protocol that only this provider's model speaks.
 func toolReason(kind []byte) string {
 	for _, t := range [...]struct{ prefix, reason string }{
@@ -160,61 +96,19 @@ func toolReason(kind []byte) string {
 	return "provider_tool"
 }
 
-// talk consumes the value of a key that holds what is said: messages, system
-// prompt, input.
-func (in *inspection) talk(key []byte) bool {
-	s := &in.s
-	switch in.dialect {
-	case OpenAIChat:
-		if string(key) != "messages" {
-			return false
-		}
-		in.messages()
-	case OpenAIResponses:
-		switch string(key) {
-		case "instructions":
-			in.system()
-		case "input":
-			if s.peek() == '"' {
-				in.opening()
-			} else {
-				in.messages()
-			}
-		default:
-			return false
-		}
-	case AnthropicMessages, AnthropicCount:
-		switch string(key) {
-		case "system":
-			in.system()
-		case "messages":
-			in.messages()
-		default:
-			return false
-		}
-	case OpenAICompletions:
-		if string(key) != "prompt" {
-			return false
-		}
-		in.opening()
-	default:
-		return false
-	}
-	return true
-}
-
+// system reads a system prompt.
 func (in *inspection) system() {
 	in.s.odd = false
 	if v := in.s.span(); in.wantKey {
-		in.who.system.content(v, in.s.odd)
+		in.caller.system.addContent(v, in.s.odd)
 	}
 }
 
-// opening is a whole conversation in one string.
+// opening reads a whole conversation in one string.
 func (in *inspection) opening() {
 	in.s.odd = false
 	if v := in.s.span(); in.wantKey {
-		in.who.first.content(v, in.s.odd)
+		in.caller.first.addContent(v, in.s.odd)
 	}
 }
 
@@ -224,8 +118,14 @@ func (in *inspection) messages() {
 		in.message()
 	}
 	if in.wantKey {
-		in.who.close()
+		in.caller.endMessages()
 	}
+}
+
+// itemKind is what an item in the list of messages says besides its content.
+type itemKind struct {
+	kind                   []byte // its type
+	hasID, hasRole, sealed bool   // sealed: it has encrypted content
 }
 
 func (in *inspection) message() {
@@ -252,42 +152,22 @@ func (in *inspection) message() {
 		case "encrypted_content":
 			sealed = s.set()
 			in.markIf(sealed, "encrypted_content")
-		case "audio": // an earlier spoken answer, by id
-			in.markIf(in.dialect == OpenAIChat && s.set(), "audio_id")
 		default:
-			s.skip()
+			if in.spec.readMessageMember == nil || !in.spec.readMessageMember(in, key) {
+				s.skip()
+			}
 		}
 	}
-	if in.dialect == OpenAIResponses {
-		in.item(kind.raw, len(id.raw) > 0, len(role.raw) > 0, sealed)
+	if in.spec.judgeItem != nil {
+		in.spec.judgeItem(in, itemKind{kind.raw, len(id.raw) > 0, len(role.raw) > 0, sealed})
 	}
 	if in.wantKey && !s.bad {
-		in.who.message(role.raw, content, odd)
+		in.caller.addMessage(role.raw, content, odd)
 	}
 }
 
-// item judges an input item of a response by its type.
-func (in *inspection) item(kind []byte, hasID, hasRole, sealed bool) {
-	switch string(kind) {
-	case "message", "additional_tools", "compaction_trigger":
-	case "":
-		in.markIf(hasID && !hasRole, "item_reference")
-	case "item_reference":
-		in.mark("item_reference")
-	case "compaction":
-		in.mark("encrypted_content")
-	case "reasoning":
-		// Without its sealed text a thought is looked up by its id.
-		in.markIf(hasID && !sealed, "item_reference")
-	default:
-		if reason := toolReason(kind); reason != "" {
-			in.mark(reason)
-		}
-	}
-}
-
-// partDepth bounds how deep content is looked into: a tool's result holds
-// parts, a document's source does.
+// partDepth bounds how deep content is read: the result of a tool holds parts,
+// and so does the source of a document.
 const partDepth = 4
 
 // parts walks the content of a message: a string, or a list of parts.

@@ -1,19 +1,14 @@
 package exchange
 
-// ModelPlace says where an answer of a dialect names the model that gave it:
-// text[from:to] is that JSON string with its quotes. event says that text is
-// the data of one server-sent event, not a whole answer. ok is false where text
-// is no JSON object or holds no such string. Of a name that is given twice the
-// last one counts, as in every parser of JSON.
+// ModelPlace says where a response in a dialect names its model: text[from:to]
+// is that JSON string with its quotes. event says that text is the data of one
+// server-sent event, not a whole response. ok is false if text is not a JSON
+// object or has no such string. Of a member that is given twice the last one
+// counts, as in every JSON parser.
 func ModelPlace(d Dialect, event bool, text []byte) (from, to int, ok bool) {
 	within := "" // the member that holds it, in events that wrap their object
 	if event {
-		switch d {
-		case OpenAIResponses:
-			within = "response"
-		case AnthropicMessages:
-			within = "message"
-		}
+		within = d.Spec().eventModel
 	}
 	s := scanner{b: text}
 	if s.peek() != '{' {
@@ -47,8 +42,7 @@ func (s *scanner) placeWithin() (from, to int) {
 	return from, to
 }
 
-// place consumes one value and returns where it stands if it is a string, else
-// zeros.
+// place consumes one value and returns its place if it is a string, else zeros.
 func (s *scanner) place() (from, to int) {
 	if s.peek() != '"' {
 		s.skip()

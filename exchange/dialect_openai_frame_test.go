@@ -10,20 +10,20 @@ import (
 )
 
 // readChunks reads chunks one by one, with the frame or without.
-func readChunks(chunks []string, framed bool) (*answer, []bool) {
-	a := &answer{x: &Exchange{}, dialect: OpenAIChat, keep: true, streamed: true}
+func readChunks(chunks []string, framed bool) (*response, []bool) {
+	r := &response{x: &Exchange{}, spec: OpenAIChat.Spec(), keepText: true, streamed: true}
 	var output []bool
 	for _, c := range chunks {
-		a.output = false
+		r.hasOutput = false
 		if framed {
-			a.chatChunk([]byte(c))
+			r.readChatChunk([]byte(c))
 		} else {
-			a.chat([]byte(c))
+			r.readChat([]byte(c))
 		}
-		output = append(output, a.output)
+		output = append(output, r.hasOutput)
 	}
-	a.finish()
-	return a, output
+	r.writeCompletion()
+	return r, output
 }
 
 // TestFramesChangeNothing: what is read of any sequence of chunks is the same
@@ -62,16 +62,16 @@ func TestFramesAreUsed(t *testing.T) {
 		"plain":  func(int) string { return "" },
 		"padded": func(i int) string { return `,"obfuscation":"` + strings.Repeat("x", 7-i) + `"` },
 	} {
-		a := &answer{x: &Exchange{}, dialect: OpenAIChat, keep: true, streamed: true}
+		r := &response{x: &Exchange{}, spec: OpenAIChat.Spec(), keepText: true, streamed: true}
 		for i := range 5 {
 			chunk := fmt.Sprintf(`{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"w%d"},"finish_reason":null}]%s}`, i, padding(i))
-			if _, _, fits := a.frame.words([]byte(chunk)); fits != (i > 0) {
+			if _, _, fits := r.frame.text([]byte(chunk)); fits != (i > 0) {
 				t.Errorf("%s: chunk %d fits the frame: %v", name, i, fits)
 			}
-			a.chatChunk([]byte(chunk))
+			r.readChatChunk([]byte(chunk))
 		}
-		if a.finish(); a.frame.tries != 1 || a.x.Completion.Text != "w0w1w2w3w4" {
-			t.Errorf("%s: %d tries, text %q", name, a.frame.tries, a.x.Completion.Text)
+		if r.writeCompletion(); r.frame.tries != 1 || r.x.Completion.Text != "w0w1w2w3w4" {
+			t.Errorf("%s: %d tries, text %q", name, r.frame.tries, r.x.Completion.Text)
 		}
 	}
 }

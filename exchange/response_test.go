@@ -225,8 +225,8 @@ func TestGaps(t *testing.T) {
 	r.Write([]byte(oneChunk+oneChunk[:20]), after(20)) // two at once count as no silence
 	r.Write([]byte(oneChunk[20:]+oneChunk), after(50))
 	r.Write([]byte(lastWord), after(90))
-	if r.Events() != 5 || r.Spoken() != 4 {
-		t.Errorf("%d events, %d of them with content", r.Events(), r.Spoken())
+	if r.Events() != 5 || r.ContentEvents() != 4 {
+		t.Errorf("%d events, %d of them with content", r.Events(), r.ContentEvents())
 	}
 	x := r.End(ClassNone, "", after(91))
 	want := Gaps{N: 3, Sum: 40 * time.Millisecond, Max: 30 * time.Millisecond, SumSquares: 0.0001 + 0.0009}
@@ -249,10 +249,10 @@ func TestKeptTextIsBounded(t *testing.T) {
 		t.Errorf("%d bytes of arguments, class %q, faults %q", n, x.Class, x.Faults)
 	}
 	var many strings.Builder
-	for i := range callLimit + 10 {
+	for i := range toolCallLimit + 10 {
 		fmt.Fprintf(&many, `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":"a%d","function":{"name":"f"}}]}}]}`+"\n\n", i, i)
 	}
-	if x = play(200, "text/event-stream", many.String()+lastWord, ClassNone); len(x.Completion.ToolCalls) != callLimit {
+	if x = play(200, "text/event-stream", many.String()+lastWord, ClassNone); len(x.Completion.ToolCalls) != toolCallLimit {
 		t.Errorf("%d calls are kept", len(x.Completion.ToolCalls))
 	}
 }

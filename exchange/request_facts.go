@@ -1,58 +1,80 @@
 package exchange
 
-import "net/http"
+import (
+	"net/http"
+	"sync"
+)
 
 // ReadFacts reads what routing and mirroring need from a JSON request body, in
 // one pass and without decoding the rest. Any bytes are allowed. Of a key that
 // is given twice the last one counts, as in the providers' own parsers.
 func ReadFacts(ep *Endpoint, body []byte) Facts {
-	in := inspection{s: scanner{b: body}, dialect: ep.Dialect}
+	in := newInspection(ep, body, false)
+	defer in.free()
 	in.read()
 	return in.facts
 }
 
 // Inspect is ReadFacts and TargetingKey in one pass over the body.
 func Inspect(ep *Endpoint, h http.Header, body []byte, requestID string) (f Facts, key, from string) {
-	in := inspection{s: scanner{b: body}, dialect: ep.Dialect}
 	given := givenKey(h)
-	in.wantKey = given == ""
+	in := newInspection(ep, body, given == "")
+	defer in.free()
 	in.read()
 	if given != "" {
 		return in.facts, given, "header"
 	}
-	key, from = in.who.key(requestID)
+	key, from = in.caller.key(requestID)
 	return in.facts, key, from
 }
 
 // inspection is one pass over a request body.
 type inspection struct {
 	s       scanner
-	dialect Dialect
+	spec    *DialectSpec
 	facts   Facts
 	wantKey bool
-	who     identity
+	caller  identity
 }
 
-// Limits of what is copied out of a request body.
+// inspections is a cache without meaning: what it hands out is empty. The
+// dialects' functions take a pointer, which would be allocated each time.
+var inspections = sync.Pool{New: func() any { return new(inspection) }}
+
+func newInspection(ep *Endpoint, body []byte, wantKey bool) *inspection {
+	in := inspections.Get().(*inspection)
+	in.s.b, in.spec, in.wantKey = body, ep.Dialect.Spec(), wantKey
+	return in
+}
+
+// free gives the inspection back, and with it every view of the body.
+func (in *inspection) free() {
+	*in = inspection{}
+	inspections.Put(in)
+}
+
+// modelLimit is the longest model's name that is copied out of a request body.
 const modelLimit = 256
 
 func (in *inspection) read() {
 	if in.s.peek() != '{' {
 		return
 	}
+	special := in.spec.readMember
 	for key, ok := in.s.object(); ok; key, ok = in.s.nextKey() {
-		if !in.common(key) && !in.state(key) && !in.talk(key) {
+		if !in.common(key) && (special == nil || !special(in, key)) {
 			in.s.skip()
 		}
 	}
 	if !in.s.whole() {
-		in.facts, in.who = Facts{}, identity{}
+		in.facts, in.caller = Facts{}, identity{}
 		return
 	}
 	in.facts.Valid = true
 }
 
-// common consumes the value of a key that every dialect shares.
+// common consumes the value of a member that is read in every dialect: what it
+// means, it means wherever it stands.
 func (in *inspection) common(key []byte) bool {
 	s, f := &in.s, &in.facts
 	switch string(key) {
@@ -88,7 +110,7 @@ func (in *inspection) common(key []byte) bool {
 			f.Tools = true
 		}
 	default:
-		return in.who.read(s, key)
+		return in.caller.readMember(s, key)
 	}
 	return true
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // UnknownModel reports whether the call failed because the provider has no such
 // model, or has none for this key. Providers say so in many ways: by a code of
-// their own, by a 404 that speaks of a model, or in words only.
+// their own, by a 404 that mentions a model, or in the message only.
 func (e *Exchange) UnknownModel() bool {
 	return e.Class != ClassNone && e.Completion.deniesModel()
 }
@@ -22,8 +22,7 @@ func modelCode(code string) bool {
 }
 
 // deniesModel reports whether an error's message says that there is no such
-// model. A 404 that speaks of a model at all does: the path was one that the
-// provider serves.
+// model. A 404 that mentions a model at all does: the provider serves the path.
 func deniesModel(status int, message string) bool {
 	const enough = 1 << 10
 	message = strings.ToLower(message[:min(len(message), enough)])
@@ -33,8 +32,10 @@ func deniesModel(status int, message string) bool {
 	if status == 404 {
 		return true
 	}
-	for _, words := range [...]string{"not found", "not exist", "no such model", "unknown model", "invalid model", "not a valid model", "no available channel"} {
-		if strings.Contains(message, words) {
+	for _, phrase := range [...]string{
+		"not found", "not exist", "no such model", "unknown model", "invalid model", "not a valid model", "no available channel",
+	} {
+		if strings.Contains(message, phrase) {
 			return true
 		}
 	}

@@ -1,86 +1,86 @@
 package exchange
 
 // readError consumes the value of an "error" key inside a success. null and
-// what is empty are no error.
-func (a *answer) readError(s *scanner) {
+// empty values are not errors.
+func (r *response) readError(s *scanner) {
 	value := s.span()
 	if probe := (scanner{b: value}); !probe.set() {
 		return
 	}
-	a.failed = true
-	a.errorValue(&scanner{b: value})
+	r.failed = true
+	r.readErrorValue(&scanner{b: value})
 }
 
-// errorValue consumes an error: an object with type and code, or words.
-func (a *answer) errorValue(s *scanner) {
+// readErrorValue consumes an error: an object with type and code, or a message.
+func (r *response) readErrorValue(s *scanner) {
 	if s.peek() != '{' {
-		words := s.span()
-		a.x.Completion.ErrorType = identifier(words)
-		a.errorWords(words)
+		message := s.span()
+		r.x.Completion.ErrorType = identifier(message)
+		r.readErrorMessage(message)
 		return
 	}
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
-		a.errorField(s, key)
+		r.readErrorField(s, key)
 	}
 }
 
-// errorField consumes one field of an error object.
-func (a *answer) errorField(s *scanner, key []byte) {
-	c := &a.x.Completion
+// readErrorField consumes one field of an error object.
+func (r *response) readErrorField(s *scanner, key []byte) {
+	c := &r.x.Completion
 	switch string(key) {
 	case "type":
 		c.ErrorType = identifier(s.span())
 	case "code":
 		c.ErrorCode = identifier(s.span())
 	case "message":
-		a.errorWords(s.span())
+		r.readErrorMessage(s.span())
 	default:
 		s.skip()
 	}
 }
 
-// errorWords takes from an error's words, a JSON value, whether they deny the
-// model; the words themselves are not kept.
-func (a *answer) errorWords(value []byte) {
-	if len(value) > 1 && value[0] == '"' && deniesModel(a.x.Status, jsonString{raw: value[1 : len(value)-1]}.String()) {
-		a.x.Completion.NoModel = true
+// readErrorMessage notes whether an error's message, a JSON value, says that the
+// model does not exist. The message itself is not kept.
+func (r *response) readErrorMessage(value []byte) {
+	if len(value) > 1 && value[0] == '"' && deniesModel(r.x.Status, jsonString{raw: value[1 : len(value)-1]}.String()) {
+		r.x.Completion.NoModel = true
 	}
 }
 
-// errorBody reads the body of an answer whose status says that it is an error:
-// {"error": {...}} in both dialects; with some servers in a list, or the fields
+// readErrorBody reads the body of a response whose status is an error:
+// {"error": {...}} in every dialect; from some servers in a list, or the fields
 // without the wrapping.
-func (a *answer) errorBody(body []byte) {
+func (r *response) readErrorBody(body []byte) {
 	s := scanner{b: body}
 	if s.peek() == '[' {
 		for more := s.array(); more; more = s.nextItem() {
-			a.errorObject(&s)
+			r.readErrorObject(&s)
 		}
 	} else {
-		a.errorObject(&s)
+		r.readErrorObject(&s)
 	}
 	if !s.whole() {
-		c := &a.x.Completion
+		c := &r.x.Completion
 		c.ErrorType, c.ErrorCode, c.NoModel = "", "", false
 	}
 }
 
-func (a *answer) errorObject(s *scanner) {
+func (r *response) readErrorObject(s *scanner) {
 	wrapped := false
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch {
 		case string(key) == "error":
 			wrapped = true
-			a.errorValue(s)
+			r.readErrorValue(s)
 		case wrapped:
 			s.skip()
 		default:
-			a.errorField(s, key)
+			r.readErrorField(s, key)
 		}
 	}
 }
 
-// identifierLimit is the longest error type or code that is believed to be one.
+// identifierLimit is the longest accepted error type or code.
 const identifierLimit = 64
 
 // identifier returns the value, a JSON string or number, if it looks like an
@@ -93,11 +93,11 @@ func identifier(value []byte) string {
 	case value[0] == '"':
 		value = value[1 : len(value)-1]
 	}
-	return jsonString{raw: value}.code()
+	return jsonString{raw: value}.identifier()
 }
 
-// code is identifier for what is known to be a string.
-func (v jsonString) code() string {
+// identifier is the same for what is known to be a string.
+func (v jsonString) identifier() string {
 	if len(v.raw) > identifierLimit {
 		return "other"
 	}
