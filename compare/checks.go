@@ -106,7 +106,7 @@ func (c *comparison) oneSided(s, other *side) {
 		// nothing; a call that failed is a finding as soon as the other was
 		// made and did not fail.
 		if strings.HasPrefix(code, codeOutcome) {
-			if other.x != nil && !other.arm.Failed() && other.x.Class != exchange.ClassAborted && other.x.Class != exchange.ClassRefused {
+			if other.x != nil && !other.arm.Failed() && other.x.Class != exchange.ClassAborted && other.x.Class != exchange.ClassNotSent {
 				c.findOutcome(s, code)
 			}
 			continue

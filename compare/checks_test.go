@@ -51,7 +51,7 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"failed", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassServer, 500) }, "outcome.server_error@relay"},
 		{"timed out", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassIdle, 200) }, "outcome.idle_timeout@relay"},
 		{"aborted", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassAborted, 200) }, ""},
-		{"not sent", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassRefused, 0) }, ""},
+		{"not sent", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassNotSent, 0) }, ""},
 		{"no such model", func(p *Pair, _ *exchange.Exchange) {
 			p.Relay = failed(exchange.Relay, exchange.ClassNotFound, 404)
 			p.Relay.Completion.NoModel = true

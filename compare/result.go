@@ -108,7 +108,7 @@ func (a ArmResult) OK() bool { return a.Called && a.Class == exchange.ClassNone 
 // provider's: a caller who went away is no failure, nor is a call that cutover
 // itself did not send.
 func (a ArmResult) Failed() bool {
-	return a.Called && !a.OK() && a.Class != exchange.ClassAborted && a.Class != exchange.ClassRefused
+	return a.Called && !a.OK() && a.Class != exchange.ClassAborted && a.Class != exchange.ClassNotSent
 }
 
 // TokensPerSecond is the rate of a stream after its first token; 0 when it

@@ -121,7 +121,7 @@ func (j *batchJob) sendElsewhere(why string) bool {
 	q := j.c.q
 	if q.Route.Serve == exchange.Relay && j.place.Binding != affinity.ToOwner {
 		j.c.story.addReplaced(&exchange.Exchange{
-			Arm: exchange.Relay, Upstream: j.c.rt.cfg.Relay.Name(), Class: exchange.ClassRefused, Detail: why,
+			Arm: exchange.Relay, Upstream: j.c.rt.cfg.Relay.Name(), Class: exchange.ClassNotSent, Detail: why,
 		}, "fallback")
 		q.Route.Serve = exchange.Primary
 		return j.prepare() // the primary may have names of its own

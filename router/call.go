@@ -91,7 +91,7 @@ func (c *call) deliverFailure(a *attempt) {
 	if x.Class == exchange.ClassAborted {
 		panic(http.ErrAbortHandler)
 	}
-	if x.Class == exchange.ClassRefused {
+	if x.Class == exchange.ClassNotSent {
 		c.respondProblem(notSentProblem(x.Detail))
 		return
 	}

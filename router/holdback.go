@@ -48,7 +48,7 @@ func (a *attempt) holdBack(rate float64) bool {
 				a.endOnErrorEvent(err)
 				return false
 			}
-			if a.rec.Streamed() && content && err == nil && speed.passed(a.rec.Spoken(), now) {
+			if a.rec.Streamed() && content && err == nil && speed.passed(a.rec.ContentEvents(), now) {
 				a.firstOutput = now.Sub(a.started)
 				return true
 			}
@@ -62,7 +62,7 @@ func (a *attempt) holdBack(rate float64) bool {
 			return false
 		case len(a.held) > maxHeldBytes || a.rec.Events() > maxHeldEvents:
 			return true
-		case speed.failed(a.rec.Spoken(), time.Now()):
+		case speed.failed(a.rec.ContentEvents(), time.Now()):
 			a.closeExchange(exchange.ClassIdle, "too-slow")
 			return false
 		}

@@ -112,7 +112,7 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 				return &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 1, OpenFor: time.Hour}, time.Now())}
 			},
 			level: "info", by: "primary", why: "breaker",
-			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassRefused, Detail: "breaker", Next: "fallback"}},
+			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "breaker", Next: "fallback"}},
 			count: []string{"cutover_attempts_failed_total", "not_sent", "fallback", "relay"}},
 		{name: "no room", relay: func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }, asks: 2,
 			care: func() *upstream.Care {
@@ -120,7 +120,7 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 				return &upstream.Care{Limiter: l}
 			},
 			level: "info", by: "primary", why: "limit-rpm",
-			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassRefused, Detail: "limit-rpm", Next: "fallback"}},
+			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "limit-rpm", Next: "fallback"}},
 			count: []string{"cutover_attempts_failed_total", "not_sent", "fallback", "relay"}},
 		{name: "a hedge", relay: func(_ http.ResponseWriter, r *http.Request) {
 			drain(r)

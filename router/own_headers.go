@@ -32,7 +32,7 @@ func (rt *Router) setOwnHeaders(h http.Header, id, servedBy string, replaced *ex
 // reasonOf words a failure for a header: its class, or why the call was never
 // sent.
 func reasonOf(x *exchange.Exchange) string {
-	if x.Class == exchange.ClassRefused || x.Detail == hedgeDetail {
+	if x.Class == exchange.ClassNotSent || x.Detail == hedgeDetail {
 		return x.Detail
 	}
 	return strings.ReplaceAll(string(x.Class), "_", "-")

@@ -62,7 +62,7 @@ func (a *attempt) mayRetry(q *exchange.Request, care *upstream.Care, n int, firs
 		f.Status, f.Header = a.resp.StatusCode, a.resp.Header
 		f.Class = exchange.ClassOfStatus(f.Status)
 	}
-	if f.Class == exchange.ClassRefused || f.Class == exchange.ClassAborted {
+	if f.Class == exchange.ClassNotSent || f.Class == exchange.ClassAborted {
 		return 0, false
 	}
 	f.Deadline = clientTimeout(q.Header)

@@ -155,7 +155,7 @@ func (t *ticket) call(e errand) {
 	err := t.exchange(ctx, watch, &e, rec)
 	class, detail := upstream.Classify(ctx, err)
 	if errors.Is(err, errGivenUp) {
-		class, detail = exchange.ClassRefused, *e.drop
+		class, detail = exchange.ClassNotSent, *e.drop
 	}
 	x := rec.End(class, detail, time.Now())
 	x.Model, x.ModelRule = e.model.Name, e.model.Rule

@@ -67,7 +67,7 @@ func JudgeClass(c exchange.Class) Health {
 	switch c {
 	case exchange.ClassNone, exchange.ClassBadRequest, exchange.ClassAuth, exchange.ClassPayment, exchange.ClassNotFound:
 		return HealthGood
-	case exchange.ClassRateLimited, exchange.ClassAborted, exchange.ClassRefused:
+	case exchange.ClassRateLimited, exchange.ClassAborted, exchange.ClassNotSent:
 		return HealthUnknown
 	}
 	return HealthBad

@@ -50,7 +50,7 @@ func TestBreakerClasses(t *testing.T) {
 	t.Parallel()
 	for class, opens := range map[exchange.Class]bool{
 		exchange.ClassNone: false, exchange.ClassConnect: true, exchange.ClassTLS: true, exchange.ClassHeaderTimeout: true,
-		exchange.ClassFirstToken: true, exchange.ClassIdle: true, exchange.ClassTimeout: true, exchange.ClassRefused: false,
+		exchange.ClassFirstToken: true, exchange.ClassIdle: true, exchange.ClassTimeout: true, exchange.ClassNotSent: false,
 		exchange.ClassBadRequest: false, exchange.ClassAuth: false, exchange.ClassNotFound: false, exchange.ClassRateLimited: false,
 		exchange.ClassServer: true, exchange.ClassOverloaded: true, exchange.ClassErrorEvent: true, exchange.ClassMalformed: true,
 		exchange.ClassEmpty: true, exchange.ClassBroken: true, exchange.ClassUnfinished: true, exchange.ClassAborted: false,

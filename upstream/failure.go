@@ -28,7 +28,7 @@ func Classify(ctx context.Context, err error) (exchange.Class, string) {
 		return exchange.ClassAborted, ""
 	}
 	if why := Refusal(err); why != "" {
-		return exchange.ClassRefused, why
+		return exchange.ClassNotSent, why
 	}
 	if code := tlsCode(err); code != "" {
 		return exchange.ClassTLS, code

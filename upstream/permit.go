@@ -184,7 +184,7 @@ func (p *Permit) settle(x *exchange.Exchange) {
 // neverSent reports whether a call that ended so without an answer's header
 // was never seen by the provider.
 func neverSent(c exchange.Class) bool {
-	return c == exchange.ClassConnect || c == exchange.ClassTLS || c == exchange.ClassRefused
+	return c == exchange.ClassConnect || c == exchange.ClassTLS || c == exchange.ClassNotSent
 }
 
 // Refusal says, in a word for logs and headers, why a call was not made; ""

@@ -49,7 +49,7 @@ func TestWhatACallIsChargedInTheEnd(t *testing.T) {
 		{"a refusal by limits", exchange.Exchange{Status: 429, Class: exchange.ClassRateLimited}, 0, 1},
 		{"nobody there", exchange.Exchange{Class: exchange.ClassConnect}, 0, 0},
 		{"no TLS", exchange.Exchange{Class: exchange.ClassTLS}, 0, 0},
-		{"a model that the map does not have", exchange.Exchange{Class: exchange.ClassRefused}, 0, 0},
+		{"a model that the map does not have", exchange.Exchange{Class: exchange.ClassNotSent}, 0, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLimiter(t, Limits{RPM: 100, TPM: 100_000, Concurrency: 5, Burst: .5})

@@ -60,7 +60,7 @@ func (p *RetryPolicy) Next(f Failure, random float64) (wait time.Duration, ok bo
 		return 0, false, RetryOff
 	case f.Attempt >= p.Attempts:
 		return 0, false, RetryAttempts
-	case f.Class == exchange.ClassAborted || f.Class == exchange.ClassRefused:
+	case f.Class == exchange.ClassAborted || f.Class == exchange.ClassNotSent:
 		return 0, false, RetryNot
 	}
 	switch header(f.Header, "X-Should-Retry") { // beats the status

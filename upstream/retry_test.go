@@ -49,7 +49,7 @@ func TestRetryDecisions(t *testing.T) {
 		{"bad certificate", &three, Failure{Attempt: 1, Class: exchange.ClassTLS}, 0, false, RetryNot},
 		{"header timeout", &three, Failure{Attempt: 1, Class: exchange.ClassHeaderTimeout}, 0, false, RetryNot},
 		{"the caller went away", &three, Failure{Attempt: 1, Class: exchange.ClassAborted, Header: headers("X-Should-Retry", "true")}, 0, false, RetryNot},
-		{"not sent", &three, Failure{Attempt: 1, Class: exchange.ClassRefused}, 0, false, RetryNot},
+		{"not sent", &three, Failure{Attempt: 1, Class: exchange.ClassNotSent}, 0, false, RetryNot},
 		{"in time", &three, Failure{Attempt: 1, Status: 500, Elapsed: time.Second, Deadline: 1300 * time.Millisecond}, 250 * time.Millisecond, true, RetryBackoff},
 		{"too late", &three, Failure{Attempt: 1, Status: 500, Elapsed: time.Second, Deadline: 1250 * time.Millisecond}, 0, false, RetryDeadline},
 		{"own statuses", &own, Failure{Attempt: 1, Status: 418}, 500 * time.Millisecond, true, RetryBackoff},
