@@ -44,7 +44,7 @@ func TestEveryDialectIsComplete(t *testing.T) {
 			t.Errorf("%s: paged lists are not OpenAI's, but errors are", s.Name)
 		}
 	}
-	if s := DialectNone.Spec(); s.understood() || len(s.endpoints) > 0 || (dialectCount + 1).Spec() != s {
+	if s := DialectNone.Spec(); s.understood() || len(s.endpoints) > 0 || (dialectCount+1).Spec() != s {
 		t.Error("DialectNone must read nothing, and stand in for what does not exist")
 	}
 }
