@@ -142,7 +142,7 @@ func TestModelsInsideJobs(t *testing.T) {
 			}
 			_, x := b.exchangeOf(1)
 			if moved := strings.Contains(row.by,
-				"because"); moved != (len(x.Trail) == 1 && x.Trail[0].Class == exchange.ClassRefused && x.Trail[0].Upstream == "relay") {
+				"because"); moved != (len(x.Trail) == 1 && x.Trail[0].Class == exchange.ClassNotSent && x.Trail[0].Upstream == "relay") {
 				t.Errorf("%s: the trail is %+v", row.name, x.Trail)
 			}
 		}
