@@ -6,9 +6,9 @@ import (
 )
 
 // A flag is defined in this file alone: a key, a number, a field of Values and a
-// row of definitions. What it decides is a field of Decision. Documentation,
-// command line completion, metrics and the admin API go through Definitions and
-// need no change for a new flag.
+// row of definitions. What it decides is a field of Decision. Configuration,
+// environment variables, documentation, command line completion, metrics and the
+// admin API go through Definitions and need no change for a new flag.
 
 // The OpenFeature keys of the six flags.
 const (

@@ -1,18 +1,21 @@
 package flags_test
 
 import (
-	"flag"
-	"fmt"
-	"os"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"cutover/flags"
+	"cutover/internal/doctable"
 )
-
-var update = flag.Bool("update", false, "write the table of docs/flags.md anew")
 
 // Each flag has all that a flag needs: whoever adds one and forgets a part
 // learns of it here.
@@ -88,23 +91,9 @@ func TestEachFlagDecidesSomething(t *testing.T) {
 	}
 }
 
-const flagsPage = "../docs/flags.md"
-
-// TestFlagsTable compares the table in docs/flags.md with the definitions; with
-// -update it writes the table.
+// TestFlagsTable holds the table in docs/flags.md to the definitions.
 func TestFlagsTable(t *testing.T) {
-	text, err := os.ReadFile(flagsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(text)
-	const begin, end = "<!-- flags: begin -->\n", "<!-- flags: end -->"
-	from, to := strings.Index(page, begin)+len(begin), strings.Index(page, end)
-	if from < len(begin) || to < from {
-		t.Fatalf("%s has no place for the table between %q and %q", flagsPage, begin, end)
-	}
-	var table strings.Builder
-	table.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n")
+	rows := [][]string{{"key", "type", "default", "meaning"}}
 	for _, d := range flags.Definitions() {
 		kind := d.Type
 		switch d.Type {
@@ -113,16 +102,77 @@ func TestFlagsTable(t *testing.T) {
 		case "enum":
 			kind = "`" + strings.Join(d.Allowed, "` or `") + "`"
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | `%s` | %s |\n", d.Key, kind, d.Default, d.Meaning)
+		rows = append(rows, []string{"`" + d.Key + "`", kind, "`" + d.Default + "`", d.Meaning})
 	}
-	want := page[:from] + table.String() + page[to:]
-	if want == page {
-		return
+	doctable.Hold(t, "../docs/flags.md", "flags", doctable.Table(rows...))
+}
+
+// A new flag is defined in definitions.go and decides in decision.go. No other
+// file names it, except those that act on this flag alone.
+func TestFewFilesNameAFlag(t *testing.T) {
+	users := map[string][]string{
+		flags.KeyRelayPercentage: {"rollout.go"}, // the value that a rollout steps
+		flags.KeyPrimaryProvider: {"check.go"},   // the reference must have a base URL
 	}
-	if !*update {
-		t.Fatalf("the table in %s is stale: go test ./flags -run TestFlagsTable -update", flagsPage)
+	named := filesNamingFlags(t)
+	for _, d := range flags.Definitions() {
+		for _, path := range named[d.Key] {
+			dir, name := filepath.Split(path)
+			own := dir == "flags/" && (name == "definitions.go" || name == "decision.go")
+			if !own && !slices.Contains(users[d.Key], name) {
+				t.Errorf("%s names the flag %s: read the Decision, or go through Definitions", path, d.Key)
+			}
+		}
+		if n := len(named[d.Key]); n < 1 || n > 3 {
+			t.Errorf("%s is named in %d files, want 1 to 3: %v", d.Key, n, named[d.Key])
+		}
 	}
-	if err := os.WriteFile(flagsPage, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
+}
+
+// filesNamingFlags parses the code of the module and returns, by flag, the files
+// that name it: by its constants, as a field of Values, or as a string.
+func filesNamingFlags(t *testing.T) map[string][]string {
+	t.Helper()
+	keys := map[string]string{} // what names a flag -> its key
+	for _, d := range flags.Definitions() {
+		name := ""
+		for part := range strings.SplitSeq(d.Key, "-") {
+			name += strings.ToUpper(part[:1]) + part[1:]
+		}
+		keys["Key"+name], keys[strconv.Quote(d.Key)], keys[strconv.Quote("flags."+d.Key)] = d.Key, d.Key, d.Key
+		if _, ambiguous := reflect.TypeFor[flags.Decision]().FieldByName(name); !ambiguous {
+			keys[name] = d.Key
+		}
 	}
+	named := map[string][]string{}
+	files := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		path = filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator)))
+		ast.Inspect(file, func(n ast.Node) bool {
+			text := ""
+			switch n := n.(type) {
+			case *ast.Ident:
+				text = n.Name
+			case *ast.BasicLit:
+				text = n.Value
+			}
+			if key, ok := keys[text]; ok && !slices.Contains(named[key], path) {
+				named[key] = append(named[key], path)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Fatalf("%d files were parsed: %v", files, err)
+	}
+	return named
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"cutover/flags"
 	"cutover/internal/wording"
 	"cutover/shadow"
 )
@@ -106,7 +107,7 @@ func (ld *loading) checkPresence() {
 	}
 	switch {
 	case u.Relay.BaseURL != "":
-	case f.RelayEnabled || f.PrimaryProvider == "relay":
+	case *f.RelayEnabled || *f.PrimaryProvider == "relay":
 		ld.wrong("upstreams.relay.base_url", "missing: set it with --relay URL, CUTOVER_RELAY or in the file, or set flags.relay-enabled to false")
 	default:
 		ld.checkIdleModels("upstreams.relay.", &u.Relay.Models)
@@ -297,7 +298,11 @@ func (ld *loading) checkKeepalive() {
 // checkWords checks the keys that accept only certain words.
 func (ld *loading) checkWords() {
 	c := ld.config
-	ld.word("flags.primary-provider", c.Flags.PrimaryProvider, "primary", "relay")
+	for _, d := range flags.Definitions() {
+		if len(d.Allowed) > 0 {
+			ld.word(flagKey(d), ld.schema.byKey[flagKey(d)].field(c).String(), d.Allowed...)
+		}
+	}
 	ld.word("server.models", c.Server.Models, "primary", "merged")
 	ld.word("capture.mode", c.Capture.Mode, "full", "redacted", "hashes", "none")
 	ld.word("log.format", c.Log.Format, "auto", "json", "console")

@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/flags"
 )
 
 // Config is the complete, checked configuration of a sidecar. Keys that were not
-// set have their defaults. keys.go lists the keys, their defaults and meaning; the
-// yaml tags here are the names in the file.
+// set have their defaults. keys.go lists the keys, their defaults and meaning (of
+// flags, package flags does); the yaml tags here are the names in the file.
 type Config struct {
 	Listen    string          `yaml:"listen"`
 	TLS       TLSConfig       `yaml:"tls"`
@@ -219,15 +220,10 @@ type StoreConfig struct {
 }
 
 // FlagsConfig holds the values of the flags until Redis, the flags file or the
-// snapshot on disk overrides them. The names are those of the flags.
+// last good values on disk override them. After loading, none of them is nil.
 type FlagsConfig struct {
-	File             string  `yaml:"file"`
-	RelayEnabled     bool    `yaml:"relay-enabled"`
-	RelayPercentage  float64 `yaml:"relay-percentage"`
-	ShadowPercentage float64 `yaml:"shadow-percentage"`
-	NoisePercentage  float64 `yaml:"noise-percentage"`
-	FallbackEnabled  bool    `yaml:"fallback-enabled"`
-	PrimaryProvider  string  `yaml:"primary-provider"`
+	File         string `yaml:"file"`
+	flags.Values `yaml:",inline"`
 }
 
 // LogConfig is the log on standard error.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"cutover/flags"
 )
 
 // loadFrom loads a configuration; file is the text of cutover.yaml, "" for no file.
@@ -79,7 +81,10 @@ func TestConfigDefaults(t *testing.T) {
 		{"store.dir", conf.Store.Dir, "./cutover-data"},
 		{"store.redis", conf.Store.Redis.IsSet(), false},
 		{"headers", conf.Headers, HeadersConfig{ServedBy: true, RequestID: true, Tenant: "X-Cutover-Tenant"}},
-		{"flags", conf.Flags, FlagsConfig{RelayEnabled: true, FallbackEnabled: true, PrimaryProvider: "primary"}},
+		{"flags", conf.Flags, FlagsConfig{Values: flags.Values{
+			RelayEnabled: new(true), RelayPercentage: new(0.0), ShadowPercentage: new(0.0), NoisePercentage: new(0.0),
+			FallbackEnabled: new(true), PrimaryProvider: new("primary"),
+		}}},
 		{"log", conf.Log, LogConfig{Level: "info", Format: "auto"}},
 		{"shutdown.drain", conf.Shutdown.Drain, 30 * time.Second},
 	} {
@@ -246,7 +251,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 	if got := conf.Upstreams.Relay.Auth.Secret.Reveal(); got != "sk-1" {
 		t.Errorf("the key is %q, want it trimmed", got)
 	}
-	if conf.Shadow.MaxBytes != 1<<20 || conf.Flags.RelayPercentage != 12.5 || conf.Flags.PrimaryProvider != "relay" {
+	if conf.Shadow.MaxBytes != 1<<20 || *conf.Flags.RelayPercentage != 12.5 || *conf.Flags.PrimaryProvider != "relay" {
 		t.Errorf("shadow %+v, flags %+v", conf.Shadow, conf.Flags)
 	}
 }

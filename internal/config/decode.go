@@ -74,7 +74,7 @@ func (d *decoder) section(n *yaml.Node, t reflect.Type, prefix string) {
 		return
 	}
 	names := map[string]reflect.StructField{}
-	for f := range t.Fields() {
+	for _, f := range fieldsOf(t) {
 		names[f.Tag.Get("yaml")] = f
 	}
 	if n.Kind != yaml.MappingNode {

@@ -1,6 +1,11 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"cutover/flags"
+)
 
 // keyRow is one key of the configuration.
 type keyRow struct {
@@ -35,7 +40,7 @@ func configKeyTable() []keyRow {
 	return slices.Concat(
 		listenerKeys(), upstreamKeys(), limitKeys(),
 		credentialKeys(), timeoutKeys(), serverKeys(),
-		routingKeys(), storeKeys(), flagKeys(),
+		routingKeys(), storeKeys(), processKeys(), flagKeys(),
 	)
 }
 
@@ -278,26 +283,32 @@ func storeKeys() []keyRow {
 	}
 }
 
-// flagKeys are the initial values of the flags, logging and shutdown.
-func flagKeys() []keyRow {
+// processKeys are the flags file, logging and shutdown.
+func processKeys() []keyRow {
 	return []keyRow{
 		{key: "flags.file", doc: "YAML or JSON file of flags, watched for changes"},
-		{key: "flags.relay-enabled", def: "true",
-			doc: "the kill switch: when false, the relay gets nothing at all, neither served nor shadow " +
-				"requests"},
-		{key: "flags.relay-percentage", def: "0", doc: "share of callers that the relay serves, 0-100"},
-		{key: "flags.shadow-percentage", def: "0",
-			doc: "share of callers whose requests are mirrored to the provider that did not serve them, 0-100"},
-		{key: "flags.noise-percentage", def: "0",
-			doc: "share of mirrored callers whose requests the primary gets twice, to measure its own " +
-				"run-to-run variation, 0-100"},
-		{key: "flags.fallback-enabled", def: "true",
-			doc: "when the relay fails, the primary serves the request in its place"},
-		{key: "flags.primary-provider", def: "primary",
-			doc: "the reference, which fallback goes to and comparisons are made against: `primary` or `relay`"},
 
 		{key: "log.level", def: "info", doc: "`trace`, `debug`, `info`, `warn`, `error` or `disabled`"},
 		{key: "log.format", def: "auto", doc: "`json`, `console`, or `auto`: console on a terminal, otherwise json"},
 		{key: "shutdown.drain", def: "30s", doc: "how long a shutdown waits for in-flight responses"},
 	}
 }
+
+// flagKeys are the initial values of the flags, which package flags defines.
+func flagKeys() []keyRow {
+	var rows []keyRow
+	for _, d := range flags.Definitions() {
+		row := keyRow{key: flagKey(d), def: d.Default, doc: d.Meaning}
+		switch {
+		case d.Type == "percentage":
+			row.doc += "; 0-100"
+		case len(d.Allowed) > 0:
+			row.doc += ": `" + strings.Join(d.Allowed, "` or `") + "`"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// flagKey is the key of a flag in the configuration.
+func flagKey(d flags.Definition) string { return "flags." + d.Key }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,6 +53,12 @@ func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != typeSecret && t != typeAuth && t != typeRedisURL && t != typeHedge
 }
 
+// fieldsOf lists the fields of a struct, with those of an embedded struct in its
+// place.
+func fieldsOf(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous })
+}
+
 // newSchema joins the struct with the table of keys. A key that only one of them
 // has is a bug, which the tests of this package detect.
 func newSchema() (*schema, error) {
@@ -63,19 +70,23 @@ func newSchema() (*schema, error) {
 	var missing []string
 	var walk func(t reflect.Type, prefix string, index []int)
 	walk = func(t reflect.Type, prefix string, index []int) {
-		for f := range t.Fields() {
+		for _, f := range fieldsOf(t) {
 			key := prefix + f.Tag.Get("yaml")
 			at := append(append([]int(nil), index...), f.Index...)
-			if isSection(f.Type) {
-				walk(f.Type, key+".", at)
+			typ := f.Type
+			if isSection(typ) {
+				walk(typ, key+".", at)
 				continue
+			}
+			if typ.Kind() == reflect.Pointer {
+				typ = typ.Elem()
 			}
 			row, ok := rows[key]
 			if !ok {
 				missing = append(missing, key)
 			}
 			delete(rows, key)
-			s.leaves = append(s.leaves, leaf{keyRow: row, index: at, typ: f.Type})
+			s.leaves = append(s.leaves, leaf{keyRow: row, index: at, typ: typ})
 		}
 	}
 	walk(reflect.TypeFor[Config](), "", nil)
@@ -99,5 +110,12 @@ func (l *leaf) structured() bool {
 
 // field is the value in c that the leaf names.
 func (l *leaf) field(c *Config) reflect.Value {
-	return reflect.ValueOf(c).Elem().FieldByIndex(l.index)
+	v := reflect.ValueOf(c).Elem().FieldByIndex(l.index)
+	if v.Kind() != reflect.Pointer {
+		return v
+	}
+	if v.IsNil() {
+		v.Set(reflect.New(l.typ))
+	}
+	return v.Elem()
 }

@@ -90,19 +90,6 @@ func authOf(a config.Auth) upstream.Auth {
 	return out
 }
 
-// flagValues are the flags that rule until Redis, the flags file or the last good
-// values on disk say otherwise.
-func flagValues(f *config.FlagsConfig) flags.Values {
-	return flags.Values{
-		RelayEnabled:     &f.RelayEnabled,
-		RelayPercentage:  &f.RelayPercentage,
-		ShadowPercentage: &f.ShadowPercentage,
-		NoisePercentage:  &f.NoisePercentage,
-		FallbackEnabled:  &f.FallbackEnabled,
-		PrimaryProvider:  &f.PrimaryProvider,
-	}
-}
-
 // RedisOptions is where the fleet's flags and results live; nil without a Redis. It
 // holds the password, if there is one.
 func RedisOptions(s *config.StoreConfig) *flags.RedisOptions {

@@ -140,7 +140,7 @@ func listenOn(key, address string) (net.Listener, error) {
 
 func (s *Sidecar) flagOptions() flags.Options {
 	return flags.Options{
-		Initial: flagValues(&s.cfg.Flags), File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: RedisOptions(&s.cfg.Store),
+		Initial: s.cfg.Flags.Values, File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: RedisOptions(&s.cfg.Store),
 		Logger: s.log, Registerer: s.registerer,
 	}
 }
