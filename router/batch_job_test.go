@@ -176,7 +176,7 @@ func TestJobsThatOnlyOneCanTake(t *testing.T) {
 	}
 }
 
-// TestJobsOfACallerWhoBreaksOff leave nothing behind and reach nobody.
+// TestJobsOfACallerWhoBreaksOff: nothing is left behind, and no provider is called.
 func TestJobsOfACallerWhoBreaksOff(t *testing.T) {
 	t.Parallel()
 	renames := upstream.Models{NameMap: upstream.NameMap{Default: "gpt-4.1"}}

@@ -14,7 +14,7 @@ import (
 //
 //	serve ─ pairing.offer         the mirror starts its shadow request
 //	  └ respond
-//	      ├ obtain                attempts: retries, hedge, fallback, until one is good
+//	      ├ obtainResponse        attempts: retries, hedge, fallback, until one is good
 //	      ├ learner.beforeCommit  ids that the response reveals
 //	      └ deliver               commit: header and body go to the caller, then finish
 //
@@ -54,7 +54,7 @@ func (c *call) serve() {
 
 // respond calls whoever is to serve, and delivers the response.
 func (c *call) respond() {
-	a := c.obtain()
+	a := c.obtainResponse()
 	if a.resp != nil {
 		c.learner.beforeCommit(c.r.Context(), c.q, a)
 	}

@@ -17,8 +17,8 @@ import (
 
 // TestADeadHTTP2Connection: the one connection to the relay falls silent, with
 // calls in all states on it. Nobody waits for TCP to notice: what had not begun
-// falls back, what had begun breaks off, and the next call gets a connection
-// that lives. No timeout is configured.
+// falls back, what had begun breaks off, and the next call gets a working
+// connection. No timeout is configured.
 func TestADeadHTTP2Connection(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {

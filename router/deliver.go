@@ -69,7 +69,7 @@ func (d *delivery) run() (broken bool) {
 			_ = c.caller.control.Flush() // makes it chunked, or the trailers have no place
 		}
 	}
-	return d.end(err)
+	return d.endExchange(err)
 }
 
 // copyAll delivers the body, and returns why it broke off; nil at its end.
@@ -97,8 +97,9 @@ func (d *delivery) copyAll() error {
 	return err
 }
 
-// end closes the exchange of a response that was delivered as far as it came.
-func (d *delivery) end(err error) (broken bool) {
+// endExchange closes the exchange of a response that was delivered as far as it
+// came; err says why no more came, nil at its end.
+func (d *delivery) endExchange(err error) (broken bool) {
 	if errors.Is(err, errCallerWrite) || d.c.r.Context().Err() != nil {
 		d.a.watch.Stop() // the upstream sees it at once
 		err = context.Canceled

@@ -2,9 +2,9 @@ package router
 
 import "cutover/exchange"
 
-// obtain calls whoever is to serve, and the fallback where that fails and
+// obtainResponse calls whoever is to serve, and the fallback where that fails and
 // nothing has reached the caller yet.
-func (c *call) obtain() *attempt {
+func (c *call) obtainResponse() *attempt {
 	arm := c.q.Route.Serve
 	next, may := c.fallbackFor(arm)
 	hedge := &c.rt.cfg.Hedge
@@ -15,14 +15,14 @@ func (c *call) obtain() *attempt {
 			return h.run(delay)
 		}
 	}
-	a, good := c.try(c.r.Context(), arm, may)
+	a, good := c.callWithRetries(c.r.Context(), arm, may)
 	if hedged { // the first calls say how long to wait with later ones
 		hedge.observe(c.q, a)
 	}
 	if good || !may || !c.fallBack(a) {
 		return a
 	}
-	a, _ = c.try(c.r.Context(), next, false)
+	a, _ = c.callWithRetries(c.r.Context(), next, false)
 	return a
 }
 

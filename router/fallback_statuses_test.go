@@ -52,7 +52,7 @@ func TestStatusesToFallBackOn(t *testing.T) {
 	}
 }
 
-// TestTheReferencesStatusesToRetry: its responses are replaced by nobody's, and
+// TestTheReferencesStatusesToRetry: its responses are never replaced, and
 // its list says which of them are worth a retry.
 func TestTheReferencesStatusesToRetry(t *testing.T) {
 	t.Parallel()

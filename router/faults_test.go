@@ -114,7 +114,7 @@ func send(w http.ResponseWriter, events ...[]string) {
 	}
 }
 
-// whole is the right response in a dialect.
+// whole is the correct response in a dialect.
 func (d *dialect) whole(streamed bool) string {
 	if !streamed {
 		return d.plain
@@ -122,7 +122,7 @@ func (d *dialect) whole(streamed bool) string {
 	return strings.Join(d.opening, "") + strings.Join(d.content, "") + strings.Join(d.closing, "")
 }
 
-// fault is one way for the relay to fail, and what must come of it.
+// fault is one way for the relay to fail, and the expected result.
 type fault struct {
 	name    string
 	stream  int // 0: both, 1: streams only, -1: plain responses only

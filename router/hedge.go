@@ -120,7 +120,7 @@ func (h *race) unhedged(first contender) *attempt {
 	if first.good || !h.c.fallBack(first.a) {
 		return first.a
 	}
-	a, _ := h.c.try(h.c.r.Context(), h.next, false)
+	a, _ := h.c.callWithRetries(h.c.r.Context(), h.next, false)
 	return a
 }
 
@@ -164,7 +164,7 @@ func (h *race) secondWon(second *attempt, first <-chan contender, waited time.Du
 	c.story.addReplaced(&exchange.Exchange{
 		Arm: h.arm, Upstream: c.rt.upstream(h.arm).Name(), Class: exchange.ClassAborted, Detail: hedgeDetail, Total: waited,
 	}, "hedge")
-	take := c.pairing.detach() // the pair is of the provider that was to serve
+	onServed := c.pairing.detach() // the pair is of the provider that was to serve
 	c.background.run(func() {
 		r := <-first
 		if r.good { // it had output at the very same moment
@@ -173,8 +173,8 @@ func (h *race) secondWon(second *attempt, first <-chan contender, waited time.Du
 			c.rt.cfg.Hedge.Latency.Exceeded(r.a.model.Name, c.q.Facts.Stream, waited, time.Now())
 		}
 		r.a.loseRace()
-		if take != nil {
-			take(r.a.x)
+		if onServed != nil {
+			onServed(r.a.x)
 		}
 	})
 	return second

@@ -281,7 +281,7 @@ func TestRetriesOfTheReferenceUnderAHedge(t *testing.T) {
 }
 
 // TestHedgeByTheRelaysOwnLatency: the relay's first responses teach when it is slow;
-// streams and other responses each by themselves, failures not at all.
+// streams and other responses separately, failures not at all.
 func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
@@ -328,7 +328,7 @@ func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	b.settled(func() bool { return pace.State(time.Now())[0].Calls == 31 }, "the slow call counts")
 }
 
-// settled waits for what happens when a response has been read.
+// settled waits for the work that follows a response.
 func (b *bench) settled(done func() bool, what string) {
 	b.t.Helper()
 	tick, limit := time.NewTicker(2*time.Millisecond), time.After(20*time.Second)

@@ -17,7 +17,7 @@ func (d *delivery) resume() (broken bool) {
 	coded := encoded(a.resp.Header)
 	if a.rec.Streamed() && a.resp.StatusCode < 300 && !coded {
 		d.showRequestedModel()
-		return d.end(d.copyAll())
+		return d.endExchange(d.copyAll())
 	}
 	event := d.failureEvent(coded)
 	if c.r.Context().Err() == nil {

@@ -45,8 +45,8 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// play reports what may have been the fault of a busy machine; the rest it
-// holds against the test.
+// play returns a failure that a busy machine may have caused; it reports any
+// other to the test.
 func (l *lull) play(t *testing.T, d dialect, http2 bool, every time.Duration) (late string) {
 	s := &stage{heard: make(chan struct{}, 4096), ticks: make(chan struct{}, 4096)}
 	first := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -121,7 +121,7 @@ func (l *lull) checkPlaces(d *dialect, resp *http.Response, got string) string {
 	return ""
 }
 
-// check holds what the caller got against the row.
+// check compares what the caller got with the row.
 func (l *lull) check(t *testing.T, d *dialect, resp *http.Response, got string, err error) {
 	t.Helper()
 	wantRest := d.whole(true)

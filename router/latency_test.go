@@ -50,12 +50,12 @@ func TestLatencyDoesNotDrift(t *testing.T) {
 			p, now := router.NewLatencyTracker(.95), time.Now()
 			const each, parts = 8000, 5
 			for part := range parts {
-				hedged, learnt := 0, 0
+				hedged, learned := 0, 0
 				for range each {
 					now = now.Add(300 * time.Millisecond)
 					took, delay := lognormal(r), p.Delay("m", true, now)
 					if delay > 0 {
-						learnt++
+						learned++
 					}
 					if delay > 0 && took > delay {
 						hedged++
@@ -66,7 +66,7 @@ func TestLatencyDoesNotDrift(t *testing.T) {
 					}
 					p.Observe("m", true, took, now)
 				}
-				if rate := float64(hedged) / float64(learnt); rate < .035 || rate > .065 {
+				if rate := float64(hedged) / float64(learned); rate < .035 || rate > .065 {
 					t.Errorf("part %d: %.1f %% of the calls were hedged, want about 5 %%", part, 100*rate)
 				}
 			}
@@ -74,7 +74,7 @@ func TestLatencyDoesNotDrift(t *testing.T) {
 	}
 }
 
-// TestLatencyFollows: what was learnt is forgotten after 5 to 10 minutes.
+// TestLatencyFollows: what was learned is forgotten after 5 to 10 minutes.
 func TestLatencyFollows(t *testing.T) {
 	t.Parallel()
 	p, now := router.NewLatencyTracker(.9), time.Now()

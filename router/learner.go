@@ -10,7 +10,7 @@ import (
 
 // learner records which provider owns the ids that a response reveals.
 type learner struct {
-	table       *affinity.Table // nil: nothing is learnt
+	table       *affinity.Table // nil: nothing is learned
 	atEnd       bool            // the ids are in a stream
 	sealedAtEnd bool            // so may be content that only the relay can read again
 }

@@ -103,7 +103,7 @@ func dataOf(stream string) (all []string) {
 	return all
 }
 
-// checkRewritten holds one event's data against what it was.
+// checkRewritten compares one event's data with the original.
 func checkRewritten(t *testing.T, d exchange.Dialect, before, after string, want any) {
 	t.Helper()
 	var was, is map[string]any

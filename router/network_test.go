@@ -28,7 +28,7 @@ const (
 )
 
 // netFault is one way for the network between sidecar and relay to fail, and
-// what must come of it.
+// the expected result.
 type netFault struct {
 	name    string
 	faults  netfault.Faults

@@ -5,31 +5,31 @@ import "cutover/exchange"
 // pairing is what ties a call to its shadow request: a hook, as the router
 // knows nothing of the mirror.
 type pairing struct {
-	take     func(served *exchange.Exchange) // nil: there is no pair, or it has its exchange
+	onServed func(served *exchange.Exchange) // nil: there is no pair, or it has its exchange
 	mirrored bool                            // the mirror sends a shadow request
 }
 
 // offer offers the request to the mirror.
 func (p *pairing) offer(cfg *Config, q *exchange.Request) {
 	if cfg.Mirror != nil {
-		p.take = cfg.Mirror(q)
-		p.mirrored = p.take != nil
+		p.onServed = cfg.Mirror(q)
+		p.mirrored = p.onServed != nil
 	}
 }
 
 // deliver gives the pair its served exchange, unless it has one.
 func (p *pairing) deliver(x *exchange.Exchange) {
-	if take := p.detach(); take != nil {
-		take(x)
+	if onServed := p.detach(); onServed != nil {
+		onServed(x)
 	}
 }
 
 // detach returns the function that takes the served exchange, which the caller
 // of detach then has to call; nil where there is none.
 func (p *pairing) detach() func(served *exchange.Exchange) {
-	take := p.take
-	p.take = nil
-	return take
+	onServed := p.onServed
+	p.onServed = nil
+	return onServed
 }
 
 // countUnmirrored tells the mirror of a request that it must not mirror, so

@@ -361,7 +361,7 @@ func TestHedge(t *testing.T) {
 	}
 }
 
-// TestBothFail is honest about it.
+// TestBothFail: the caller is told so.
 func TestBothFail(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, status(503), setup{decide: serveByRelay, relayHandler: status(429)})

@@ -11,10 +11,10 @@ import (
 	"cutover/upstream"
 )
 
-// try calls an upstream, and calls it again where its retry policy allows that
+// callWithRetries calls an upstream, and calls it again where its retry policy allows that
 // and nothing has reached the caller. With hold the response is held back until
 // its first output; good reports whether it is one to serve.
-func (c *call) try(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt, good bool) {
+func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt, good bool) {
 	care := c.rt.upstream(arm).Care()
 	if care != nil && c.q.Held {
 		care.Budget.Request()
