@@ -81,6 +81,7 @@ func rooms() map[string]room {
 		"internal/store":     {[]string{"compare", "internal/rediskeys"}, "it keeps results and summaries; where they come from is not its business"},
 		"internal/doctable":  {nil, "it writes what tests tell it into the documentation, and knows none of it"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
+		"internal/mergetest": {nil, "it adds up whatever it is given, and knows nothing of what that is"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
 		"cmd/proxybench":     {nil, "it measures the program from outside, as a process"},
 		"cmd/mutants":        {nil, "it changes the rooms' text and runs their tests, and needs none of them to do so"},

@@ -61,13 +61,17 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 		}
 		return nil
 	}
-	r := Runner{Root: ".", Jobs: *jobs, Timeout: *timeout, Progress: terminalProgress(errOut)}
+	progress := terminalProgress(errOut)
+	r := Runner{Root: ".", Jobs: *jobs, Timeout: *timeout, Progress: progress, Done: func(r Result) {
+		progress(0, 0, "") // a line of the table takes its place
+		printResult(out, r)
+	}}
 	begun := time.Now()
 	results, err := r.Run(ctx, mutants)
 	if err != nil {
 		return err
 	}
-	return report(out, results, time.Since(begun))
+	return printSum(out, results, time.Since(begun))
 }
 
 // terminalProgress shows what is being tried on a terminal, and nothing
@@ -88,18 +92,22 @@ func terminalProgress(w io.Writer) func(done, all int, what string) {
 	}
 }
 
-// report prints a line for each mutant and the sum. It is an error when one
-// survived or could not be tried.
-func report(out io.Writer, results []Result, took time.Duration) error {
+// printResult prints a mutant's line of the table.
+func printResult(out io.Writer, r Result) {
+	fmt.Fprintf(out, "%-9s %5.1fs  %s: %s\n", r.Outcome, r.Took.Seconds(), r.Mutant.File, r.Mutant.Mistake)
+	if r.By != "" {
+		fmt.Fprintf(out, "%18s%s\n", "", r.By)
+	}
+}
+
+// printSum prints what came of all. It is an error when one survived or could
+// not be tried.
+func printSum(out io.Writer, results []Result, took time.Duration) error {
 	count := map[Outcome]int{}
 	for _, r := range results {
 		count[r.Outcome]++
-		fmt.Fprintf(out, "%-9s %5.1fs  %s: %s\n", r.Outcome, r.Took.Seconds(), r.Mutant.File, r.Mutant.Mistake)
-		if r.By != "" {
-			fmt.Fprintf(out, "%18s%s\n", "", r.By)
-		}
 	}
-	fmt.Fprintf(out, "\n%d mutants: %d killed, %d by the time limit, %d survived, %d invalid; %s\n", len(results),
+	fmt.Fprintf(out, "\n%d mutants: %d killed, %d of them by the time limit, %d survived, %d invalid; %s\n", len(results),
 		count[Killed]+count[TimedOut], count[TimedOut], count[Survived], count[Invalid], took.Round(time.Second))
 	if bad := count[Survived] + count[Invalid]; bad > 0 {
 		return fmt.Errorf("%d of %d mutants survived or are invalid", bad, len(results))

@@ -70,7 +70,7 @@ func TestRunner(t *testing.T) {
 	}{
 		{Mutant{File: "sum.go", Old: "a + b", New: "a - b"}, Killed, "TestSum"},
 		{Mutant{File: "sum.go", Old: "a + b", New: "a - b", Tests: "Half"}, Survived, ""},
-		{Mutant{File: "sum.go", Old: "a / 2", New: "a / 3"}, Survived, ""},
+		{Mutant{File: "sum.go", Old: "a / 2", New: "a / 3", Mistake: "a half is a third"}, Survived, ""},
 		{Mutant{File: "sum.go", Old: "a > 1e9", New: "a != 0 || b != 0"}, TimedOut, "TestSum"},
 		{Mutant{File: "sum.go", Old: "a / 2", New: "a / x"}, Invalid, "undefined: x"},
 		{Mutant{File: "sum.go", Old: "int", New: "uint"}, Invalid, "4 times"},
@@ -80,7 +80,11 @@ func TestRunner(t *testing.T) {
 	for _, row := range rows {
 		mutants = append(mutants, row.m)
 	}
-	r := Runner{Root: root, Jobs: 2, Timeout: 2 * time.Second, Progress: func(int, int, string) {}}
+	var out bytes.Buffer
+	r := Runner{
+		Root: root, Jobs: 2, Timeout: 2 * time.Second,
+		Progress: func(int, int, string) {}, Done: func(r Result) { printResult(&out, r) },
+	}
 	results, err := r.Run(t.Context(), mutants)
 	if err != nil {
 		t.Fatal(err)
@@ -90,10 +94,13 @@ func TestRunner(t *testing.T) {
 			t.Errorf("%q for %q: %s by %q, want %s by %q", want.m.New, want.m.Old, got.Outcome, got.By, want.want, want.by)
 		}
 	}
-	var out bytes.Buffer
-	err = report(&out, results, time.Minute)
-	if sum := "7 mutants: 2 killed, 1 by the time limit, 2 survived, 3 invalid; 1m0s"; err == nil || !strings.Contains(out.String(), sum) {
-		t.Errorf("%v, and not %q:\n%s", err, sum, &out)
+	err = printSum(&out, results, time.Minute)
+	for _, want := range []string{
+		"7 mutants: 2 killed, 1 of them by the time limit, 2 survived, 3 invalid; 1m0s", "sum.go: a half is a third", "TestSum\n",
+	} {
+		if err == nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%v, and not %q:\n%s", err, want, &out)
+		}
 	}
 	if text, _ := os.ReadFile(filepath.Join(root, "sum.go")); !strings.Contains(string(text), "return a + b") {
 		t.Errorf("the working tree was changed: %s", text)

@@ -37,10 +37,13 @@ type Result struct {
 
 // Runner tries mutants.
 type Runner struct {
-	Root     string        // the module's directory
-	Jobs     int           // how many at once
-	Timeout  time.Duration // for the tests of one mutant
+	Root    string        // the module's directory
+	Jobs    int           // how many at once
+	Timeout time.Duration // for the tests of one mutant
+	// Progress is told what is tried next, and "" at the end; Done what came of
+	// each mutant, in the order of their ends. Neither is called twice at once.
 	Progress func(done, all int, what string)
+	Done     func(Result)
 }
 
 // Run first runs the tests on the code as it is, since tests that fail anyway
@@ -59,11 +62,20 @@ func (r Runner) Run(ctx context.Context, mutants []Mutant) ([]Result, error) {
 	results := make([]Result, len(mutants))
 	next := make(chan int)
 	var workers sync.WaitGroup
+	var telling sync.Mutex
 	for range r.Jobs {
 		workers.Go(func() {
 			for i := range next {
+				telling.Lock()
 				r.Progress(i, len(mutants), mutants[i].File+": "+mutants[i].Mistake)
+				telling.Unlock()
 				results[i] = r.try(ctx, mutants[i])
+				if ctx.Err() != nil {
+					continue // interrupted: the outcome means nothing
+				}
+				telling.Lock()
+				r.Done(results[i])
+				telling.Unlock()
 			}
 		})
 	}

@@ -2,17 +2,18 @@ package main
 
 // bucketing is who is served by the relay at a percentage.
 func bucketing() []Mutant {
-	const file, tests = "flags/bucket.go", "Bucket|Percentage|Ramps|Draws"
-	return []Mutant{
-		{File: file, Tests: tests, Mistake: "a tenth of the resolution", Old: "const buckets = 100_000", New: "const buckets = 10_000"},
-		{File: file, Tests: tests, Mistake: "the caller at the edge is in", Old: "Bucket(flagKey, targetingKey) < threshold", New: "Bucket(flagKey, targetingKey) <= threshold"},
-		{File: file, Tests: tests, Mistake: "the first callers are out instead of in", Old: "Bucket(flagKey, targetingKey) < threshold", New: "Bucket(flagKey, targetingKey) >= threshold"},
-		{File: file, Tests: tests, Mistake: "the hash is scaled to half of the range", Old: "* uint64(n) >> 32", New: "* uint64(n) >> 33"},
-		{File: file, Tests: tests, Mistake: "remainder in place of scaling", Old: "return uint32(uint64(h) * uint64(n) >> 32)", New: "return h % n"},
-		{File: file, Tests: tests, Mistake: "the hash has a seed", Old: "return scale(murmur3.Sum32(stack[:n]), buckets)", New: "return scale(murmur3.SeedSum32(1, stack[:n]), buckets)"},
-		{File: file, Tests: tests, Mistake: "long keys are hashed the other way round", Old: "murmur3.StringSum32(flagKey+targetingKey)", New: "murmur3.StringSum32(targetingKey+flagKey)"},
-		{File: file, Tests: tests, Mistake: "all flags draw alike", Old: "n := copy(stack[:], flagKey)", New: "n := copy(stack[:], \"\")"},
-		{File: file, Tests: tests, Mistake: "shares are cut off instead of rounded", Old: "math.Round(min(percentage, 100) * (buckets / 100))", New: "math.Floor(min(percentage, 100) * (buckets / 100))"},
-		{File: file, Tests: tests, Mistake: "above 100 % wraps around", Old: "min(percentage, 100)", New: "percentage"},
-	}
+	return in("flags/bucket.go", "Bucket|Percentage|Ramps|Draws",
+		mistake{"a tenth of the resolution", "const buckets = 100_000", "const buckets = 10_000"},
+		mistake{"the caller at the edge is in", "Bucket(flagKey, targetingKey) < threshold", "Bucket(flagKey, targetingKey) <= threshold"},
+		mistake{"the last callers are in first", "Bucket(flagKey, targetingKey) < threshold", "Bucket(flagKey, targetingKey) >= threshold"},
+		mistake{"the hash is scaled to half of the range", "* uint64(n) >> 32", "* uint64(n) >> 33"},
+		mistake{"remainder in place of scaling", "return uint32(uint64(h) * uint64(n) >> 32)", "return h % n"},
+		mistake{"the hash has a seed", "murmur3.Sum32(stack[:n])", "murmur3.SeedSum32(1, stack[:n])"},
+		mistake{"long keys are hashed the other way round", "murmur3.StringSum32(flagKey+targetingKey)",
+			"murmur3.StringSum32(targetingKey+flagKey)"},
+		mistake{"all flags draw alike", "n := copy(stack[:], flagKey)", `n := copy(stack[:], "")`},
+		mistake{"shares are cut off instead of rounded", "math.Round(min(percentage, 100) * (buckets / 100))",
+			"math.Floor(min(percentage, 100) * (buckets / 100))"},
+		mistake{"above 100 % wraps around", "min(percentage, 100)", "percentage"},
+	)
 }

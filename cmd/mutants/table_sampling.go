@@ -1,0 +1,49 @@
+package main
+
+import "slices"
+
+// sampling is which pairs are mirrored, and which are kept for people to look
+// at.
+func sampling() []Mutant {
+	return slices.Concat(
+		in("compare/sample.go", "",
+			mistake{"time beats severity", "uint64(r.badness())<<33 | at", "at<<3 | uint64(r.badness())"},
+			mistake{"the primary's faults are worth a look", "if f.Arm != armPrimary {\n\t\t\tworst", "if f.Arm != armRelay {\n\t\t\tworst"},
+			mistake{"the light ones are kept", "worst = max(worst, int(f.Severity))", "worst = int(f.Severity)"},
+			mistake{"scores that a float64 can't hold", "mix(h.Sum64()) >> 11", "mix(h.Sum64())"},
+			mistake{"a tenth of a text is kept", "const maxSaid = 256 << 10", "const maxSaid = 25 << 10"},
+		),
+		in("internal/store/sampler.go", "Sampl|sampl",
+			mistake{"frequent trouble crowds out the rest", "codeFirst = 20", "codeFirst = 2000"},
+			mistake{"trouble is sampled once an hour", "codeEvery = time.Minute", "codeEvery = time.Hour"},
+			mistake{"the first codes fill memory", "!known && len(s.codes) >= maxCodes", "!known && len(s.codes) < 0"},
+			mistake{"the reservoir is half as large", "o.PerClass = 200", "o.PerClass = 100"},
+			mistake{"twenty samples a second", "o.PerSecond = 2\n", "o.PerSecond = 20\n"},
+			mistake{"the lowest scores are kept", "if score <= s.reservoir[0] {", "if score >= s.reservoir[0] {"},
+			mistake{"the primary's trouble is sampled", `f.Arm == "primary" || f.Severity < compare.Minor`, `f.Severity < compare.Minor`},
+			mistake{"differences that nobody notices are rare", "f.Severity < compare.Minor", "f.Severity < compare.Info"},
+			mistake{"light trouble is not rare", "f.Severity < compare.Minor", "f.Severity < compare.Major"},
+			mistake{"requests that called nobody are sampled", "if !r.Primary.Called && !r.Relay.Called {", "if !r.Primary.Called && r.Relay.Called {"},
+		),
+		in("shadow/ticket.go", "",
+			mistake{"the copy goes to who serves", "m.targets[q.Route.Serve.Other()]", "m.targets[q.Route.Serve]"},
+			mistake{"every request is sent to the primary twice", "if !t.q.Route.Noise {", "if t.q.Route.Noise {"},
+			mistake{"the second call goes to the relay", "e := errand{target: m.targets[exchange.Primary], into: &t.rerun", "e := errand{target: m.targets[exchange.Relay], into: &t.rerun"},
+			mistake{"the sides of a pair are swapped", "if p.Served == exchange.Primary {", "if p.Served == exchange.Relay {"},
+			mistake{"an aborted call is a pair", "case t.served.Class == exchange.ClassAborted:", "case t.served.Class == exchange.ClassConnect:"},
+			mistake{"what is skipped is counted as dropped", "m.counts.add(compare.Skipped, why)", "m.counts.add(compare.Dropped, why)"},
+		),
+		in("shadow/mirror.go", "",
+			mistake{"every pair is diffed", "o.Diff = p.Outcome == compare.Both && m.diffs.Allow()", "o.Diff = p.Outcome == compare.Both"},
+			mistake{"exactly as many calls as allowed are too many", "m.calls.Add(1) > int64(m.cfg.MaxConcurrency)", "m.calls.Add(1) >= int64(m.cfg.MaxConcurrency)"},
+			mistake{"a call refused for its bytes keeps its place", "m.held.Add(-bytes)\n\t\tm.end()\n\t\treturn \"bytes\"", "m.held.Add(-bytes)\n\t\treturn \"bytes\""},
+			mistake{"bytes that were refused stay held", "m.held.Add(-bytes)\n\t\tm.end()\n\t\treturn \"bytes\"", "m.end()\n\t\treturn \"bytes\""},
+			mistake{"ten times as many calls", "c.MaxConcurrency = 256", "c.MaxConcurrency = 2560"},
+			mistake{"a tenth of the memory", "c.MaxBytes = 256 << 20", "c.MaxBytes = 25 << 20"},
+		),
+		in("shadow/pace.go", "",
+			mistake{"bursts of ten seconds", "burst: max(int64(time.Second)-interval, 0)", "burst: max(10*int64(time.Second)-interval, 0)"},
+			mistake{"one call more than allowed", "burst: max(int64(time.Second)-interval, 0)", "burst: int64(time.Second)"},
+		),
+	)
+}
