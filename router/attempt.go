@@ -19,7 +19,7 @@ type attempt struct {
 	model   upstream.Mapping
 	permit  upstream.Permit
 	ctx     context.Context
-	watch   *upstream.Watch
+	watch   *upstream.Watchdog
 	rec     *exchange.Recorder
 	started time.Time
 
@@ -54,11 +54,11 @@ func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOpti
 		c.caller.comments.setPending(nil)
 	}
 	a.model = up.Model(c.q)
-	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).Again(ctx, o.firstStarted, now)
+	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).BeginRetry(ctx, o.firstStarted, now)
 	c.body.setWatch(a.watch)
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, c.recorderOptions(arm))
 	var err error
-	if a.permit, err = up.Enter(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, now)); err == nil {
+	if a.permit, err = up.Acquire(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, now)); err == nil {
 		a.resp, err = c.send(a, !o.noHints)
 	}
 	if err != nil {
@@ -70,9 +70,9 @@ func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOpti
 		c.caller.comments.setPending(a.resp)
 	}
 	now = time.Now()
-	a.watch.Header(now)
+	a.watch.HeaderReceived(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
-	a.permit.Header(a.resp.StatusCode, a.resp.Header, now)
+	a.permit.ObserveHeaders(a.resp.StatusCode, a.resp.Header, now)
 	return a
 }
 
@@ -128,7 +128,7 @@ func (a *attempt) bufferUpTo(limit int) {
 			now := time.Now()
 			a.held = append(a.held, (*buf)[:n]...)
 			a.rec.Write((*buf)[:n], now)
-			a.watch.Data(true, now)
+			a.watch.DataReceived(true, now)
 		}
 		if err == io.EOF {
 			a.complete = true
@@ -178,5 +178,5 @@ func (a *attempt) closeExchange(class exchange.Class, detail string) {
 	now := time.Now()
 	a.x = a.rec.End(class, detail, now)
 	a.x.Model, a.x.ModelRule, a.x.Queued = a.model.Name, a.model.Rule, a.permit.Queued()
-	a.permit.Leave(a.x, now)
+	a.permit.Release(a.x, now)
 }

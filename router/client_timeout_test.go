@@ -8,6 +8,7 @@ import (
 
 	"cutover/exchange"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // TestRetriesKeepToTheHeaderLimit: how long the first choice may take to respond
@@ -24,8 +25,8 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
-			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 5, Base: time.Millisecond}}
-			b, _ := policyBench(t, care, func(w http.ResponseWriter, r *http.Request) {
+			policies := &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 5, Base: time.Millisecond}}
+			b, _ := policyBench(t, policies, func(w http.ResponseWriter, r *http.Request) {
 				drain(r)
 				if calls.Add(1) > 1 {
 					hang(r)
@@ -63,16 +64,16 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 func TestQueueTimeoutKeepsToTheClientTimeout(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
+	limiter, err := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := limiter.TryTake("another call", 1)
+	lease, err := limiter.TryAcquire("another call", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lease.Release()
-	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: time.Hour}, func(http.ResponseWriter, *http.Request) {
+	b, _ := policyBench(t, &upstream.Policies{Limiter: limiter, QueueTimeout: time.Hour}, func(http.ResponseWriter, *http.Request) {
 		t.Error("the relay was called")
 	}, nil)
 	resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json", "X-Stainless-Timeout", "0.3")

@@ -156,7 +156,7 @@ func (d *delivery) copyBody() error {
 			if !content { // after that the recorder may take its time
 				content, _ = a.rec.Content()
 			}
-			a.watch.Data(content, now)
+			a.watch.DataReceived(content, now)
 		}
 		if err == io.EOF {
 			return nil

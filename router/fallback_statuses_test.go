@@ -31,9 +31,9 @@ func TestStatusesToFallBackOn(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			const said = `{"error":{"message":"x","type":"t"}}`
-			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+			policies := &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
 			calls := make(chan struct{}, 8)
-			b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+			b, primary := policyBench(t, policies, func(w http.ResponseWriter, _ *http.Request) {
 				calls <- struct{}{}
 				w.WriteHeader(row.status)
 				_, _ = io.WriteString(w, said)
@@ -66,7 +66,7 @@ func TestTheReferencesStatusesToRetry(t *testing.T) {
 			w.WriteHeader(500)
 		}), setup{primary: func(c *upstreamConfig) {
 			c.FallbackOn = row.on
-			c.Care = &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+			c.Policies = &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
 		}})
 		resp, _ := b.do("POST", "/v1/chat/completions", chat, "Content-Type", "application/json")
 		if resp.StatusCode != 500 || len(calls) != row.calls {

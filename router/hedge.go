@@ -66,7 +66,7 @@ type contender struct {
 // that is the reference's own response, with its status and its Retry-After.
 func (h *race) run(delay time.Duration) *attempt {
 	budget := h.c.rt.cfg.Hedge.Budget
-	budget.Request()
+	budget.AddRequest()
 	started := time.Now()
 	first, stopFirst := h.start(h.arm, false)
 	timer := time.NewTimer(delay)
@@ -186,13 +186,13 @@ func (h *race) observe(a *attempt) { h.c.rt.cfg.Hedge.observe(h.c.q, a) }
 // takes it up again.
 func (a *attempt) pauseTimeouts() {
 	if a.x == nil {
-		a.watch.Park(time.Now())
+		a.watch.Pause(time.Now())
 	}
 }
 
 func (a *attempt) resumeTimeouts() {
 	if a.x == nil {
-		a.watch.Header(time.Now())
+		a.watch.HeaderReceived(time.Now())
 	}
 }
 

@@ -262,7 +262,7 @@ func TestRetriesOfTheReferenceUnderAHedge(t *testing.T) {
 		}), setup{
 			decide: serveByRelay,
 			primary: func(c *upstreamConfig) {
-				c.Care = &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond}}
+				c.Policies = &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond}}
 			},
 			router: func(c *routerConfig) { c.Hedge = hedge },
 			relayHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -43,7 +43,7 @@ func (a *attempt) holdBack(rate float64) bool {
 			a.held = append(a.held, (*buf)[:n]...)
 			a.rec.Write((*buf)[:n], now)
 			content, failed := a.rec.Content()
-			a.watch.Data(content, now)
+			a.watch.DataReceived(content, now)
 			if failed {
 				a.endOnErrorEvent(err)
 				return false

@@ -197,7 +197,7 @@ func TestKeepAliveWhileWaiting(t *testing.T) {
 		}), setup{
 			router: func(c *routerConfig) { c.KeepAlive = keepAliveEvery },
 			primary: func(c *upstreamConfig) {
-				c.Care = &upstream.Care{
+				c.Policies = &upstream.Policies{
 					Retry:  upstream.RetryPolicy{Attempts: 2, Base: time.Second, Max: time.Second},
 					Budget: upstream.NewRetryBudget(1, 10),
 				}

@@ -8,6 +8,7 @@ import (
 
 	"cutover/router"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // A response whose status net/http would panic about, and one that switches to a
@@ -22,12 +23,12 @@ func TestResponsesWithoutAStatus(t *testing.T) {
 				t.Parallel()
 				d := dialects()[0]
 				raw := newRawUpstream(t, head)
-				limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "x", Limits: upstream.Limits{Concurrency: 3}})
+				limiter, err := limit.New(limit.Options{Name: "x", Limits: limit.Limits{Concurrency: 3}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				care := &upstream.Care{Limiter: limiter, Breaker: upstream.NewBreaker(upstream.BreakerOptions{}, time.Now())}
-				odd := func(c *upstreamConfig) { c.BaseURL, c.Care = raw.url()+"/v1", care }
+				policies := &upstream.Policies{Limiter: limiter, Breaker: upstream.NewBreaker(upstream.BreakerOptions{}, time.Now())}
+				odd := func(c *upstreamConfig) { c.BaseURL, c.Policies = raw.url()+"/v1", policies }
 				s := setup{primary: odd}
 				if by != "primary" {
 					s = setup{relay: odd, decide: serveByRelay}
@@ -48,7 +49,7 @@ func TestResponsesWithoutAStatus(t *testing.T) {
 				if s := limiter.State(); s.InFlight != 0 {
 					t.Errorf("%d calls under way at the end", s.InFlight)
 				}
-				if s := care.Breaker.State(time.Now()); s[1].Errors != 2 {
+				if s := policies.Breaker.State(time.Now()); s[1].Errors != 2 {
 					t.Errorf("the breaker counted %d errors, want 2", s[1].Errors)
 				}
 			})
@@ -59,13 +60,13 @@ func TestResponsesWithoutAStatus(t *testing.T) {
 // Whatever goes wrong in the handler itself, what the call holds comes back.
 func TestAPanicKeepsNoSlot(t *testing.T) {
 	t.Parallel()
-	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "x", Limits: upstream.Limits{Concurrency: 1}})
+	limiter, err := limit.New(limit.Options{Name: "x", Limits: limit.Limits{Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := dialects()[0]
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }), setup{
-		primary: func(c *upstreamConfig) { c.Care = &upstream.Care{Limiter: limiter} },
+		primary: func(c *upstreamConfig) { c.Policies = &upstream.Policies{Limiter: limiter} },
 	})
 	panics := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.router.ServeHTTP(panicWriter{w}, r) })
 	b.server.Config.Handler = panics

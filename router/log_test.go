@@ -13,6 +13,7 @@ import (
 	"cutover/exchange"
 	"cutover/router"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // logLine is a request's line in the log.
@@ -74,22 +75,22 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 	}
 	var calls atomic.Int64
 	for _, row := range []struct {
-		name  string
-		care  func() *upstream.Care
-		relay http.HandlerFunc
-		hedge time.Duration
-		asks  int // requests; the last one's line is looked at
-		level string
-		by    string
-		why   string
-		hedgd string
-		trail []exchange.Step // without times
-		count []string        // a counter and its labels, which must be 1
+		name     string
+		policies func() *upstream.Policies
+		relay    http.HandlerFunc
+		hedge    time.Duration
+		asks     int // requests; the last one's line is looked at
+		level    string
+		by       string
+		why      string
+		hedgd    string
+		trail    []exchange.Step // without times
+		count    []string        // a counter and its labels, which must be 1
 	}{
 		{name: "nothing to tell", relay: func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }, level: "debug", by: "relay"},
 		{name: "retries and fallback", relay: fails(503),
-			care: func() *upstream.Care {
-				return &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+			policies: func() *upstream.Policies {
+				return &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
 			},
 			level: "info", by: "primary", why: "overloaded",
 			trail: []exchange.Step{
@@ -102,22 +103,22 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 				return
 			}
 			right(&d, w, r)
-		}, care: func() *upstream.Care {
-			return &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+		}, policies: func() *upstream.Policies {
+			return &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
 		}, level: "info", by: "relay",
 			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassRateLimited, Status: 429, Next: "retry"}},
 			count: []string{"cutover_attempts_failed_total", "rate_limited", "retry", "relay"}},
 		{name: "an open breaker", relay: fails(500), asks: 2,
-			care: func() *upstream.Care {
-				return &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 1, OpenFor: time.Hour}, time.Now())}
+			policies: func() *upstream.Policies {
+				return &upstream.Policies{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 1, OpenFor: time.Hour}, time.Now())}
 			},
 			level: "info", by: "primary", why: "breaker",
 			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "breaker", Next: "fallback"}},
 			count: []string{"cutover_attempts_failed_total", "not_sent", "fallback", "relay"}},
 		{name: "no room", relay: func(w http.ResponseWriter, r *http.Request) { right(&d, w, r) }, asks: 2,
-			care: func() *upstream.Care {
-				l, _ := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{RPM: 1}})
-				return &upstream.Care{Limiter: l}
+			policies: func() *upstream.Policies {
+				l, _ := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{RPM: 1}})
+				return &upstream.Policies{Limiter: l}
 			},
 			level: "info", by: "primary", why: "limit-rpm",
 			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "limit-rpm", Next: "fallback"}},
@@ -132,11 +133,11 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var count func(string, ...string) float64
-			var care *upstream.Care
-			if row.care != nil {
-				care = row.care()
+			var policies *upstream.Policies
+			if row.policies != nil {
+				policies = row.policies()
 			}
-			b, _ := policyBench(t, care, row.relay, func(s *setup) {
+			b, _ := policyBench(t, policies, row.relay, func(s *setup) {
 				s.router = func(c *routerConfig) {
 					c.Hedge = router.Hedge{Delay: row.hedge}
 					count = counted(c)
@@ -182,13 +183,13 @@ func drain(r *http.Request) {
 func TestTheLogTellsOfWaitsForCapacity(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
+	limiter, err := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	first, release := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int64
-	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: 20 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+	b, _ := policyBench(t, &upstream.Policies{Limiter: limiter, QueueTimeout: 20 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
 		drain(r)
 		switch calls.Add(1) {
 		case 1:

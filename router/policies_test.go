@@ -15,17 +15,18 @@ import (
 	"cutover/flags"
 	"cutover/router"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // policyBench is a bench whose relay serves under policies and whose primary is healthy.
-func policyBench(t *testing.T, care *upstream.Care, relay http.HandlerFunc, change func(*setup)) (*bench, *atomic.Int64) {
+func policyBench(t *testing.T, policies *upstream.Policies, relay http.HandlerFunc, change func(*setup)) (*bench, *atomic.Int64) {
 	t.Helper()
 	d := dialects()[0]
 	var primary atomic.Int64
 	s := setup{
 		decide: serveByRelay,
 		relay: func(c *upstreamConfig) {
-			c.Care = care
+			c.Policies = policies
 			c.Auth = upstream.Auth{Kind: upstream.Bearer, Key: "rk"}
 		},
 		relayHandler: relay,
@@ -74,8 +75,8 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			d := dialects()[0]
 			var calls atomic.Int64
-			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond, MaxAfter: time.Second}}
-			b, primary := policyBench(t, care, func(w http.ResponseWriter, r *http.Request) {
+			policies := &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 3, Base: time.Millisecond, MaxAfter: time.Second}}
+			b, primary := policyBench(t, policies, func(w http.ResponseWriter, r *http.Request) {
 				if calls.Add(1) <= row.fail {
 					for line := range strings.Lines(row.header) {
 						k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -120,8 +121,8 @@ func TestRetriesKeepToTheClientTimeout(t *testing.T) {
 		t.Run(row.header+" "+row.value, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
-			care := &upstream.Care{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
-			b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+			policies := &upstream.Policies{Retry: upstream.RetryPolicy{Attempts: 2, Base: time.Millisecond}}
+			b, primary := policyBench(t, policies, func(w http.ResponseWriter, _ *http.Request) {
 				calls.Add(1)
 				k, v, _ := strings.Cut(row.after, ": ")
 				w.Header().Set(k, v)
@@ -139,11 +140,11 @@ func TestRetriesKeepToTheClientTimeout(t *testing.T) {
 func TestRetryBudgetStopsStorms(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
-	care := &upstream.Care{
+	policies := &upstream.Policies{
 		Retry:  upstream.RetryPolicy{Attempts: 5, Base: time.Microsecond},
 		Budget: upstream.NewRetryBudget(.1, 3),
 	}
-	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+	b, primary := policyBench(t, policies, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.WriteHeader(503)
 	}, nil)
@@ -165,12 +166,12 @@ func TestRetryBudgetStopsStorms(t *testing.T) {
 func TestServedCallsWaitForCapacityThenFallBack(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
+	limiter, err := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begun, release := make(chan struct{}, 2), make(chan struct{})
-	b, _ := policyBench(t, &upstream.Care{Limiter: limiter, Wait: 200 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	b, _ := policyBench(t, &upstream.Policies{Limiter: limiter, QueueTimeout: 200 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
 		begun <- struct{}{}
 		<-release
 		right(&d, w, r)
@@ -197,8 +198,8 @@ func TestServedCallsWaitForCapacityThenFallBack(t *testing.T) {
 func TestOpenBreakerSendsTheShareToThePrimary(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
-	care := &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
-	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) {
+	policies := &upstream.Policies{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
+	b, primary := policyBench(t, policies, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.WriteHeader(500)
 	}, nil)
@@ -213,7 +214,7 @@ func TestOpenBreakerSendsTheShareToThePrimary(t *testing.T) {
 	if last != "primary because of breaker" || calls.Load() > 6 || primary.Load() != 30 {
 		t.Errorf("last served by %s; the relay saw %d calls, want 5; the primary %d, want 30", last, calls.Load(), primary.Load())
 	}
-	if state := care.Breaker.State(time.Now()); len(state) < 2 || state[1].State != "open" {
+	if state := policies.Breaker.State(time.Now()); len(state) < 2 || state[1].State != "open" {
 		t.Errorf("state = %+v, want the model's circuit open", state)
 	}
 }
@@ -228,7 +229,7 @@ func TestABadKeyIsQuarantined(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bad atomic.Int64
-	b, primary := policyBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
+	b, primary := policyBench(t, &upstream.Policies{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer good-key" {
 			bad.Add(1)
 			w.WriteHeader(401)
@@ -277,7 +278,7 @@ func TestAKeyWithoutQuotaIsQuarantined(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, primary := policyBench(t, &upstream.Care{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
+			b, primary := policyBench(t, &upstream.Policies{Keys: keys}, func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Authorization") != "Bearer good-key" {
 					fail(w, r)
 					return
@@ -288,7 +289,7 @@ func TestAKeyWithoutQuotaIsQuarantined(t *testing.T) {
 			for range 6 {
 				b.do("POST", d.path, streamed, "Content-Type", "application/json")
 			}
-			if states, _ := keys.State(time.Now()); states[0].Aside != "quota" || states[1].Aside != "" || primary.Load() != 1 {
+			if states, _ := keys.State(time.Now()); states[0].Quarantine != "quota" || states[1].Quarantine != "" || primary.Load() != 1 {
 				t.Errorf("keys %+v, the primary served %d, want the first set aside for its quota after one call", states, primary.Load())
 			}
 			if d := time.Since(begun); d > 5*time.Second {

@@ -120,7 +120,7 @@ func (b *requestBody) prependStream(head []byte) {
 
 // setWatch says which attempt the stream goes into. It is sent once, so there is
 // only one.
-func (b *requestBody) setWatch(w *upstream.Watch) {
+func (b *requestBody) setWatch(w *upstream.Watchdog) {
 	if b.stall != nil {
 		b.stall.watch = w
 	}
@@ -164,7 +164,7 @@ type stallReader struct {
 	body    io.ReadCloser
 	control *http.ResponseController
 	timeout time.Duration
-	watch   *upstream.Watch // of the attempt that the body goes into
+	watch   *upstream.Watchdog // of the attempt that the body goes into
 
 	mu       sync.Mutex
 	released bool
@@ -177,9 +177,9 @@ func (s *stallReader) Read(p []byte) (int, error) {
 		n, err := s.body.Read(p)
 		return n, s.recordEnd(err)
 	}
-	s.watch.Hold()
+	s.watch.UploadStarted()
 	n, err := s.body.Read(p)
-	s.watch.Go(time.Now())
+	s.watch.UploadEnded(time.Now())
 	return n, s.recordEnd(err)
 }
 

@@ -15,9 +15,9 @@ import (
 // and nothing has reached the caller. With hold the response is held back until
 // its first output; good reports whether it is one to serve.
 func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt, good bool) {
-	care := c.rt.upstream(arm).Care()
-	if care != nil && c.q.Held {
-		care.Budget.Request()
+	policies := c.rt.upstream(arm).Policies()
+	if policies != nil && c.q.Held {
+		policies.Budget.AddRequest()
 	}
 	var o attemptOptions
 	for n := 1; ; n++ {
@@ -30,13 +30,13 @@ func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool)
 		} else {
 			good = a.resp != nil && !a.up.FallsBackOn(a.resp.StatusCode)
 		}
-		if good || care == nil || !c.q.Held {
+		if good || policies == nil || !c.q.Held {
 			return a, good
 		}
 		if c.caller.comments != nil {
 			c.caller.comments.setPending(nil)
 		}
-		wait, ok := a.mayRetry(c.q, care, n, o.firstStarted)
+		wait, ok := a.mayRetry(c.q, policies, n, o.firstStarted)
 		if !ok {
 			return a, false
 		}
@@ -52,7 +52,7 @@ func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool)
 // nth, is made again, and after how long. There is no retry that the caller
 // would not wait for, nor one that could not begin before the upstream's header
 // timeout is over: the fallback is to have its turn.
-func (a *attempt) mayRetry(q *exchange.Request, care *upstream.Care, n int, firstStarted time.Time) (time.Duration, bool) {
+func (a *attempt) mayRetry(q *exchange.Request, policies *upstream.Policies, n int, firstStarted time.Time) (time.Duration, bool) {
 	now := time.Now()
 	f := upstream.Failure{Attempt: n, Elapsed: now.Sub(q.At), Now: now}
 	if a.x != nil {
@@ -71,21 +71,21 @@ func (a *attempt) mayRetry(q *exchange.Request, care *upstream.Care, n int, firs
 			f.Deadline = until
 		}
 	}
-	wait, ok, _ := care.Retry.Next(f, rand.Float64())
-	return wait, ok && care.Budget.Spend()
+	wait, ok, _ := policies.Retry.Next(f, rand.Float64())
+	return wait, ok && policies.Budget.Spend()
 }
 
 // queueTimeout is how long an attempt may wait from now for capacity at an
 // upstream.
 func queueTimeout(up *upstream.Upstream, q *exchange.Request, now time.Time) time.Duration {
-	care := up.Care()
-	if care == nil {
+	policies := up.Policies()
+	if policies == nil {
 		return 0
 	}
 	if total := clientTimeout(q.Header); total > 0 {
-		return min(care.Wait, max(0, total-now.Sub(q.At)))
+		return min(policies.QueueTimeout, max(0, total-now.Sub(q.At)))
 	}
-	return care.Wait
+	return policies.QueueTimeout
 }
 
 // clientTimeout is how long a caller waits for a response, where its SDK says

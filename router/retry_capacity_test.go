@@ -9,20 +9,21 @@ import (
 	"cutover/flags"
 	"cutover/router"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // TestAWaitForARetryTakesNoCapacity: while a call waits for its retry it is not
 // under way at the upstream, and others may be.
 func TestAWaitForARetryTakesNoCapacity(t *testing.T) {
 	t.Parallel()
-	limiter, err := upstream.NewLimiter(upstream.LimiterOptions{Name: "relay", Limits: upstream.Limits{Concurrency: 1}})
+	limiter, err := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	failed := make(chan struct{}, 1)
 	b := newBench(t, http.NotFoundHandler(), setup{
 		relay: func(c *upstream.Config) {
-			c.Care = &upstream.Care{Limiter: limiter, Retry: upstream.RetryPolicy{Attempts: 2}}
+			c.Policies = &upstream.Policies{Limiter: limiter, Retry: upstream.RetryPolicy{Attempts: 2}}
 		},
 		router: func(c *router.Config) { c.Served = nil }, // there are many
 		decide: func(flags.Attributes) flags.Decision {

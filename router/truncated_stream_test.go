@@ -102,8 +102,8 @@ func gzipped(text string) string {
 func TestAProviderWithoutDONEIsNotDown(t *testing.T) {
 	t.Parallel()
 	d := dialects()[0]
-	care := &upstream.Care{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
-	b, primary := policyBench(t, care, func(w http.ResponseWriter, _ *http.Request) { send(w, d.lacking()) }, nil)
+	policies := &upstream.Policies{Breaker: upstream.NewBreaker(upstream.BreakerOptions{MinCalls: 5, OpenFor: time.Hour}, time.Now())}
+	b, primary := policyBench(t, policies, func(w http.ResponseWriter, _ *http.Request) { send(w, d.lacking()) }, nil)
 	for range 12 {
 		resp, got := b.do("POST", d.path, streamed, "Content-Type", "application/json")
 		if by(resp) != "relay" || got != strings.Join(d.lacking(), "") {

@@ -81,7 +81,7 @@ func (m *Mirror) admit(q *exchange.Request, e *errand, bytes int64) (why string)
 	}
 	if e.reserved, why = m.cfg.Budget.reserve(q, e.target.Arm(), e.model.Name); why == "" {
 		var err error
-		if e.permit, err = e.target.EnterShadow(q, e.model.Name); err == nil {
+		if e.permit, err = e.target.AcquireShadow(q, e.model.Name); err == nil {
 			return ""
 		}
 		m.cfg.Budget.settle(e.reserved, e.target.Arm(), &exchange.Exchange{})
@@ -160,7 +160,7 @@ func (t *ticket) call(e errand) {
 	x := rec.End(class, detail, time.Now())
 	x.Model, x.ModelRule = e.model.Name, e.model.Rule
 	t.m.cfg.Budget.settle(e.reserved, x.Arm, x)
-	e.permit.Leave(x, time.Now())
+	e.permit.Release(x, time.Now())
 	*e.into = x
 	t.arrived()
 }
@@ -169,7 +169,7 @@ func (t *ticket) call(e errand) {
 var errGivenUp = errors.New("shadow: copy given up")
 
 // exchange makes the call.
-func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e *errand, rec *exchange.Recorder) error {
+func (t *ticket) exchange(ctx context.Context, watch *upstream.Watchdog, e *errand, rec *exchange.Recorder) error {
 	out, err := e.target.Shadow(ctx, t.q, &e.permit)
 	if err != nil {
 		return err
@@ -180,13 +180,13 @@ func (t *ticket) exchange(ctx context.Context, watch *upstream.Watch, e *errand,
 	}
 	defer resp.Body.Close()
 	now := time.Now()
-	watch.Header(now)
+	watch.HeaderReceived(now)
 	rec.Header(resp.StatusCode, resp.Header, now)
-	e.permit.Header(resp.StatusCode, resp.Header, now)
+	e.permit.ObserveHeaders(resp.StatusCode, resp.Header, now)
 	return t.read(watch, rec, resp.Body, e.drop)
 }
 
-func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Reader, drop *string) error {
+func (t *ticket) read(watch *upstream.Watchdog, rec *exchange.Recorder, body io.Reader, drop *string) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	content := false
@@ -198,7 +198,7 @@ func (t *ticket) read(watch *upstream.Watch, rec *exchange.Recorder, body io.Rea
 			if !content { // after that the recorder may take its time
 				content, _ = rec.Content()
 			}
-			watch.Data(content, now)
+			watch.DataReceived(content, now)
 			total += n
 			if why := t.hold(n, total); why != "" {
 				*drop = why

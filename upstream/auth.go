@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// AuthKind says where an upstream's key goes.
+// AuthKind says where an upstream's key is sent.
 type AuthKind uint8
 
-// The kinds. NoAuth is the zero value: nothing is sent unless said so.
+// The kinds. NoAuth is the zero value: no key is sent unless configured.
 const (
 	NoAuth      AuthKind = iota // the caller's credentials are dropped, none are added
 	Passthrough                 // the caller's own credentials, untouched
@@ -21,7 +21,7 @@ const (
 	InQuery                     // a query parameter of the configured name
 )
 
-// Auth is how an upstream's calls are authorised. It must never be printed.
+// Auth is how calls to an upstream are authenticated. It must never be printed.
 type Auth struct {
 	Kind AuthKind
 	Name string // of the header or query parameter
@@ -34,27 +34,26 @@ func (a Auth) String() string { return "[redacted]" }
 // GoString hides the key from %#v.
 func (a Auth) GoString() string { return "[redacted]" }
 
-// personal are the caller's headers that one provider gave meaning to: keys,
-// sessions and account names. They go to the upstream that they were meant for.
-var personal = []string{
+// credentialHeaders are the caller's keys, sessions and account names. They go only
+// to the upstream that they were meant for.
+var credentialHeaders = []string{
 	"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key", "Cookie", "Cookie2",
 	"Openai-Organization", "Openai-Project", "Anthropic-Workspace-Id", "Anthropic-User-Profile-Id",
 	"X-Goog-User-Project", "X-Amz-Security-Token",
 }
 
-// personalParams are query parameters that carry keys.
-var personalParams = []string{"key", "api_key", "api-key", "access_token"}
+// credentialParams are query parameters that carry keys.
+var credentialParams = []string{"key", "api_key", "api-key", "access_token"}
 
-// apply changes a header that is already a copy of the caller's, and returns
-// the query to send.
+// apply edits h, a copy of the caller's header, and returns the query to send.
 func (a *Auth) apply(h http.Header, from http.Header, query string) string {
 	if a.Kind == Passthrough {
 		return query
 	}
-	for _, k := range personal {
+	for _, k := range credentialHeaders {
 		delete(h, k)
 	}
-	query = dropParams(query, personalParams)
+	query = dropParams(query, credentialParams)
 	switch a.Kind {
 	case SameHeader:
 		switch {
@@ -86,7 +85,7 @@ func (a *Auth) apply(h http.Header, from http.Header, query string) string {
 }
 
 // dropParams removes parameters by name and leaves the rest of a raw query as
-// it was written.
+// written.
 func dropParams(query string, names []string) string {
 	if query == "" {
 		return ""

@@ -6,22 +6,23 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/upstream/internal/permodel"
 )
 
-// BreakerOptions set a Breaker up; zero fields take the defaults.
+// BreakerOptions configure a Breaker; zero fields take the defaults.
 type BreakerOptions struct {
-	Window    time.Duration // what the rates are of; 30 s
-	MinCalls  int           // fewer calls in a window say nothing; 20
-	ErrorRate float64       // share of failed calls from which it opens; .5
+	Window    time.Duration // over which the rates are taken; 30 s
+	MinCalls  int           // fewer calls in a window prove nothing; 20
+	ErrorRate float64       // share of failed calls at which it opens; .5
 	SlowAfter time.Duration // a call that takes longer is slow; 0: none is
-	SlowRate  float64       // share of slow calls from which it opens; .9
+	SlowRate  float64       // share of slow calls at which it opens; .9
 	OpenFor   time.Duration // how long it stays open the first time; 10 s
-	MaxOpen   time.Duration // doubled each time in a row up to this; 2 min
-	Jitter    float64       // share by which an open time is stretched at random; .2
+	MaxOpen   time.Duration // doubled each time in a row, up to this; 2 min
+	Jitter    float64       // share by which an open time is lengthened at random; .2
 	Probes    int           // calls at a time when half-open, and successes that close it; 3
-	MaxModels int           // models told apart; 256
-	// Judge says what a call's class says of the upstream; nil is JudgeClass.
-	Judge func(exchange.Class) Health
+	MaxModels int           // models with a circuit of their own; 256
+	// Health is what a call's class says about the upstream; nil: ClassHealth.
+	Health func(exchange.Class) Health
 	// Random returns numbers in [0,1); nil is math/rand/v2.
 	Random func() float64
 }
@@ -41,29 +42,29 @@ func (o *BreakerOptions) setDefaults() {
 			*v.p = v.d
 		}
 	}
-	if o.Judge == nil {
-		o.Judge = JudgeClass
+	if o.Health == nil {
+		o.Health = ClassHealth
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
 }
 
-// Health is what one call says of its upstream.
+// Health is what one call says about its upstream.
 type Health uint8
 
-// The verdicts. Unknown says nothing, for or against.
+// HealthUnknown says nothing, for or against.
 const (
 	HealthUnknown Health = iota
 	HealthGood
 	HealthBad
 )
 
-// JudgeClass is the default judgement: the upstream's own failures count
-// against it. What the caller did (a bad request, a wrong key, an unknown
-// model) shows that it answers. A 429 says that it is busy, which is the
-// limiter's matter, and a caller that went away says nothing.
-func JudgeClass(c exchange.Class) Health {
+// ClassHealth is the default: the upstream's own failures count against it. An
+// error of the caller's (a bad request, a wrong key, an unknown model) shows that
+// it responds. A 429 says that it is busy, which is for the limiter to handle, and a
+// caller that disconnected says nothing.
+func ClassHealth(c exchange.Class) Health {
 	switch c {
 	case exchange.ClassNone, exchange.ClassBadRequest, exchange.ClassAuth, exchange.ClassPayment, exchange.ClassNotFound:
 		return HealthGood
@@ -73,81 +74,80 @@ func JudgeClass(c exchange.Class) Health {
 	return HealthBad
 }
 
-// concernsAll reports whether a failure speaks of the whole upstream and not of
+// affectsAllModels reports whether a failure concerns the whole upstream and not
 // one model.
-func concernsAll(c exchange.Class) bool {
+func affectsAllModels(c exchange.Class) bool {
 	return c == exchange.ClassConnect || c == exchange.ClassTLS
 }
 
-// Breaker stops calls to an upstream, or to one of its models, that fails or is
-// slow: first all of them for a while, then all but a few probes, until those
-// succeed. Failures to connect count for the upstream as a whole, everything
-// else for the model. It takes no lock but to make room for a new model. A nil
-// Breaker lets everything pass.
+// Breaker stops calls to an upstream, or to one of its models, while it fails or is
+// slow: all of them for a while, then all but a few probes, until those succeed.
+// Failures to connect count for the upstream as a whole, everything else for the
+// model. It takes a lock only to add a model. A nil Breaker allows every call.
 type Breaker struct {
 	o      BreakerOptions
 	base   time.Time
 	whole  *circuit
-	models perModel[circuit]
+	models *permodel.Map[circuit]
 }
 
-// NewBreaker makes a breaker; all circuits are closed.
+// NewBreaker makes a breaker with all circuits closed.
 func NewBreaker(o BreakerOptions, now time.Time) *Breaker {
 	o.setDefaults()
 	b := &Breaker{o: o, base: now}
 	b.whole = newCircuit(&b.o)
-	b.models.max, b.models.make = o.MaxModels, func() *circuit { return newCircuit(&b.o) }
+	b.models = permodel.New(o.MaxModels, func() *circuit { return newCircuit(&b.o) })
 	return b
 }
 
-// Pass is the leave to make one call. Its Report must be called once.
-type Pass struct {
+// Admission is a breaker's permission to make one call. Report must be called once.
+type Admission struct {
 	b            *Breaker
-	whole, model ticket
-	// Probe says that the call tries out an upstream that was failing.
+	whole, model circuitAdmission
+	// Probe says that the call tests an upstream that was failing.
 	Probe bool
 }
 
-// ticket is a pass of one circuit.
-type ticket struct {
+// circuitAdmission is the permission of one circuit.
+type circuitAdmission struct {
 	c     *circuit
-	trip  uint32 // the circuit's count of trips when the call began
+	trips uint32 // of the circuit when the call began
 	probe bool
 }
 
-// Allow asks for leave to call a model, named as the upstream names it. When it
-// is refused the pass is the zero Pass, and nothing is to be reported.
-func (b *Breaker) Allow(model string, now time.Time) (p Pass, ok bool) {
+// Allow asks for permission to call a model, by the upstream's name for it. If it is
+// refused there is nothing to report.
+func (b *Breaker) Allow(model string, now time.Time) (a Admission, ok bool) {
 	if b == nil {
-		return Pass{}, true
+		return Admission{}, true
 	}
 	at := b.at(now)
-	p.b = b
-	if p.whole, ok = b.whole.allow(at); !ok {
-		return Pass{}, false
+	a.b = b
+	if a.whole, ok = b.whole.allow(at); !ok {
+		return Admission{}, false
 	}
-	if p.model, ok = b.models.get(model).allow(at); !ok {
-		p.whole.report(HealthUnknown, false, at)
-		return Pass{}, false
+	if a.model, ok = b.models.Get(model).allow(at); !ok {
+		a.whole.report(HealthUnknown, false, at)
+		return Admission{}, false
 	}
-	p.Probe = p.whole.probe || p.model.probe
-	return p, true
+	a.Probe = a.whole.probe || a.model.probe
+	return a, true
 }
 
-// Report tells how the call ended: its class, and how long it took to be of use
-// (to the first content of a stream, else to the end).
-func (p Pass) Report(class exchange.Class, took time.Duration, now time.Time) {
-	if p.b == nil {
+// Report says how the call ended: its class, and how long it took (to the first
+// content of a stream, else to the end).
+func (a Admission) Report(class exchange.Class, took time.Duration, now time.Time) {
+	if a.b == nil {
 		return
 	}
-	at := p.b.at(now)
-	health := p.b.o.Judge(class)
-	slow := p.b.o.SlowAfter > 0 && took > p.b.o.SlowAfter
-	p.model.report(health, slow, at)
-	if health == HealthBad && !concernsAll(class) {
+	at := a.b.at(now)
+	health := a.b.o.Health(class)
+	slow := a.b.o.SlowAfter > 0 && took > a.b.o.SlowAfter
+	a.model.report(health, slow, at)
+	if health == HealthBad && !affectsAllModels(class) {
 		health = HealthGood // it could be reached
 	}
-	p.whole.report(health, false, at)
+	a.whole.report(health, false, at)
 }
 
 // at is the time since the breaker was made.
@@ -162,27 +162,27 @@ type CircuitState struct {
 	Calls   int           `json:"calls"`          // in the window
 	Errors  int           `json:"errors"`
 	Slow    int           `json:"slow"`
-	Trips   uint64        `json:"trips"`   // times that it opened, ever
-	Refused uint64        `json:"refused"` // calls that it refused, ever
+	Trips   uint64        `json:"trips"`   // total times that it opened
+	Refused uint64        `json:"refused"` // total calls that it refused
 	OpenFor time.Duration `json:"open_for_ns,omitempty"`
 }
 
-// noModel is the name under which calls that name no model are listed.
+// noModel is the name under which State lists calls without a model.
 const noModel = "(none)"
 
 // State lists the circuits: the whole upstream's first, then the models' in no
-// order.
+// particular order.
 func (b *Breaker) State(now time.Time) []CircuitState {
 	if b == nil {
 		return nil
 	}
 	out := []CircuitState{b.state("", b.whole, now)}
-	b.models.each(func(model string, c *circuit) {
+	for model, c := range b.models.All() {
 		if model == "" {
 			model = noModel
 		}
 		out = append(out, b.state(model, c, now))
-	})
+	}
 	return out
 }
 
@@ -195,7 +195,7 @@ func (b *Breaker) Open(model string, now time.Time) bool {
 	if b.whole.refuses(at) {
 		return true
 	}
-	c := b.models.find(model)
+	c := b.models.Lookup(model)
 	return c != nil && c.refuses(at)
 }
 
@@ -205,7 +205,7 @@ func (b *Breaker) state(model string, c *circuit, now time.Time) CircuitState {
 	out := CircuitState{
 		Model: model, State: s.kind.String(), Since: b.base.Add(s.since),
 		Calls: sum.calls, Errors: sum.bad, Slow: sum.slow,
-		Trips: uint64(s.trip), Refused: c.refused.Load(),
+		Trips: uint64(s.trips), Refused: c.refused.Load(),
 	}
 	if s.kind == open {
 		out.Until, out.OpenFor = b.base.Add(s.until), s.until-s.since
@@ -213,8 +213,8 @@ func (b *Breaker) state(model string, c *circuit, now time.Time) CircuitState {
 	return out
 }
 
-// window counts calls by time: each bucket is one word that holds the slice of
-// time that it is of and three counts, so a count never lands in the wrong one.
+// window counts calls by time. Each bucket is one word with the number of its time
+// slice and three counts, so that no count lands in another slice.
 type window struct {
 	slice   time.Duration
 	buckets [windowSlices]atomic.Uint64 // slice number, calls, bad, slow: 16 bits each
@@ -222,9 +222,9 @@ type window struct {
 
 const windowSlices = 10
 
-type tally struct{ calls, bad, slow int }
+type windowCounts struct{ calls, bad, slow int }
 
-// add counts a call. A slice that is full counts no more: its shares stay right.
+// add counts a call. A full slice stops counting: its shares stay right.
 func (w *window) add(at time.Duration, bad, slow bool) {
 	n := uint64(at / w.slice)
 	b := &w.buckets[n%windowSlices]
@@ -250,8 +250,8 @@ func (w *window) add(at time.Duration, bad, slow bool) {
 	}
 }
 
-// sum adds up the window that ends at a moment, as far as it lies after since.
-func (w *window) sum(at, since time.Duration) (t tally) {
+// sum adds up the window that ends at the given time, without what is before since.
+func (w *window) sum(at, since time.Duration) (t windowCounts) {
 	n := int64(at / w.slice)
 	for i := max(0, n-windowSlices+1, int64(since/w.slice)); i <= n; i++ {
 		if v := w.buckets[i%windowSlices].Load(); v>>48 == uint64(i)&0xFFFF {

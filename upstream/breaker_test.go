@@ -68,11 +68,11 @@ func TestBreakerClasses(t *testing.T) {
 			t.Errorf("100 calls that end as %q: open for another model is %v, want %v", class, got, whole)
 		}
 	}
-	b := newBreakerBench(t, BreakerOptions{MinCalls: 4, Judge: func(c exchange.Class) Health {
+	b := newBreakerBench(t, BreakerOptions{MinCalls: 4, Health: func(c exchange.Class) Health {
 		if c == exchange.ClassRateLimited {
 			return HealthBad
 		}
-		return JudgeClass(c)
+		return ClassHealth(c)
 	}})
 	for range 4 {
 		b.call("m", exchange.ClassRateLimited, 0)
@@ -189,7 +189,7 @@ func TestLostProbesAreGivenUp(t *testing.T) {
 	}
 }
 
-func TestNilBreakerLetsAllPass(t *testing.T) {
+func TestNilBreakerAllowsAll(t *testing.T) {
 	t.Parallel()
 	var b *Breaker
 	p, ok := b.Allow("m", breakerStart)
@@ -226,9 +226,9 @@ func TestBreakerProperties(t *testing.T) {
 			bad   bool
 		}
 		var seen []record
-		var under []Pass
+		var under []Admission
 		now, probes := breakerStart, 0
-		c := b.models.get("m")
+		c := b.models.Get("m")
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
 			before := *c.state.Load()
@@ -274,7 +274,7 @@ func TestBreakerProperties(t *testing.T) {
 				if after.kind == closed && before.kind == halfOpen {
 					seen = nil
 				}
-			case before.kind == closed && p.model.trip == before.trip:
+			case before.kind == closed && p.model.trips == before.trips:
 				slice := int64(b.at(now) / time.Second)
 				seen = append(seen, record{slice, bad})
 				calls, failed := 0, 0

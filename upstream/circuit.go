@@ -15,8 +15,8 @@ const (
 
 func (k circuitKind) String() string { return [...]string{"closed", "open", "half-open"}[k] }
 
-// circuit is the breaker's state machine for one model. Times count from when
-// the breaker was made.
+// circuit is the breaker's state machine for one model. Times are since the breaker
+// was made.
 type circuit struct {
 	o       *BreakerOptions
 	state   atomic.Pointer[circuitState]
@@ -24,16 +24,16 @@ type circuit struct {
 	refused atomic.Uint64
 }
 
-// circuitState is immutable: who changes it swaps in a changed copy, and who
-// finds that another was faster looks again.
+// circuitState is immutable: a change swaps in a changed copy, and starts over if
+// another was faster.
 type circuitState struct {
-	kind  circuitKind
-	since time.Duration
-	until time.Duration // open: till then; half-open: when lost probes are given up
-	trip  uint32        // times opened; tells late reports from those of now
-	row   int           // times opened in a row
-	out   int           // probes under way
-	good  int           // probes that succeeded
+	kind           circuitKind
+	since          time.Duration
+	until          time.Duration // when an open circuit is probed, or lost probes are given up
+	trips          uint32        // times opened; tells late reports from current ones
+	tripsInRow     int
+	probesInFlight int
+	probesPassed   int
 }
 
 func newCircuit(o *BreakerOptions) *circuit {
@@ -49,53 +49,54 @@ func (c *circuit) refuses(at time.Duration) bool {
 	case open:
 		return at < s.until
 	case halfOpen:
-		return s.out >= c.o.Probes && at < s.until
+		return s.probesInFlight >= c.o.Probes && at < s.until
 	}
 	return false
 }
 
-func (c *circuit) allow(at time.Duration) (ticket, bool) {
+// allow admits the call, and makes it a probe if the circuit is due for one.
+func (c *circuit) allow(at time.Duration) (circuitAdmission, bool) {
 	for {
 		s := c.state.Load()
 		if s.kind == closed {
-			return ticket{c: c, trip: s.trip}, true
+			return circuitAdmission{c: c, trips: s.trips}, true
 		}
 		if c.refuses(at) {
 			c.refused.Add(1)
-			return ticket{}, false
+			return circuitAdmission{}, false
 		}
 		next := *s
 		if s.kind == open || at >= s.until {
-			// Begin to probe, or begin again: what was lost is given up.
-			next.kind, next.out = halfOpen, 0
+			// Start probing, or start again without the probes that were lost.
+			next.kind, next.probesInFlight = halfOpen, 0
 			next.until = at + c.o.MaxOpen
 			if s.kind == open {
-				next.since, next.good = at, 0
+				next.since, next.probesPassed = at, 0
 			}
 		}
-		next.out++
+		next.probesInFlight++
 		if c.state.CompareAndSwap(s, &next) {
-			return ticket{c: c, trip: s.trip, probe: true}, true
+			return circuitAdmission{c: c, trips: s.trips, probe: true}, true
 		}
 	}
 }
 
 // report takes in how a call ended.
-func (t ticket) report(health Health, slow bool, at time.Duration) {
+func (a circuitAdmission) report(health Health, slow bool, at time.Duration) {
 	switch {
-	case t.c == nil:
-	case t.probe:
-		t.c.probed(t.trip, health, slow, at)
+	case a.c == nil:
+	case a.probe:
+		a.c.reportProbe(a.trips, health, slow, at)
 	case health != HealthUnknown:
-		t.c.count(t.trip, health == HealthBad, slow, at)
+		a.c.countCall(a.trips, health == HealthBad, slow, at)
 	}
 }
 
-// count counts a call that was made while the circuit was closed.
-func (c *circuit) count(trip uint32, bad, slow bool, at time.Duration) {
+// countCall counts a call that was made while the circuit was closed.
+func (c *circuit) countCall(trips uint32, bad, slow bool, at time.Duration) {
 	s := c.state.Load()
-	if s.kind != closed || s.trip != trip {
-		return // it opened meanwhile: the call is of before
+	if s.kind != closed || s.trips != trips {
+		return // the circuit has opened since the call began
 	}
 	c.window.add(at, bad, slow)
 	if !bad && !slow {
@@ -107,45 +108,45 @@ func (c *circuit) count(trip uint32, bad, slow bool, at time.Duration) {
 	}
 	calls := float64(t.calls)
 	if float64(t.bad) >= c.o.ErrorRate*calls || slow && float64(t.slow) >= c.o.SlowRate*calls {
-		next := c.tripped(s, at)
-		if at-s.since > 2*c.o.MaxOpen { // it had been well for long
-			next = c.tripped(&circuitState{trip: s.trip}, at)
+		next := c.opened(s, at)
+		if at-s.since > 2*c.o.MaxOpen { // it had been healthy for long
+			next = c.opened(&circuitState{trips: s.trips}, at)
 		}
 		c.state.CompareAndSwap(s, next)
 	}
 }
 
-// tripped is the open state that follows s.
-func (c *circuit) tripped(s *circuitState, at time.Duration) *circuitState {
+// opened is the open state that follows s.
+func (c *circuit) opened(s *circuitState, at time.Duration) *circuitState {
 	d := c.o.OpenFor
-	for range s.row {
+	for range s.tripsInRow {
 		if d *= 2; d >= c.o.MaxOpen {
 			d = c.o.MaxOpen
 			break
 		}
 	}
 	d += time.Duration(float64(d) * c.o.Jitter * c.o.Random())
-	return &circuitState{kind: open, since: at, until: at + d, trip: s.trip + 1, row: s.row + 1}
+	return &circuitState{kind: open, since: at, until: at + d, trips: s.trips + 1, tripsInRow: s.tripsInRow + 1}
 }
 
-// probed takes in how a probe ended: one failure opens the circuit again, as
-// many successes as probes close it.
-func (c *circuit) probed(trip uint32, health Health, slow bool, at time.Duration) {
+// reportProbe takes in how a probe ended: one failure opens the circuit again, and
+// as many successes as there are probes close it.
+func (c *circuit) reportProbe(trips uint32, health Health, slow bool, at time.Duration) {
 	for {
 		s := c.state.Load()
-		if s.kind != halfOpen || s.trip != trip {
+		if s.kind != halfOpen || s.trips != trips {
 			return
 		}
 		next := *s
-		next.out = max(0, s.out-1)
+		next.probesInFlight = max(0, s.probesInFlight-1)
 		switch {
 		case health == HealthUnknown:
 		case health == HealthBad || slow:
-			next = *c.tripped(s, at)
+			next = *c.opened(s, at)
 		default:
-			if next.good++; next.good >= c.o.Probes {
-				// Since the next slice: what came before must not count again.
-				next = circuitState{since: (at/c.window.slice + 1) * c.window.slice, trip: s.trip, row: s.row}
+			if next.probesPassed++; next.probesPassed >= c.o.Probes {
+				// From the next slice on: earlier calls must not count again.
+				next = circuitState{since: (at/c.window.slice + 1) * c.window.slice, trips: s.trips, tripsInRow: s.tripsInRow}
 			}
 		}
 		if c.state.CompareAndSwap(s, &next) {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"testing"
 
@@ -103,8 +104,11 @@ func TestHashesOfPeople(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := askFor(0, 0)
-		q.Body = []byte(`{"model":"m","user":"anna"}`)
+		q := &exchange.Request{
+			Method: "POST", Path: "/v1/chat/completions", Held: true, Header: http.Header{},
+			Endpoint: exchange.Lookup("POST", "/v1/chat/completions"), Facts: exchange.Facts{Model: "m", Valid: true},
+			Body: []byte(`{"model":"m","user":"anna"}`),
+		}
 		r, err := u.Shadow(t.Context(), q, &Permit{})
 		if err != nil {
 			t.Fatal(err)

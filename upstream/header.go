@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// hopByHop are the header fields that speak of one connection (RFC 9110,
-// section 7.6.1) and the older ones that proxies strip by custom.
+// hopByHop are the header fields that apply to one connection (RFC 9110, section
+// 7.6.1) and the older ones that proxies strip by convention.
 var hopByHop = [...]string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// own begins every request header that is the sidecar's; these go nowhere.
-const own = "X-Cutover-"
+// sidecarPrefix begins every request header that is for the sidecar. They are never
+// passed on.
+const sidecarPrefix = "X-Cutover-"
 
-// CopyEndToEnd copies the header fields that concern both ends from src to dst.
-// Values are shared, not cloned: neither side writes to them.
+// CopyEndToEnd copies the end-to-end header fields from src to dst. Values are
+// shared, not cloned: neither side writes to them.
 func CopyEndToEnd(dst, src http.Header) {
 	for k, v := range src {
 		dst[k] = v
@@ -34,8 +35,8 @@ func CopyEndToEnd(dst, src http.Header) {
 	}
 }
 
-// acceptsTrailers reports whether TE names trailers, the one value of TE that
-// may be passed on: gRPC-like callers need it.
+// acceptsTrailers reports whether TE lists trailers, the one value of TE that may
+// be passed on: gRPC-like callers need it.
 func acceptsTrailers(h http.Header) bool {
 	for _, field := range h["Te"] {
 		for v := range strings.SplitSeq(field, ",") {
@@ -47,25 +48,26 @@ func acceptsTrailers(h http.Header) bool {
 	return false
 }
 
-// mirrored are the header fields that a mirrored copy takes over: what shapes
-// an answer, and nothing that names a person, an account or a connection.
-var mirrored = [...]string{
+// shadowHeaders are the header fields that a shadow request has from the caller:
+// those that shape a response, and none that names a person, an account or a
+// connection.
+var shadowHeaders = [...]string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Content-Type", "Content-Encoding",
 	"Anthropic-Beta", "Anthropic-Version", "Openai-Beta", "User-Agent",
 }
 
-func copyMirrored(dst, src http.Header) {
-	for _, k := range mirrored {
+func copyShadowHeaders(dst, src http.Header) {
+	for _, k := range shadowHeaders {
 		if v, ok := src[k]; ok {
 			dst[k] = v
 		}
 	}
 }
 
-// dropOwn removes the sidecar's own request headers.
-func dropOwn(h http.Header) {
+// dropSidecarHeaders removes the request headers that are for the sidecar.
+func dropSidecarHeaders(h http.Header) {
 	for k := range h {
-		if strings.HasPrefix(k, own) {
+		if strings.HasPrefix(k, sidecarPrefix) {
 			delete(h, k)
 		}
 	}

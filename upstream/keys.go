@@ -8,15 +8,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// KeySource is where keys come from: a value, or a file that is read again when
-// it changes. A file holds one key a line; blank lines and lines that begin
-// with # are left out.
+// KeySource is where keys come from: a value, or a file that is read again when it
+// changes. A file has one key per line; blank lines and lines that begin with # are
+// ignored.
 type KeySource struct {
 	Name  string // for messages: the environment variable, or the setting
 	Value string // ignored when File is set
@@ -27,43 +28,45 @@ type KeySource struct {
 type KeyShape struct {
 	Prefix               string
 	MinLength, MaxLength int // MaxLength 0: 4,096
-	// Scheme allows words before the key ("Token KEY"): what goes into a header
-	// of one's own is the header's whole value.
+	// Scheme allows words before the key ("Token KEY"): with a custom header, the
+	// configured key is the header's whole value.
 	Scheme bool
 }
 
-// KeysOptions set Keys up. Sources is required; zero fields take the defaults.
+// KeysOptions configure Keys. Sources is required; zero fields take the defaults.
 type KeysOptions struct {
 	Upstream string
 	Sources  []KeySource
 	Shape    KeyShape
-	Aside    time.Duration // how long a key that is wrong or has no quota is set aside; 5 min
-	AsideFor time.Duration // and one that is forbidden something (403), which can be the model's fault; 1 min
-	Poll     time.Duration // how often files are looked at, besides their own hints; 2 s
-	// Changed is told what happened, for the log; may be nil. It must not block.
+	// Quarantine is how long a key is not used that is wrong or has no quota (5 min),
+	// and ForbiddenQuarantine one that got a 403, which can be the model's fault (1 min).
+	Quarantine, ForbiddenQuarantine time.Duration
+	Poll                            time.Duration // of the files, in case no event comes; 2 s
+	// Changed is called with what happened, for the log; may be nil. It must not block.
 	Changed func(KeyEvent)
 }
 
-// KeyEvent is something that happened to the keys.
+// KeyEvent is a change to the keys or to their use.
 type KeyEvent struct {
 	Upstream string
 	Event    string // "set_aside", "reloaded" or "reload_failed"
-	Key      string // short hash; only of "set_aside"
-	Reason   string // never holds a key
-	Keys     int    // there are now
+	Key      string // short hash; only with "set_aside"
+	Reason   string // never contains a key
+	Keys     int    // their number now
 }
 
-// Key is one key, picked for one call. It must never be printed; its ID may.
+// Key is one key, picked for one call. It must never be printed; its ID may be.
 type Key struct{ s *keyState }
 
-// keyState is shared by the snapshots that hold the key.
+// keyState is shared by the snapshots that contain the key.
 type keyState struct {
 	secret string
 	id     string
-	aside  atomic.Pointer[aside] // nil: in use
+	// quarantine is nil if the key is in use.
+	quarantine atomic.Pointer[quarantine]
 }
 
-type aside struct {
+type quarantine struct {
 	until  time.Time
 	reason string
 }
@@ -91,25 +94,26 @@ func (k Key) String() string { return "key " + k.ID() }
 func (k Key) GoString() string { return k.String() }
 
 // Keys are an upstream's keys, used in turn. A key that the provider refuses is
-// set aside for a while. Picking one takes no lock.
+// quarantined for a while. Picking one takes no lock.
 type Keys struct {
 	o    KeysOptions
 	next atomic.Uint64
 	snap atomic.Pointer[keySnapshot]
 
-	mu sync.Mutex // of reloads
+	mu sync.Mutex // held by reloads
 }
 
 type keySnapshot struct {
 	keys    []*keyState
 	files   [sha256.Size]byte // of all files' content
-	trouble string            // why the files' last change is not in force
+	problem string            // why the files' latest change was not applied
 }
 
 // NewKeys reads the keys and checks their shape. An error names the source and
 // what is wrong with it, never the key.
 func NewKeys(o KeysOptions) (*Keys, error) {
-	o.Aside, o.AsideFor = positive(o.Aside, 5*time.Minute), positive(o.AsideFor, time.Minute)
+	o.Quarantine = positive(o.Quarantine, 5*time.Minute)
+	o.ForbiddenQuarantine = positive(o.ForbiddenQuarantine, time.Minute)
 	o.Poll = positive(o.Poll, 2*time.Second)
 	k := &Keys{o: o}
 	s, err := k.read(nil)
@@ -120,8 +124,8 @@ func NewKeys(o KeysOptions) (*Keys, error) {
 	return k, nil
 }
 
-// Pick returns the next key in turn. When all are set aside it returns the one
-// that comes back first, and false: the call will likely be refused.
+// Pick returns the next key in turn. If all are in quarantine it returns the one
+// whose quarantine ends first, and false: the provider will likely refuse the call.
 func (k *Keys) Pick(now time.Time) (Key, bool) {
 	keys := k.snap.Load().keys
 	var soonest *keyState
@@ -129,7 +133,7 @@ func (k *Keys) Pick(now time.Time) (Key, bool) {
 	n := k.next.Add(1) - 1
 	for i := range keys {
 		s := keys[(n+uint64(i))%uint64(len(keys))]
-		a := s.aside.Load()
+		a := s.quarantine.Load()
 		if a == nil || !now.Before(a.until) {
 			return Key{s}, true
 		}
@@ -140,39 +144,39 @@ func (k *Keys) Pick(now time.Time) (Key, bool) {
 	return Key{soonest}, false
 }
 
-// Report tells how the provider took a key: the answer's status and the code or
-// type of its error, "" if there is none. It returns whether the key is now set
-// aside. Nothing of it concerns the caller's own key: report only what was picked.
+// Report says how a call with a key ended: the response's status and the code or
+// type of its error, "" if there is none. It returns whether the key is now in
+// quarantine. Report only keys that were picked, not the caller's own.
 func (k *Keys) Report(key Key, status int, code string, now time.Time) bool {
 	if key.s == nil {
 		return false
 	}
-	broke := noQuota(code) // relays say so behind a 200, too
-	if status > 0 && status < 400 && !broke {
-		if key.s.aside.Load() != nil {
-			key.s.aside.Store(nil) // it works again
+	noQuota := isQuotaError(code) // relays report it with a 200 too
+	if status > 0 && status < 400 && !noQuota {
+		if key.s.quarantine.Load() != nil {
+			key.s.quarantine.Store(nil) // it works again
 		}
 		return false
 	}
-	reason, length := "", k.o.Aside
+	reason, length := "", k.o.Quarantine
 	switch {
 	case status == 401:
 		reason = "401"
-	case status == 402, broke:
+	case status == 402, noQuota:
 		reason = "quota"
 	case status == 403:
-		reason, length = "403", k.o.AsideFor
+		reason, length = "403", k.o.ForbiddenQuarantine
 	default:
 		return false
 	}
-	if old := key.s.aside.Swap(&aside{now.Add(length), reason}); old == nil || !now.Before(old.until) {
-		k.tell(KeyEvent{Event: "set_aside", Key: key.s.id, Reason: reason})
+	if old := key.s.quarantine.Swap(&quarantine{now.Add(length), reason}); old == nil || !now.Before(old.until) {
+		k.notify(KeyEvent{Event: "set_aside", Key: key.s.id, Reason: reason})
 	}
 	return true
 }
 
-// noQuota reports whether an error's code says that the key's account can't pay.
-func noQuota(code string) bool {
+// isQuotaError reports whether an error's code says that the key's account can't pay.
+func isQuotaError(code string) bool {
 	switch code {
 	case "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error",
 		"account_deactivated", "insufficient_balance", "credit_exhausted", "insufficient_user_quota", "insufficient_credits":
@@ -181,7 +185,7 @@ func noQuota(code string) bool {
 	return false
 }
 
-func (k *Keys) tell(e KeyEvent) {
+func (k *Keys) notify(e KeyEvent) {
 	if k.o.Changed != nil {
 		e.Upstream, e.Keys = k.o.Upstream, len(k.snap.Load().keys)
 		k.o.Changed(e)
@@ -190,28 +194,28 @@ func (k *Keys) tell(e KeyEvent) {
 
 // KeyState is one key for /api/v1/status and metrics.
 type KeyState struct {
-	Key   string    `json:"key"`             // short hash
-	Aside string    `json:"aside,omitempty"` // why it is set aside: "401", "403", "quota"
-	Until time.Time `json:"until,omitzero"`  // and until when
+	Key        string    `json:"key"`             // short hash
+	Quarantine string    `json:"aside,omitempty"` // the reason: "401", "403", "quota"; "": in use
+	Until      time.Time `json:"until,omitzero"`  // when it ends
 }
 
-// State lists the keys; trouble says why a changed file is not in force.
-func (k *Keys) State(now time.Time) (keys []KeyState, trouble string) {
+// State lists the keys; problem says why a changed file was not applied.
+func (k *Keys) State(now time.Time) (keys []KeyState, problem string) {
 	snap := k.snap.Load()
 	for _, s := range snap.keys {
 		state := KeyState{Key: s.id}
-		if a := s.aside.Load(); a != nil && now.Before(a.until) {
-			state.Aside, state.Until = a.reason, a.until
+		if a := s.quarantine.Load(); a != nil && now.Before(a.until) {
+			state.Quarantine, state.Until = a.reason, a.until
 		}
 		keys = append(keys, state)
 	}
-	return keys, snap.trouble
+	return keys, snap.problem
 }
 
-// maxKeyFile is the longest file of keys.
+// maxKeyFile is the largest size of a file of keys, in bytes.
 const maxKeyFile = 64 << 10
 
-// read reads all sources. Keys that old holds keep their state.
+// read reads all sources. Keys that are in old too keep their state.
 func (k *Keys) read(old *keySnapshot) (*keySnapshot, error) {
 	known := map[string]*keyState{}
 	if old != nil {
@@ -241,7 +245,7 @@ func (k *Keys) read(old *keySnapshot) (*keySnapshot, error) {
 				hash := sha256.Sum256([]byte(secret))
 				known[secret] = &keyState{secret: secret, id: hex.EncodeToString(hash[:4])}
 			}
-			if !holds(snap.keys, known[secret]) {
+			if !slices.Contains(snap.keys, known[secret]) {
 				snap.keys = append(snap.keys, known[secret])
 			}
 		}
@@ -251,15 +255,6 @@ func (k *Keys) read(old *keySnapshot) (*keySnapshot, error) {
 	}
 	sum.Sum(snap.files[:0])
 	return snap, nil
-}
-
-func holds(keys []*keyState, s *keyState) bool {
-	for _, have := range keys {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 func readKeyFile(path string) ([]byte, error) {
@@ -288,18 +283,18 @@ func keyLines(data []byte) []string {
 	return lines
 }
 
-// check says what is wrong with a key, without showing it.
+// check says what is wrong with a key, without revealing it.
 func (s KeyShape) check(key string) error {
 	longest := positive(s.MaxLength, 4096)
 	switch {
 	case key == "":
 		return errors.New("is empty")
 	case !s.Scheme && len(key) > 7 && strings.EqualFold(key[:7], "bearer "):
-		return errors.New("begins with \"Bearer \": give the key alone")
+		return errors.New("begins with \"Bearer \": give only the key")
 	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == ' ' && !s.Scheme || r > '~' }):
-		return errors.New("holds a blank or a character that no key has: was it copied whole, and alone?")
+		return errors.New("contains a space or a character that no key has: was it copied correctly?")
 	case (key[0] == '"' || key[0] == '\'') && key[len(key)-1] == key[0]:
-		return errors.New("is in quotes: give it without")
+		return errors.New("is in quotes: remove them")
 	case !strings.HasPrefix(key, s.Prefix):
 		return fmt.Errorf("does not begin with %q", s.Prefix)
 	case len(key) < s.MinLength:

@@ -44,12 +44,12 @@ func TestKeyShapes(t *testing.T) {
 		{" \n", shape, "empty"},
 		{"Bearer sk-123456789", shape, "Bearer"},
 		{"bearer sk-123456789", KeyShape{}, "Bearer"},
-		{"sk-1234 56789", shape, "blank"},
-		{"sk-1234\u00a056789", shape, "blank"},
-		{"sk-1234\u200b56789", shape, "blank"},
+		{"sk-1234 56789", shape, "space"},
+		{"sk-1234\u00a056789", shape, "space"},
+		{"sk-1234\u200b56789", shape, "space"},
 		{"Token sk-123456789", KeyShape{Scheme: true}, ""},
 		{"Bearer sk-123456789", KeyShape{Scheme: true}, ""},
-		{"Token sk-12345\n6789", KeyShape{Scheme: true}, "blank"},
+		{"Token sk-12345\n6789", KeyShape{Scheme: true}, "space"},
 		{`"sk-123456789"`, KeyShape{}, "quotes"},
 		{"pk-123456789", shape, `"sk-"`},
 		{"sk-1234", shape, "at least 10"},
@@ -119,7 +119,7 @@ func TestKeysTakeTurnsAndBadOnesAreSetAside(t *testing.T) {
 	states, _ := k.State(keysStart.Add(2 * time.Second))
 	var said []string
 	for _, s := range states {
-		said = append(said, s.Aside)
+		said = append(said, s.Quarantine)
 	}
 	if got := strings.Join(said, " "); got != "quota 401 403" {
 		t.Errorf("set aside for %s", got)
@@ -183,7 +183,7 @@ func TestKeyFilesAreReadAgain(t *testing.T) {
 		t.Errorf("event %+v", e)
 	}
 	states, _ := k.State(keysStart)
-	if states[0].Key != one.ID() || states[0].Aside != "401" {
+	if states[0].Key != one.ID() || states[0].Quarantine != "401" {
 		t.Errorf("a key that stayed lost its state: %+v", states)
 	}
 	write("pk-secret-and-wrong")
@@ -277,7 +277,7 @@ func TestKeyFilesThatAreNone(t *testing.T) {
 		"":                         "no key",
 		"# nothing\n":              "no key",
 		strings.Repeat("x", 70000): "64 KiB",
-		"a b":                      "blank",
+		"a b":                      "space",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -306,5 +306,21 @@ func TestKeysPolled(t *testing.T) {
 	cancel()
 	if err := newKeys(t, KeysOptions{Sources: value("x")}).Run(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// within waits until the condition holds, checking it every millisecond.
+func within(t testing.TB, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", limit, what)
+		case <-tick.C:
+		}
 	}
 }

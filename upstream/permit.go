@@ -7,79 +7,43 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/upstream/limit"
 )
 
-// Care is what stands before the calls of an upstream, and learns from them.
-// Served calls and mirrored ones share it: the provider counts them together.
-// Nil parts, and a nil Care, ask for nothing.
-type Care struct {
-	Limiter *Limiter
-	Breaker *Breaker
-	Keys    *Keys
-	Retry   RetryPolicy
-	Budget  *RetryBudget
-	Wait    time.Duration // how long a served call may wait for room
-}
+// ErrCircuitOpen is returned for a call that the circuit breaker refuses.
+var ErrCircuitOpen = errors.New("upstream: the circuit breaker is open")
 
-// Run keeps the parts up to date until ctx is done.
-func (c *Care) Run(ctx context.Context) error {
-	if c == nil {
-		<-ctx.Done()
-		return nil
-	}
-	parts := make(chan error, 2)
-	running := 0
-	if c.Limiter != nil {
-		running++
-		go func() { parts <- c.Limiter.Run(ctx) }()
-	}
-	if c.Keys != nil {
-		running++
-		go func() { parts <- c.Keys.Run(ctx) }()
-	}
-	var err error
-	for range running { // both end with ctx
-		err = errors.Join(err, <-parts)
-	}
-	if running == 0 {
-		<-ctx.Done()
-	}
-	return err
-}
-
-// ErrOpen is returned for a call that the circuit breaker refuses.
-var ErrOpen = errors.New("upstream: the circuit breaker is open")
-
-// Permit is the leave to make one call. Leave must be called once, when the
-// call has ended. The zero Permit is of a call that nobody watches.
+// Permit is the permission to make one call. Release must be called once, when
+// the call has ended. The zero Permit is for calls without policies.
 type Permit struct {
-	care   *Care
-	model  string
-	lease  Lease
-	prompt int // tokens of the request alone, estimated
-	pass   Pass
-	key    Key
-	ours   bool // the key, and so the provider's limits, are ours and not the caller's
+	policies     *Policies
+	model        string
+	lease        limit.Lease
+	promptTokens int // estimated, of the request alone
+	admission    Admission
+	key          Key
+	ownKey       bool // the key, and so the provider's limits, are ours and not the caller's
 }
 
-// Enter asks the breaker and the limits for leave to make a call with a body of
-// so many bytes. It waits for room at most as long as wait. The error is
-// ErrOpen, a *LimitError, or the cause of ctx's end.
-func (u *Upstream) Enter(ctx context.Context, q *exchange.Request, model string, wait time.Duration) (p Permit, err error) {
-	c := u.cfg.Care
+// Acquire asks the breaker and the limiter for permission to make a call. It
+// waits for the limiter at most timeout. The error is ErrCircuitOpen, a
+// *limit.Error, or the cause of ctx's end.
+func (u *Upstream) Acquire(ctx context.Context, q *exchange.Request, model string, timeout time.Duration) (p Permit, err error) {
+	c := u.cfg.Policies
 	if c == nil {
 		return p, nil
 	}
 	now := time.Now()
-	pass, ok := c.Breaker.Allow(model, now)
+	admission, ok := c.Breaker.Allow(model, now)
 	if !ok {
-		return p, ErrOpen
+		return p, ErrCircuitOpen
 	}
-	p = Permit{care: c, model: model, pass: pass, ours: u.cfg.Auth.Kind != Passthrough, prompt: EstimateTokens(len(q.Body), 0)}
+	p = u.newPermit(q, model)
+	p.admission = admission
 	if c.Limiter != nil {
-		p.lease, err = c.Limiter.Take(ctx, model, EstimateTokens(len(q.Body), q.Facts.MaxTokens), wait)
+		p.lease, err = c.Limiter.Acquire(ctx, model, limit.EstimateTokens(len(q.Body), q.Facts.MaxTokens), timeout)
 		if err != nil {
-			pass.Report(exchange.ClassAborted, 0, now) // says nothing of the upstream
+			admission.Report(exchange.ClassAborted, 0, now) // says nothing about the upstream
 			return Permit{}, err
 		}
 	}
@@ -89,17 +53,18 @@ func (u *Upstream) Enter(ctx context.Context, q *exchange.Request, model string,
 	return p, nil
 }
 
-// EnterShadow is Enter for a mirrored copy: it never waits, so that it does not
-// stand in a served call's way, and it asks no breaker: how often a provider
-// fails is what the mirror is there to see.
-func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err error) {
-	c := u.cfg.Care
+// AcquireShadow is Acquire for a shadow request. It never waits, so that it does
+// not get in the way of served calls, and it does not ask the breaker: how often
+// a provider fails is what the mirror is there to see.
+func (u *Upstream) AcquireShadow(q *exchange.Request, model string) (p Permit, err error) {
+	c := u.cfg.Policies
 	if c == nil {
 		return p, nil
 	}
-	p = Permit{care: c, model: model, ours: u.cfg.Auth.Kind != Passthrough, prompt: EstimateTokens(len(q.Body), 0)}
+	p = u.newPermit(q, model)
 	if c.Limiter != nil {
-		if p.lease, err = c.Limiter.TryTake(model, EstimateTokens(len(q.Body), q.Facts.MaxTokens)); err != nil {
+		p.lease, err = c.Limiter.TryAcquire(model, limit.EstimateTokens(len(q.Body), q.Facts.MaxTokens))
+		if err != nil {
 			return Permit{}, err
 		}
 	}
@@ -109,60 +74,68 @@ func (u *Upstream) EnterShadow(q *exchange.Request, model string) (p Permit, err
 	return p, nil
 }
 
-// Queued is how long the call waited for room within the limits; 0: not at all.
-func (p *Permit) Queued() time.Duration { return p.lease.queued }
-
-// Header tells what the answer's header says of the provider's own limits, when
-// it comes: at the end of a long stream it would be stale.
-func (p *Permit) Header(status int, h http.Header, now time.Time) {
-	if p.care != nil && p.care.Limiter != nil && p.ours {
-		p.care.Limiter.Learn(p.model, status, h, now)
+func (u *Upstream) newPermit(q *exchange.Request, model string) Permit {
+	return Permit{
+		policies: u.cfg.Policies, model: model, ownKey: u.cfg.Auth.Kind != Passthrough,
+		promptTokens: limit.EstimateTokens(len(q.Body), 0),
 	}
 }
 
-// Leave tells how the call ended.
-func (p *Permit) Leave(x *exchange.Exchange, now time.Time) {
-	c := p.care
+// Queued is how long the call waited for the limiter; 0: not at all.
+func (p *Permit) Queued() time.Duration { return p.lease.Queued() }
+
+// ObserveHeaders takes in what a response's header says about the provider's own
+// limits. Call it when the header arrives: at the end of a long stream it would
+// be stale.
+func (p *Permit) ObserveHeaders(status int, h http.Header, now time.Time) {
+	if p.policies != nil && p.policies.Limiter != nil && p.ownKey {
+		p.policies.Limiter.ObserveHeaders(p.model, status, h, now)
+	}
+}
+
+// Release reports how the call ended.
+func (p *Permit) Release(x *exchange.Exchange, now time.Time) {
+	c := p.policies
 	if c == nil {
 		return
 	}
-	p.care = nil
+	p.policies = nil
 	took := x.Total
 	if x.TTFT > 0 {
 		took = x.TTFT
 	}
 	class := x.Class
 	if x.Whole() {
-		class = exchange.ClassNone // a provider that never says [DONE] is not down
+		class = exchange.ClassNone // a provider that never sends [DONE] is not down
 	}
-	p.pass.Report(p.blame(class), took, now)
+	p.admission.Report(p.breakerClass(class), took, now)
 	if c.Limiter != nil {
-		p.settle(x)
+		p.settleTokens(x)
 		p.lease.Release()
 	}
 	if c.Keys != nil {
 		code := x.Completion.ErrorCode
-		if !noQuota(code) { // some say it in the one, some in the other
+		if !isQuotaError(code) { // some providers put it into the code, some into the type
 			code = x.Completion.ErrorType
 		}
 		c.Keys.Report(p.key, x.Status, code, now)
 	}
 }
 
-// blame is the class of a failure as the breaker should see it. A caller's key
-// that is refused is the caller's matter; ours is refused for all callers.
-func (p *Permit) blame(class exchange.Class) exchange.Class {
-	if p.ours && (class == exchange.ClassAuth || class == exchange.ClassPayment) {
+// breakerClass is the class of a failure as the breaker should see it. A refused
+// caller's key concerns that caller alone; ours is refused for all callers.
+func (p *Permit) breakerClass(class exchange.Class) exchange.Class {
+	if p.ownKey && (class == exchange.ClassAuth || class == exchange.ClassPayment) {
 		return exchange.ClassServer
 	}
 	return class
 }
 
-// settle corrects the estimate of a call that has ended. Few answers that are
-// streamed, cut or refused say what they used, and the longest answer that a
-// request allows is mostly far from what came: left in force it would starve
-// the calls that follow.
-func (p *Permit) settle(x *exchange.Exchange) {
+// settleTokens corrects the estimate of a call that has ended. Few responses that
+// are streamed, cut off or refused report their usage, and the longest completion
+// that a request allows is usually far from what came: left in force, that
+// estimate would starve the calls that follow.
+func (p *Permit) settleTokens(x *exchange.Exchange) {
 	used := x.Usage
 	seen := max(x.Events, x.Completion.TextBytes/4)
 	switch {
@@ -170,32 +143,32 @@ func (p *Permit) settle(x *exchange.Exchange) {
 		p.lease.Cancel()
 		return
 	case used.Known:
-		if x.Class != exchange.ClassNone { // cut: the last count never came
+		if x.Class != exchange.ClassNone { // cut off: the last count never came
 			used.OutputTokens = max(used.OutputTokens, seen)
 		}
 	case x.Status >= 400:
 		used.Known = true // an error costs a request, and no tokens
 	case x.Class != exchange.ClassNone || x.Streamed:
-		used = exchange.Usage{Known: true, InputTokens: p.lease.atMost(p.prompt), OutputTokens: seen}
+		used = exchange.Usage{Known: true, InputTokens: min(p.promptTokens, p.lease.Charged()), OutputTokens: seen}
 	}
-	p.lease.Settle(used)
+	p.lease.SettleTokens(used)
 }
 
-// neverSent reports whether a call that ended so without an answer's header
-// was never seen by the provider.
+// neverSent reports whether the provider never saw a call that ended like this
+// and without a response header.
 func neverSent(c exchange.Class) bool {
 	return c == exchange.ClassConnect || c == exchange.ClassTLS || c == exchange.ClassNotSent
 }
 
-// Refusal says, in a word for logs and headers, why a call was not made; ""
-// when err is no refusal.
-func Refusal(err error) string {
-	var limit *LimitError
+// RefusalReason says in one word, for logs and headers, which policy kept a call
+// from being made; "" if err is no refusal.
+func RefusalReason(err error) string {
+	var over *limit.Error
 	switch {
-	case errors.Is(err, ErrOpen):
+	case errors.Is(err, ErrCircuitOpen):
 		return "breaker"
-	case errors.As(err, &limit):
-		return "limit-" + limit.Limit.String()
+	case errors.As(err, &over):
+		return "limit-" + over.Kind.String()
 	case errors.Is(err, ErrModel):
 		return "model"
 	}

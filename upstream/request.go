@@ -30,11 +30,11 @@ type Stream struct {
 // Serve builds the call that answers the caller: everything that the caller
 // sent, less what belongs to the connection or to the sidecar, and with this
 // upstream's credentials. r is the caller's own request; stream is nil when the
-// body is held; p is what Enter returned, or a zero Permit.
+// body is held; p is what Acquire returned, or a zero Permit.
 func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream, p *Permit) (*http.Request, error) {
 	h := make(http.Header, len(q.Header)+2)
 	CopyEndToEnd(h, q.Header)
-	dropOwn(h)
+	dropSidecarHeaders(h)
 	if acceptsTrailers(q.Header) {
 		h["Te"] = []string{"trailers"}
 	}
@@ -56,12 +56,12 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 // Shadow builds the mirrored copy: headers by allowlist, this upstream's own
 // credentials, the body with what must differ in a copy.
 func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (*http.Request, error) {
-	h := make(http.Header, len(mirrored)+4)
-	copyMirrored(h, q.Header)
+	h := make(http.Header, len(shadowHeaders)+4)
+	copyShadowHeaders(h, q.Header)
 	h[ShadowHeader] = []string{"1"}
 	if u.cfg.Auth.Kind == Passthrough {
 		// The caller's key was meant for this very upstream.
-		for _, k := range personal {
+		for _, k := range credentialHeaders {
 			if v, ok := q.Header[k]; ok {
 				h[k] = v
 			}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,14 @@ import (
 
 	"cutover/exchange"
 )
+
+func headers(kv ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(kv); i += 2 {
+		h.Set(kv[i], kv[i+1])
+	}
+	return h
+}
 
 func TestRetryDecisions(t *testing.T) {
 	t.Parallel()
@@ -93,7 +102,7 @@ func TestRetryBudget(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				b.Request()
+				b.AddRequest()
 				if b.Spend() {
 					retries.Add(1)
 				}
@@ -105,13 +114,13 @@ func TestRetryBudget(t *testing.T) {
 		t.Errorf("%d retries for 4,000 requests, want a tenth", n)
 	}
 	for range 10_000 {
-		b.Request()
+		b.AddRequest()
 	}
 	if b.Left() != 5 {
 		t.Errorf("%v retries saved up, want 5", b.Left())
 	}
 	var none *RetryBudget
-	none.Request()
+	none.AddRequest()
 	if !none.Spend() {
 		t.Error("a nil budget ends")
 	}

@@ -6,24 +6,25 @@ import (
 	"strings"
 )
 
-// Statuses is a set of HTTP statuses. Asking it costs one look into an array.
-// The zero value is empty.
+// Statuses is a set of HTTP statuses. A lookup costs one array access. The zero
+// value is empty.
 type Statuses [16]uint64
 
-// defaultFallbackOn are the statuses that speak of the provider rather than of
-// the request: its key, its account (402), its paths and models (404, 405, 410),
-// its limits of rate and size (413). 400 and 422 any provider would repeat.
+// defaultFallbackOn are the statuses that concern the provider rather than the
+// request: its key, its account (402), its paths and models (404, 405, 410), its
+// rate limits and size limits (413). Any provider would respond with 400 and 422.
 func defaultFallbackOn() []string {
 	return []string{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"}
 }
 
 // ParseStatuses reads a list of statuses from 400 ("429") and classes ("4xx",
-// "5xx"). What lies above 599 belongs to 5xx, as RFC 9110 has it.
+// "5xx"). Statuses above 599 count as 5xx (RFC 9110, section 15).
 func ParseStatuses(words ...string) (s Statuses, err error) {
 	for _, word := range words {
 		from, to, ok := statusRange(strings.ToLower(strings.TrimSpace(word)))
 		if !ok {
-			return Statuses{}, fmt.Errorf("found %.20q, expected a status from 400 to 599 such as 429, or one of 4xx and 5xx", word)
+			const expected = "expected a status from 400 to 599 such as 429, or one of 4xx and 5xx"
+			return Statuses{}, fmt.Errorf("found %.20q, "+expected, word)
 		}
 		for status := from; status <= to; status++ {
 			s[status>>6] |= 1 << (status & 63)
@@ -48,6 +49,6 @@ func (s *Statuses) Has(status int) bool {
 	return uint(status) < uint(len(s)*64) && s[status>>6]&(1<<(status&63)) != 0
 }
 
-// FallsBackOn reports whether an answer with this status is one that another
-// provider should replace.
+// FallsBackOn reports whether a response with this status should be replaced by
+// another provider's.
 func (u *Upstream) FallsBackOn(status int) bool { return u.fallbackOn.Has(status) }

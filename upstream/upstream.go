@@ -26,14 +26,15 @@ const (
 	H2C   Protocol = "h2c" // HTTP/2 without TLS, by prior knowledge
 )
 
-// Timeouts limit how long one call may be silent or last. Zero means no limit.
+// Timeouts limit how long one call may be silent, and how long it may take. Zero
+// means no limit.
 type Timeouts struct {
-	Connect    time.Duration // TCP, and the TLS handshake on its own
-	Header     time.Duration // request begun to answer's header
-	Plain      time.Duration // the same where the answer is not streamed; 0: as Header
-	FirstToken time.Duration // answer's header to first content of a stream
-	Idle       time.Duration // silence inside an answer
-	Total      time.Duration // whole call
+	Connect    time.Duration // for TCP, and again for the TLS handshake
+	Header     time.Duration // from the start of the request to the response's header
+	Plain      time.Duration // the same if the response is not streamed; 0: as Header
+	FirstToken time.Duration // from a stream's header to its first content
+	Idle       time.Duration // silence inside a response
+	Total      time.Duration // the whole call
 }
 
 // Config describes an upstream. Name and BaseURL are required.
@@ -48,20 +49,19 @@ type Config struct {
 	CAFile   string        // PEM of roots to trust besides the system's
 	MaxIdle  int           // idle connections kept; default 2048
 	IdleTime time.Duration // how long they are kept; default 120 s
-	// Ping is after how long a silence of an HTTP/2 connection the upstream is
-	// asked whether it is still there; unanswered for as long again (at most
-	// 15 s), the connection is given up. 0: 15 s; negative: never asked.
+	// Ping is the silence after which an HTTP/2 connection is pinged. Without a
+	// reply within the same time (at most 15 s) the connection is closed. 0: 15 s;
+	// negative: no pings.
 	Ping time.Duration
 
-	// FallbackOn lists the statuses of answers that another provider should
-	// replace: "429", "5xx". Nil: 401 to 405, 408 to 410, 413, 429 and 5xx; empty:
-	// none.
+	// FallbackOn lists the statuses of responses that another provider's should
+	// replace: "429", "5xx". Nil: see defaultFallbackOn; empty: none.
 	FallbackOn []string
 
-	// Care limits and watches the calls; nil: nothing does.
-	Care *Care
+	// Policies limit the calls and learn from them; nil: none.
+	Policies *Policies
 
-	// Copy is what mirrored copies may tell this upstream.
+	// Copy is what shadow requests may tell this upstream.
 	Copy CopyPolicy
 
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
@@ -74,17 +74,17 @@ type Upstream struct {
 	cfg    Config
 	scheme string
 	host   string
-	// inV1 is what replaces a path's leading /v1, outside what stands before
-	// any other path; both escaped and without a trailing slash.
+	// inV1 replaces a path's leading /v1, and outside goes before any other path;
+	// neither has a trailing slash.
 	inV1, outside prefix
 	transport     *http.Transport
 	fallbackOn    Statuses
-	pool          *connPool // of HTTP/2 connections; nil: HTTP/1.1 is all there is
+	pool          *connPool // of HTTP/2 connections; nil: HTTP/1.1 only
 }
 
 type prefix struct{ plain, escaped string }
 
-// New checks a configuration and builds the connection pool. It calls nobody.
+// New checks a configuration and builds the connection pool. It makes no call.
 func New(c Config) (*Upstream, error) {
 	base, err := parseBase(c.BaseURL)
 	if err != nil {
@@ -112,7 +112,7 @@ func New(c Config) (*Upstream, error) {
 
 func parseBase(s string) (*url.URL, error) {
 	if s == "" {
-		return nil, errors.New("missing: give the URL that stands for the callers' /v1, such as https://api.openai.com/v1")
+		return nil, errors.New("missing: give the URL that corresponds to the callers' /v1, such as https://api.openai.com/v1")
 	}
 	base, err := url.Parse(s)
 	if err != nil {
@@ -134,14 +134,14 @@ func newTransport(c Config) (*http.Transport, error) {
 	connect := c.Timeouts.Connect
 	dialer := &net.Dialer{
 		Timeout: connect,
-		// Within 30 s notices that the other end of a connection is gone on
-		// which nothing is under way, or the answer is waited for.
+		// Detects within 30 s that the peer of a connection is gone while the
+		// connection is idle or waits for a response.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
 	t := &http.Transport{
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: connect,
-		// The answer's coding is between the caller and the provider.
+		// The response's encoding is between the caller and the provider.
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    positive(c.MaxIdle, 2048),
 		IdleConnTimeout:        positive(c.IdleTime, 120*time.Second),
@@ -172,7 +172,7 @@ func newTransport(c Config) (*http.Transport, error) {
 		}
 		pool, err := x509.SystemCertPool()
 		if err != nil {
-			pool = x509.NewCertPool() // a scratch image has no roots of its own
+			pool = x509.NewCertPool() // a scratch image has no system roots
 		}
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("ca: %s holds no PEM certificate", c.CAFile)
@@ -182,6 +182,7 @@ func newTransport(c Config) (*http.Transport, error) {
 	return t, nil
 }
 
+// positive is v if it is positive, else the default.
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {
 		return v
@@ -192,33 +193,33 @@ func positive[T int | time.Duration](v, otherwise T) T {
 // Name is the configured name.
 func (u *Upstream) Name() string { return u.cfg.Name }
 
-// Arm is the side that this upstream is.
+// Arm says whether this upstream is the primary or the relay.
 func (u *Upstream) Arm() exchange.Arm { return u.cfg.Arm }
 
-// Care is what stands before the calls; nil: nothing does.
-func (u *Upstream) Care() *Care { return u.cfg.Care }
+// Policies limit the calls and learn from them; nil: none.
+func (u *Upstream) Policies() *Policies { return u.cfg.Policies }
 
 // Timeouts are the configured limits.
 func (u *Upstream) Timeouts() Timeouts { return u.cfg.Timeouts }
 
-// Model maps the name that a request asks for to this upstream's, by the
-// request's use.
+// Model maps the model's name in a request to this upstream's, by the request's
+// use.
 func (u *Upstream) Model(q *exchange.Request) Mapping {
 	return u.cfg.Models.Map(q.Facts.Model, UseOf(q))
 }
 
-// Models is the map of names.
+// Models is the map of model names.
 func (u *Upstream) Models() *Models { return &u.cfg.Models }
 
-// ShowsAsked reports whether the answer to a request is to name the model that
-// was asked for, though the request went out with the name that m says.
+// ShowsAsked reports whether the response to a request should name the model that
+// the caller asked for, although the request went out with the name in m.
 func (u *Upstream) ShowsAsked(q *exchange.Request, m Mapping) bool {
 	return u.cfg.Models.ShowAsked && m.Name != q.Facts.Model &&
 		q.Held && q.Facts.Valid && q.Endpoint.Kind == exchange.Inference
 }
 
-// Close drops the idle connections, and the others when their calls have ended.
-// No call can begin after it.
+// Close closes idle connections, and the others when their calls have ended. No
+// call can begin after it.
 func (u *Upstream) Close() {
 	if u.pool != nil {
 		u.pool.close()

@@ -139,7 +139,7 @@ func TestSilenceIsNoticedWithoutData(t *testing.T) {
 }
 
 // callOnce calls u and reads its answer to the end, as the router does.
-func callOnce(ctx context.Context, u *Upstream, watch *Watch, url string) (exchange.Class, error) {
+func callOnce(ctx context.Context, u *Upstream, watch *Watchdog, url string) (exchange.Class, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
@@ -150,12 +150,12 @@ func callOnce(ctx context.Context, u *Upstream, watch *Watch, url string) (excha
 		return class, err
 	}
 	defer resp.Body.Close()
-	watch.Header(time.Now())
+	watch.HeaderReceived(time.Now())
 	buf := make([]byte, 10)
 	for {
 		n, err := resp.Body.Read(buf)
 		if n > 0 {
-			watch.Data(true, time.Now())
+			watch.DataReceived(true, time.Now())
 		}
 		if err != nil {
 			class, _ := Classify(ctx, err)

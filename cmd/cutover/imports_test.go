@@ -29,7 +29,15 @@ func rooms() map[string]room {
 			[]string{"internal/rediskeys"},
 			"flags decide about callers, not about providers or responses: a flag engine that anything can use",
 		},
-		"upstream": {[]string{"exchange", "internal/rediskeys"}, "calling one provider needs no flags, no mirror and no comparison"},
+		"upstream": {
+			[]string{"exchange", "upstream/limit", "upstream/internal/permodel"},
+			"calling one provider needs no flags, no mirror and no comparison",
+		},
+		"upstream/limit": {
+			[]string{"exchange", "internal/rediskeys", "upstream/internal/permodel"},
+			"limits know what calls cost, and not how they are made: they know of no URL, key or transport",
+		},
+		"upstream/internal/permodel": {nil, "a bounded map, shared by the limiter and the breaker; what it holds is their business"},
 		"compare": {
 			[]string{"exchange", "compare/stats"},
 			"comparing is pure: what it says must be the same on any machine at any time",
@@ -49,7 +57,7 @@ func rooms() map[string]room {
 			"commands: they read the command line, call a room and print",
 		},
 		"internal/sidecar": {
-			[]string{"exchange", "upstream", "flags", "compare", "router", "router/affinity", "shadow",
+			[]string{"exchange", "upstream", "upstream/limit", "flags", "compare", "router", "router/affinity", "shadow",
 				"internal/admin", "internal/config", "internal/store", "internal/usage"},
 			"the only place that wires rooms together",
 		},
@@ -58,7 +66,7 @@ func rooms() map[string]room {
 			"it checks values by the rooms' own parsers, and builds none of them",
 		},
 		"internal/admin": {
-			[]string{"compare", "dashboards", "flags", "ramp", "router", "router/affinity", "shadow", "upstream",
+			[]string{"compare", "dashboards", "flags", "ramp", "router", "router/affinity", "shadow", "upstream", "upstream/limit",
 				"internal/store", "internal/usage", "internal/wording"},
 			"it shows what the rooms say of themselves and flips flags; it gets the rooms, and makes none",
 		},
@@ -92,7 +100,7 @@ func rooms() map[string]room {
 func only() map[string]room {
 	return map[string]room{
 		"go.etcd.io/bbolt":                       {[]string{"internal/store"}, "the embedded store's format is the store's secret"},
-		"github.com/redis/go-redis/v9":           {[]string{"flags", "internal/store", "ramp", "shadow", "upstream", "internal/sidecar", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
+		"github.com/redis/go-redis/v9":           {[]string{"flags", "internal/store", "ramp", "shadow", "upstream/limit", "internal/sidecar", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
 		"github.com/open-feature/go-sdk":         {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
 		"github.com/spf13/cobra":                 {[]string{"cmd/cutover"}, "the command line is the thin outside"},
 		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "internal/config", "internal/mock"}, "configuration reaches the rooms as values"},

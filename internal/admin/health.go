@@ -10,6 +10,7 @@ import (
 	"cutover/router/affinity"
 	"cutover/shadow"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // healthAPI answers probes and tells how the sidecar is.
@@ -64,7 +65,7 @@ type Status struct {
 
 // UpstreamStatus is what stands before an upstream's calls at the moment.
 type UpstreamStatus struct {
-	Limits      *upstream.LimiterState  `json:"limits,omitempty"`
+	Limits      *limit.State            `json:"limits,omitempty"`
 	Breaker     []upstream.CircuitState `json:"breaker,omitempty"`
 	Keys        []upstream.KeyState     `json:"keys,omitempty"`
 	KeysTrouble string                  `json:"keys_trouble,omitempty"`

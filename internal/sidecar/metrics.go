@@ -9,13 +9,14 @@ import (
 
 	"cutover/router/affinity"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
-// careCollector shows in /metrics what /api/v1/status shows of breakers,
+// policyCollector shows in /metrics what /api/v1/status shows of breakers,
 // limits, keys and the ids that are bound to a provider: read when somebody
 // asks, so that calls have nothing to count twice.
-type careCollector struct {
-	care     map[string]*upstream.Care // by upstream
+type policyCollector struct {
+	policies map[string]*upstream.Policies // by upstream
 	affinity *affinity.Table
 
 	breakerState, breakerTrips, breakerRefused            *prometheus.Desc
@@ -25,12 +26,12 @@ type careCollector struct {
 	ids, idsFailing, lookups, idsLearned                  *prometheus.Desc
 }
 
-func newCareCollector(care map[string]*upstream.Care, affinity *affinity.Table) *careCollector {
+func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affinity.Table) *policyCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("cutover_"+name, help, labels, nil)
 	}
-	return &careCollector{
-		care: care, affinity: affinity,
+	return &policyCollector{
+		policies: policies, affinity: affinity,
 		breakerState:   desc("breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model is the upstream as a whole.", "upstream", "model"),
 		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
 		breakerRefused: desc("breaker_refused_total", "Calls that an open circuit breaker kept from an upstream.", "upstream", "model"),
@@ -49,7 +50,7 @@ func newCareCollector(care map[string]*upstream.Care, affinity *affinity.Table) 
 }
 
 // Describe implements prometheus.Collector.
-func (c *careCollector) Describe(out chan<- *prometheus.Desc) {
+func (c *policyCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.breakerState, c.breakerTrips, c.breakerRefused,
 		c.limitInFlight, c.limitWaiting, c.limitWaited, c.limitPaused, c.limitRefused, c.limitAway,
@@ -60,18 +61,18 @@ func (c *careCollector) Describe(out chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (c *careCollector) Collect(out chan<- prometheus.Metric) {
+func (c *policyCollector) Collect(out chan<- prometheus.Metric) {
 	now := time.Now()
-	for name, care := range c.care {
-		s := upstreamStatus(care, now)
+	for name, policies := range c.policies {
+		s := upstreamStatus(policies, now)
 		c.breakers(out, name, s.Breaker)
 		if s.Limits != nil {
 			c.limits(out, name, s.Limits)
 		}
-		if care != nil && care.Keys != nil {
+		if policies != nil && policies.Keys != nil {
 			aside := 0
 			for _, k := range s.Keys {
-				if k.Aside != "" {
+				if k.Quarantine != "" {
 					aside++
 				}
 			}
@@ -84,7 +85,7 @@ func (c *careCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-func (c *careCollector) breakers(out chan<- prometheus.Metric, name string, circuits []upstream.CircuitState) {
+func (c *policyCollector) breakers(out chan<- prometheus.Metric, name string, circuits []upstream.CircuitState) {
 	seen := make(map[string]bool, len(circuits))
 	for _, b := range circuits {
 		model := modelLabel(b.Model)
@@ -114,7 +115,7 @@ func modelLabel(model string) string {
 	return strconv.QuoteToASCII(model[:min(len(model), longest)])
 }
 
-func (c *careCollector) limits(out chan<- prometheus.Metric, name string, s *upstream.LimiterState) {
+func (c *policyCollector) limits(out chan<- prometheus.Metric, name string, s *limit.State) {
 	gauge(out, c.limitInFlight, float64(s.InFlight), name)
 	gauge(out, c.limitWaiting, float64(s.Waiting), name)
 	gauge(out, c.limitPaused, float64(len(s.Paused)), name)
@@ -125,7 +126,7 @@ func (c *careCollector) limits(out chan<- prometheus.Metric, name string, s *ups
 	gauge(out, c.limitAway, oneIf(s.Mode == "away"), name)
 }
 
-func (c *careCollector) bonds(out chan<- prometheus.Metric, s affinity.State) {
+func (c *policyCollector) bonds(out chan<- prometheus.Metric, s affinity.State) {
 	gauge(out, c.ids, float64(s.Memory))
 	gauge(out, c.idsFailing, oneIf(s.Failing))
 	counter(out, c.lookups, s.Lookups-s.Failed, "ok")

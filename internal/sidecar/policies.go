@@ -13,50 +13,51 @@ import (
 	"cutover/router"
 	"cutover/router/affinity"
 	"cutover/upstream"
+	"cutover/upstream/limit"
 )
 
 // newPolicies builds what stands before an arm's calls, as configured; served and
 // mirrored calls share it.
-func newPolicies(c *config.Config, arm exchange.Arm, fleet redis.UniversalClient, log zerolog.Logger) (*upstream.Care, error) {
+func newPolicies(c *config.Config, arm exchange.Arm, fleet redis.UniversalClient, log zerolog.Logger) (*upstream.Policies, error) {
 	u := c.Upstreams.Of(arm)
-	care := &upstream.Care{
-		Wait:  u.Limits.Wait,
-		Retry: upstream.RetryPolicy{Attempts: u.Retry.Attempts, Base: u.Retry.Base, Max: u.Retry.Max},
+	policies := &upstream.Policies{
+		QueueTimeout: u.Limits.Wait,
+		Retry:        upstream.RetryPolicy{Attempts: u.Retry.Attempts, Base: u.Retry.Base, Max: u.Retry.Max},
 	}
 	if u.Retry.Attempts > 1 {
-		care.Budget = upstream.NewRetryBudget(u.Retry.Budget, 10)
+		policies.Budget = upstream.NewRetryBudget(u.Retry.Budget, 10)
 	}
 	if u.Breaker.Enabled {
-		care.Breaker = upstream.NewBreaker(upstream.BreakerOptions{
+		policies.Breaker = upstream.NewBreaker(upstream.BreakerOptions{
 			ErrorRate: u.Breaker.ErrorRate, MinCalls: u.Breaker.MinCalls,
 			SlowAfter: u.Breaker.SlowAfter, OpenFor: u.Breaker.OpenFor,
 		}, time.Now())
 	}
 	var err error
-	if care.Limiter, err = newLimiter(u, arm, c.Store.Namespace, fleet); err != nil {
+	if policies.Limiter, err = newLimiter(u, arm, c.Store.Namespace, fleet); err != nil {
 		return nil, usage.Errorf("upstreams.%s.limits: %v", arm, err)
 	}
-	if care.Keys, err = newKeys(u, arm, log); err != nil {
+	if policies.Keys, err = newKeys(u, arm, log); err != nil {
 		return nil, usage.Errorf("upstreams.%s.auth: %v", arm, err)
 	}
-	if care.Limiter == nil && care.Keys == nil && care.Breaker == nil && u.Retry.Attempts <= 1 {
+	if policies.Limiter == nil && policies.Keys == nil && policies.Breaker == nil && u.Retry.Attempts <= 1 {
 		return nil, nil
 	}
-	return care, nil
+	return policies, nil
 }
 
-func newLimiter(u *config.UpstreamConfig, arm exchange.Arm, namespace string, fleet redis.UniversalClient) (*upstream.Limiter, error) {
+func newLimiter(u *config.UpstreamConfig, arm exchange.Arm, namespace string, fleet redis.UniversalClient) (*limit.Limiter, error) {
 	if u.Limits.RPM == 0 && u.Limits.TPM == 0 && u.Limits.Concurrency == 0 {
 		return nil, nil
 	}
-	o := upstream.LimiterOptions{
+	o := limit.Options{
 		Name:   arm.String(),
-		Limits: upstream.Limits{RPM: u.Limits.RPM, TPM: u.Limits.TPM, Concurrency: u.Limits.Concurrency},
+		Limits: limit.Limits{RPM: u.Limits.RPM, TPM: u.Limits.TPM, Concurrency: u.Limits.Concurrency},
 	}
 	if fleet != nil {
-		o.Fleet = &upstream.Fleet{Redis: fleet, Namespace: namespace}
+		o.Fleet = &limit.Fleet{Redis: fleet, Namespace: namespace}
 	}
-	return upstream.NewLimiter(o)
+	return limit.New(o)
 }
 
 // keys are those of an auth that is ours; the caller's own are nobody's to

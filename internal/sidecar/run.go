@@ -29,8 +29,8 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	g.Add(func() error { return s.Sampler.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
 	g.Add(func() error { return s.Affinity.Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.primary.serve.Care().Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.relay.serve.Care().Run(ledgerCtx) }, follow)
+	g.Add(func() error { return s.primary.serve.Policies().Run(ledgerCtx) }, follow)
+	g.Add(func() error { return s.relay.serve.Policies().Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.Flags.Run(restCtx) }, follow)
 	g.Add(func() error { return s.serveAdmin(restCtx) }, follow)
 	return g.Run()

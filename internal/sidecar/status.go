@@ -15,8 +15,8 @@ func (s *Sidecar) status() admin.Status {
 		UptimeMS: now.Sub(s.started).Milliseconds(),
 		Active:   s.Router.Active(),
 		Flags:    s.Flags.State(),
-		Primary:  upstreamStatus(s.primary.serve.Care(), now),
-		Relay:    upstreamStatus(s.relay.serve.Care(), now),
+		Primary:  upstreamStatus(s.primary.serve.Policies(), now),
+		Relay:    upstreamStatus(s.relay.serve.Policies(), now),
 		Hedge:    s.hedgeStatus(now),
 		Affinity: s.Affinity.State(),
 		Mirror:   admin.MirrorStatus{InFlight: s.Mirror.InFlight(), Held: s.Mirror.Held(), Outcomes: s.Mirror.Counts().All()},
@@ -36,19 +36,19 @@ func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
 	}
 }
 
-func upstreamStatus(care *upstream.Care, now time.Time) (s admin.UpstreamStatus) {
-	if care == nil {
+func upstreamStatus(policies *upstream.Policies, now time.Time) (s admin.UpstreamStatus) {
+	if policies == nil {
 		return s
 	}
-	if care.Limiter != nil {
-		limits := care.Limiter.State()
+	if policies.Limiter != nil {
+		limits := policies.Limiter.State()
 		s.Limits = &limits
 	}
-	if care.Breaker != nil {
-		s.Breaker = care.Breaker.State(now)
+	if policies.Breaker != nil {
+		s.Breaker = policies.Breaker.State(now)
 	}
-	if care.Keys != nil {
-		s.Keys, s.KeysTrouble = care.Keys.State(now)
+	if policies.Keys != nil {
+		s.Keys, s.KeysTrouble = policies.Keys.State(now)
 	}
 	return s
 }

@@ -78,7 +78,7 @@ func (s *Sidecar) openStore() (err error) {
 
 func (s *Sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) {
 	c := UpstreamConfig(&s.cfg, arm)
-	if c.Care, err = newPolicies(&s.cfg, arm, s.redis, s.log); err != nil {
+	if c.Policies, err = newPolicies(&s.cfg, arm, s.redis, s.log); err != nil {
 		return p, err
 	}
 	if c.BaseURL == "" {
@@ -187,8 +187,8 @@ func (s *Sidecar) wire() (err error) {
 	}
 	s.Affinity = s.newAffinity()
 	s.hedge = newHedge(&s.cfg.Fallback)
-	s.registerer.MustRegister(newCareCollector(map[string]*upstream.Care{
-		exchange.Primary.String(): s.primary.serve.Care(), exchange.Relay.String(): s.relay.serve.Care(),
+	s.registerer.MustRegister(newPolicyCollector(map[string]*upstream.Policies{
+		exchange.Primary.String(): s.primary.serve.Policies(), exchange.Relay.String(): s.relay.serve.Policies(),
 	}, s.Affinity))
 	metrics := router.NewMetrics(s.registerer)
 	s.Router, err = router.New(router.Config{

@@ -13,9 +13,9 @@ import (
 	"cutover/exchange"
 )
 
-// Classify says what an error of a call means: its class, and a short code for
-// the log. ctx is the call's context. The error's own text is not used: it can
-// hold a URL or an upstream's words.
+// Classify returns the class of a call's error and a short code for the log. ctx is
+// the call's context. The error's own text is not used: it can hold a URL or an
+// upstream's words.
 func Classify(ctx context.Context, err error) (exchange.Class, string) {
 	if err == nil {
 		return exchange.ClassNone, ""
@@ -27,7 +27,7 @@ func Classify(ctx context.Context, err error) (exchange.Class, string) {
 	if ctx.Err() != nil {
 		return exchange.ClassAborted, ""
 	}
-	if why := Refusal(err); why != "" {
+	if why := RefusalReason(err); why != "" {
 		return exchange.ClassNotSent, why
 	}
 	if code := tlsCode(err); code != "" {

@@ -1,4 +1,4 @@
-package upstream
+package limit_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"cutover/upstream/limit"
 )
 
 func headers(kv ...string) http.Header {
@@ -55,18 +57,18 @@ func TestLearn(t *testing.T) {
 		{"not a number", 429, headers("Retry-After", "NaN", "Retry-After-Ms", "NaN"), 10, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLimiter(t, Limits{})
-			l.Learn("gpt-4.1", row.status, row.header, at)
-			lease, err := l.TryTake("gpt-4.1", row.cost)
+			l := newLimiter(t, limit.Limits{})
+			l.ObserveHeaders("gpt-4.1", row.status, row.header, at)
+			lease, err := l.TryAcquire("gpt-4.1", row.cost)
 			lease.Release()
-			var over *LimitError
-			if (err != nil) != (row.want > 0) || errors.As(err, &over) && (over.Limit != ProviderLimit || over.After.Round(10*time.Millisecond) != row.want) {
+			var over *limit.Error
+			if (err != nil) != (row.want > 0) || errors.As(err, &over) && (over.Kind != limit.Provider || over.After.Round(10*time.Millisecond) != row.want) {
 				t.Errorf("%s: %v, want %v", row.name, err, row.want)
 			}
 			if paused := l.State().Paused; row.want > 0 && row.cost == 10 && len(paused) == 0 && row.name != "one left" {
 				t.Errorf("%s: State names no pause", row.name)
 			}
-			if lease, err := l.TryTake("other", row.cost); err != nil {
+			if lease, err := l.TryAcquire("other", row.cost); err != nil {
 				t.Errorf("%s: another model is held back: %v", row.name, err)
 			} else {
 				lease.Release()
@@ -74,7 +76,7 @@ func TestLearn(t *testing.T) {
 			if row.want == 0 {
 				return
 			}
-			lease, err = l.Take(t.Context(), "gpt-4.1", row.cost, 2*time.Minute)
+			lease, err = l.Acquire(t.Context(), "gpt-4.1", row.cost, 2*time.Minute)
 			if err != nil {
 				t.Errorf("%s: after waiting: %v", row.name, err)
 			}
@@ -87,14 +89,14 @@ func TestLearn(t *testing.T) {
 func TestLearnedPauseHoldsBackItsModelOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(t, Limits{Concurrency: 1})
-		held, _ := l.TryTake("b", 0)
-		l.Learn("a", 429, headers("Retry-After", "30"), time.Now())
+		l := newLimiter(t, limit.Limits{Concurrency: 1})
+		held, _ := l.TryAcquire("b", 0)
+		l.ObserveHeaders("a", 429, headers("Retry-After", "30"), time.Now())
 		begun := time.Now()
 		ends := map[string]chan time.Duration{"a": make(chan time.Duration, 1), "b": make(chan time.Duration, 1)}
 		for _, model := range []string{"a", "b"} {
 			go func() {
-				lease, err := l.Take(t.Context(), model, 0, time.Minute)
+				lease, err := l.Acquire(t.Context(), model, 0, time.Minute)
 				if err != nil {
 					t.Errorf("%s: %v", model, err)
 				}
@@ -112,18 +114,4 @@ func TestLearnedPauseHoldsBackItsModelOnly(t *testing.T) {
 			t.Errorf("a waited %v", d)
 		}
 	})
-}
-
-func TestModelsBeyondTheBoundShare(t *testing.T) {
-	t.Parallel()
-	p := perModel[int]{max: 2, make: func() *int { return new(int) }}
-	a, b, c, d := p.get("a"), p.get("b"), p.get("c"), p.get("d")
-	if a == b || c == a || c != d || p.get("a") != a || p.find("e") != c {
-		t.Error("models beyond the bound do not share one entry")
-	}
-	names := map[string]bool{}
-	p.each(func(model string, _ *int) { names[model] = true })
-	if len(names) != 3 || !names[restOfModels] {
-		t.Errorf("listed are %v", names)
-	}
 }

@@ -1,17 +1,19 @@
-package upstream
+package limit
 
 import (
 	"math"
 	"sync/atomic"
 )
 
-// slots counts calls under way against how many there may be: both in one
-// word, the limit above the count, so that no two callers get the last one.
+// slots counts the calls in flight against their limit. Both are in one word,
+// limit in the upper half and count in the lower, so that two callers can't
+// both get the last slot.
 type slots struct{ v atomic.Uint64 }
 
 const unlimited = math.MaxUint32
 
-func (s *slots) take() bool {
+// acquire takes a slot if one is free.
+func (s *slots) acquire() bool {
 	for {
 		v := s.v.Load()
 		if uint32(v) >= uint32(v>>32) {
@@ -25,7 +27,7 @@ func (s *slots) take() bool {
 
 func (s *slots) release() { s.v.Add(^uint64(0)) }
 
-// resize changes how many calls there may be. Those under way go on.
+// resize changes the limit. Calls in flight are not affected.
 func (s *slots) resize(limit int) {
 	limit = min(limit, unlimited)
 	for {
@@ -36,8 +38,8 @@ func (s *slots) resize(limit int) {
 	}
 }
 
-// shrink lowers the limit to n, or to the calls under way if they are more,
-// and returns what it is now. It never raises it.
+// shrink lowers the limit to n, or to the number of calls in flight if that is
+// higher, and returns the new limit. It never raises it.
 func (s *slots) shrink(n int) int {
 	for {
 		v := s.v.Load()
@@ -48,4 +50,4 @@ func (s *slots) shrink(n int) int {
 	}
 }
 
-func (s *slots) used() int { return int(uint32(s.v.Load())) }
+func (s *slots) inUse() int { return int(uint32(s.v.Load())) }

@@ -1,4 +1,4 @@
-package upstream
+package limit_test
 
 import (
 	"context"
@@ -7,80 +7,22 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"cutover/exchange"
+	"cutover/upstream/limit"
 )
 
-func newLimiter(t *testing.T, l Limits) *Limiter {
+func newLimiter(t *testing.T, l limit.Limits) *limit.Limiter {
 	t.Helper()
-	out, err := NewLimiter(LimiterOptions{Name: "relay", Limits: l})
+	out, err := limit.New(limit.Options{Name: "relay", Limits: l})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// In no minute, wherever it begins, does more pass than the limit, whatever
-// comes when; and somebody who always asks gets nearly all of it.
-func TestBucketNeverExceedsItsLimit(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.IntRange(1, 2000).Draw(t, "limit")
-		burst := rapid.Float64Range(0.001, 1).Draw(t, "burst")
-		g := newGCRA(limit, time.Minute, burst)
-		units := g.room / g.interval
-		type event struct{ at, n int64 }
-		var passed []event
-		now := int64(0)
-		for range rapid.IntRange(1, 400).Draw(t, "asks") {
-			now += rapid.Int64Range(0, 2*g.interval).Draw(t, "pause")
-			n := rapid.Int64Range(1, units).Draw(t, "n")
-			foretold := g.after(now, n)
-			after := g.take(now, n)
-			if after != foretold {
-				t.Fatalf("take says %v, after said %v", after, foretold)
-			}
-			if after == 0 {
-				passed = append(passed, event{now, n})
-				continue
-			}
-			if later := now + int64(after); g.after(later, n) != 0 || g.after(later-1, n) == 0 {
-				t.Fatalf("%d of %d units do not fit exactly %v later", n, units, after)
-			}
-		}
-		sum, from := int64(0), 0
-		for _, e := range passed {
-			sum += e.n
-			for passed[from].at <= e.at-int64(time.Minute) {
-				sum -= passed[from].n
-				from++
-			}
-			if sum > int64(limit) {
-				t.Fatalf("%d units within a minute that ends at %v, limit %d", sum, time.Duration(e.at), limit)
-			}
-		}
-	})
-}
-
-func TestBucketGivesNearlyAllOfItsLimit(t *testing.T) {
-	t.Parallel()
-	for _, limit := range []int{1, 2, 9, 60, 600, 100_000} {
-		g := newGCRA(limit, time.Minute, .1)
-		got := int64(0)
-		for now := int64(0); now < int64(10*time.Minute); now += int64(time.Minute) / int64(8*limit) {
-			if g.take(now, 1) == 0 {
-				got++
-			}
-		}
-		if want := int64(limit) * 10 * 89 / 100; got < want || got > int64(limit)*10 {
-			t.Errorf("limit %d a minute: %d passed in 10 minutes, want %d to %d", limit, got, want, limit*10)
-		}
-	}
 }
 
 // Estimates that are too high hold calls back, but not for ever: over a long
@@ -89,14 +31,14 @@ func TestTokensAreSettledByUsage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tpm = 60_000
-		l := newLimiter(t, Limits{TPM: tpm, Burst: .25})
+		l := newLimiter(t, limit.Limits{TPM: tpm, Burst: .25})
 		r := rand.New(rand.NewPCG(1, 2))
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		used := 0
 		begun := time.Now()
 		for range 4000 {
-			lease, err := l.Take(t.Context(), "m", 4000, time.Hour)
+			lease, err := l.Acquire(t.Context(), "m", 4000, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +46,7 @@ func TestTokensAreSettledByUsage(t *testing.T) {
 			took := time.Duration(1+r.IntN(20)) * time.Second
 			wg.Go(func() {
 				time.Sleep(took)
-				lease.Settle(exchange.Usage{Known: true, InputTokens: 50, OutputTokens: actual - 50})
+				lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 50, OutputTokens: actual - 50})
 				lease.Release()
 				mu.Lock()
 				used += actual
@@ -125,21 +67,21 @@ func TestTokensAreSettledByUsage(t *testing.T) {
 func TestUsageBeyondTheEstimateIsPaidFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(t, Limits{TPM: 6000})
-		lease, err := l.TryTake("m", 10)
+		l := newLimiter(t, limit.Limits{TPM: 6000})
+		lease, err := l.TryAcquire("m", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lease.Settle(exchange.Usage{Known: true, InputTokens: 5000, OutputTokens: 1000})
-		lease.Settle(exchange.Usage{Known: true}) // counts once
+		lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 5000, OutputTokens: 1000})
+		lease.SettleTokens(exchange.Usage{Known: true}) // counts once
 		lease.Release()
-		_, err = l.TryTake("m", 10)
-		var over *LimitError
-		if !errors.As(err, &over) || over.Limit != TokenLimit || over.After < 55*time.Second {
+		_, err = l.TryAcquire("m", 10)
+		var over *limit.Error
+		if !errors.As(err, &over) || over.Kind != limit.Tokens || over.After < 55*time.Second {
 			t.Fatalf("after 6,000 tokens: %v, want tpm for about a minute", err)
 		}
 		time.Sleep(over.After)
-		if lease, err = l.TryTake("m", 10); err != nil {
+		if lease, err = l.TryAcquire("m", 10); err != nil {
 			t.Fatalf("after the time that was told: %v", err)
 		}
 		lease.Cancel()
@@ -149,22 +91,22 @@ func TestUsageBeyondTheEstimateIsPaidFor(t *testing.T) {
 func TestLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		limits Limits
-		want   Limit
+		limits limit.Limits
+		want   limit.Kind
 		text   string
 	}{
-		{Limits{RPM: 1}, RequestLimit, "rpm"},
-		{Limits{TPM: 100}, TokenLimit, "tpm"},
-		{Limits{Concurrency: 1}, ConcurrencyLimit, "concurrency"},
+		{limit.Limits{RPM: 1}, limit.Requests, "rpm"},
+		{limit.Limits{TPM: 100}, limit.Tokens, "tpm"},
+		{limit.Limits{Concurrency: 1}, limit.Concurrency, "concurrency"},
 	} {
 		l := newLimiter(t, row.limits)
-		first, err := l.TryTake("m", 1_000_000)
+		first, err := l.TryAcquire("m", 1_000_000)
 		if err != nil {
 			t.Fatalf("%+v: the first call: %v", row.limits, err)
 		}
-		_, err = l.TryTake("m", 1_000_000)
-		var over *LimitError
-		if !errors.As(err, &over) || over.Limit != row.want || over.Limit.String() != row.text {
+		_, err = l.TryAcquire("m", 1_000_000)
+		var over *limit.Error
+		if !errors.As(err, &over) || over.Kind != row.want || over.Kind.String() != row.text {
 			t.Errorf("%+v: the second call: %v, want %v", row.limits, err, row.want)
 		}
 		if s := l.State(); s.Refused[row.text] != 1 || s.InFlight != 1 {
@@ -173,7 +115,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		first.Cancel()
 		first.Cancel()
 		first.Release()
-		again, err := l.TryTake("m", 50)
+		again, err := l.TryAcquire("m", 50)
 		if err != nil {
 			t.Errorf("%+v: after a call that was never made: %v", row.limits, err)
 		}
@@ -183,8 +125,8 @@ func TestLimitsAreNamed(t *testing.T) {
 			t.Errorf("%+v: %d in flight", row.limits, s.InFlight)
 		}
 	}
-	for _, bad := range []Limits{{RPM: -1}, {Burst: 2}} {
-		if _, err := NewLimiter(LimiterOptions{Limits: bad}); err == nil {
+	for _, bad := range []limit.Limits{{RPM: -1}, {Burst: 2}} {
+		if _, err := limit.New(limit.Options{Limits: bad}); err == nil {
 			t.Errorf("%+v is accepted", bad)
 		}
 	}
@@ -192,13 +134,13 @@ func TestLimitsAreNamed(t *testing.T) {
 
 func TestNilLimiterLimitsNothing(t *testing.T) {
 	t.Parallel()
-	var l *Limiter
-	lease, err := l.Take(t.Context(), "m", 1, 0)
+	var l *limit.Limiter
+	lease, err := l.Acquire(t.Context(), "m", 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Learn("m", 429, http.Header{}, time.Now())
-	lease.Settle(exchange.Usage{Known: true})
+	l.ObserveHeaders("m", 429, http.Header{}, time.Now())
+	lease.SettleTokens(exchange.Usage{Known: true})
 	lease.Release()
 	lease.Cancel()
 	if s := l.State(); s.Mode != "local" {
@@ -209,14 +151,14 @@ func TestNilLimiterLimitsNothing(t *testing.T) {
 func TestWaitersAreServedInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(t, Limits{Concurrency: 2})
-		a, _ := l.TryTake("m", 0)
-		b, _ := l.TryTake("m", 0)
+		l := newLimiter(t, limit.Limits{Concurrency: 2})
+		a, _ := l.TryAcquire("m", 0)
+		b, _ := l.TryAcquire("m", 0)
 		var mu sync.Mutex
 		var order []int
 		for i := range 10 {
 			go func() {
-				lease, err := l.Take(t.Context(), "m", 0, time.Minute)
+				lease, err := l.Acquire(t.Context(), "m", 0, time.Minute)
 				if err != nil {
 					t.Errorf("waiter %d: %v", i, err)
 					return
@@ -232,7 +174,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 		if s := l.State(); s.Waiting != 10 {
 			t.Fatalf("State = %+v", s)
 		}
-		if _, err := l.TryTake("m", 0); err == nil {
+		if _, err := l.TryAcquire("m", 0); err == nil {
 			t.Error("a mirrored call overtakes those who wait")
 		}
 		a.Release()
@@ -253,14 +195,14 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 func TestWaitingEndsWithItsContextItsTimeOrAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(t, Limits{Concurrency: 1, RPM: 60, Burst: 1})
-		held, _ := l.TryTake("m", 0)
+		l := newLimiter(t, limit.Limits{Concurrency: 1, RPM: 60, Burst: 1})
+		held, _ := l.TryAcquire("m", 0)
 		gone := errors.New("the caller is gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended := make(chan error, 3)
 		wait := func(ctx context.Context, d time.Duration) {
 			go func() {
-				lease, err := l.Take(ctx, "m", 0, d)
+				lease, err := l.Acquire(ctx, "m", 0, d)
 				lease.Release()
 				ended <- err
 			}()
@@ -274,24 +216,24 @@ func TestWaitingEndsWithItsContextItsTimeOrAtOnce(t *testing.T) {
 			t.Errorf("the head ended with %v", err)
 		}
 		begun := time.Now()
-		var over *LimitError
-		if err := <-ended; !errors.As(err, &over) || over.Limit != ConcurrencyLimit || time.Since(begun) != time.Second {
+		var over *limit.Error
+		if err := <-ended; !errors.As(err, &over) || over.Kind != limit.Concurrency || time.Since(begun) != time.Second {
 			t.Errorf("the second ended with %v after %v", err, time.Since(begun))
 		}
 		held.Release()
 		if err := <-ended; err != nil {
 			t.Errorf("the third: %v", err)
 		}
-		l = newLimiter(t, Limits{RPM: 2})
+		l = newLimiter(t, limit.Limits{RPM: 2})
 		for range 2 {
-			lease, err := l.Take(t.Context(), "m", 0, time.Minute)
+			lease, err := l.Acquire(t.Context(), "m", 0, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
 			lease.Release()
 		}
 		begun = time.Now()
-		if _, err := l.Take(t.Context(), "m", 0, 5*time.Second); !errors.As(err, &over) || over.After <= 5*time.Second {
+		if _, err := l.Acquire(t.Context(), "m", 0, 5*time.Second); !errors.As(err, &over) || over.After <= 5*time.Second {
 			t.Errorf("a wait in vain: %v", err)
 		}
 		if d := time.Since(begun); d != 0 {
@@ -300,56 +242,31 @@ func TestWaitingEndsWithItsContextItsTimeOrAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheLineIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l, err := NewLimiter(LimiterOptions{Limits: Limits{Concurrency: 1}, MaxWaiting: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		held, _ := l.TryTake("m", 0)
-		for range 3 {
-			go func() {
-				lease, _ := l.Take(t.Context(), "m", 0, time.Minute)
-				lease.Release()
-			}()
-		}
-		synctest.Wait()
-		var over *LimitError
-		if _, err := l.Take(t.Context(), "m", 0, time.Minute); !errors.As(err, &over) || over.Limit != QueueLimit {
-			t.Errorf("the fourth in a line of three: %v", err)
-		}
-		held.Release()
-	})
-}
-
 // A storm of callers with every limit, some of whom give up: no more than the
 // limits allow at any time, and nothing left behind.
 func TestLimiterUnderAStorm(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Limits{Concurrency: 7, RPM: 6_000_000, TPM: 600_000_000})
+	l := newLimiter(t, limit.Limits{Concurrency: 7, RPM: 6_000_000, TPM: 600_000_000})
 	var wg sync.WaitGroup
-	var calls slots
-	calls.resize(7)
+	var inFlight atomic.Int64
 	for i := range 64 {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(i), 3))
 			for range 300 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(2000))*time.Microsecond)
-				lease, err := l.Take(ctx, "m", r.IntN(100), time.Duration(r.IntN(3))*time.Millisecond)
+				lease, err := l.Acquire(ctx, "m", r.IntN(100), time.Duration(r.IntN(3))*time.Millisecond)
 				cancel()
 				if err != nil {
 					continue
 				}
-				if !calls.take() {
+				if inFlight.Add(1) > 7 {
 					t.Error("more calls than the limit")
-				} else {
-					calls.release()
 				}
+				inFlight.Add(-1)
 				if i%3 == 0 {
 					lease.Cancel()
 				}
-				lease.Settle(exchange.Usage{Known: true, InputTokens: 3})
+				lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 3})
 				lease.Release()
 			}
 		})
@@ -361,12 +278,12 @@ func TestLimiterUnderAStorm(t *testing.T) {
 }
 
 func BenchmarkLimiterTake(b *testing.B) {
-	l, _ := NewLimiter(LimiterOptions{Limits: Limits{Concurrency: 1 << 20, RPM: 1 << 30, TPM: 1 << 40}})
+	l, _ := limit.New(limit.Options{Limits: limit.Limits{Concurrency: 1 << 20, RPM: 1 << 30, TPM: 1 << 40}})
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			lease, _ := l.TryTake("gpt-4.1", 300)
-			lease.Settle(exchange.Usage{Known: true, InputTokens: 100, OutputTokens: 100})
+			lease, _ := l.TryAcquire("gpt-4.1", 300)
+			lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 100, OutputTokens: 100})
 			lease.Release()
 		}
 	})

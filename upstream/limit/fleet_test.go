@@ -1,4 +1,4 @@
-package upstream
+package limit
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func startFleet(t *testing.T, r *redisServer, n int, limits Limits) []*Limiter {
 	var wg sync.WaitGroup
 	fleet := make([]*Limiter, n)
 	for i := range fleet {
-		l, err := NewLimiter(LimiterOptions{Name: "relay", Limits: limits, Fleet: &Fleet{Redis: r.client()}})
+		l, err := New(Options{Name: "relay", Limits: limits, Fleet: &Fleet{Redis: r.client()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func hammer(fleet []*Limiter, callers int, tokens int, begin time.Time, stop <-c
 		for range callers {
 			wg.Go(func() {
 				for {
-					lease, err := l.Take(ctx, "m", tokens, 500*time.Millisecond)
+					lease, err := l.Acquire(ctx, "m", tokens, 500*time.Millisecond)
 					select {
 					case <-stop:
 						lease.Cancel()
@@ -95,7 +95,7 @@ func TestFleetKeepsOneLimit(t *testing.T) {
 		spare  int // calls that each sidecar has room for from before
 	}{
 		{"requests", Limits{RPM: rpm}, 0, 1},
-		{"tokens", Limits{TPM: rpm * 100}, 100, firstCall / 100},
+		{"tokens", Limits{TPM: rpm * 100}, 100, firstCallTokens / 100},
 		{"both", Limits{RPM: rpm, TPM: rpm * 1000}, 100, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestFleetKeepsOneLimit(t *testing.T) {
 			begin := time.Now()
 			passed := hammer(fleet, 4, row.tokens, begin, stop)
 			took := time.Since(begin)
-			interval, burst := emission(rpm, minute+leaseTime, .1)
+			interval, burst := gcraParameters(rpm, minute+leaseTime, .1)
 			most := int(burst) + int(took/time.Duration(interval)) + len(fleet)*row.spare
 			if n := len(passed); n > most || n < most*85/100 {
 				t.Errorf("%d calls passed in %v, want %d to %d", n, took, most*85/100, most)
@@ -120,7 +120,7 @@ func TestFleetKeepsOneLimit(t *testing.T) {
 func TestFleetFarFromTheLimit(t *testing.T) {
 	fleet := startFleet(t, startRedis(t), 10, Limits{RPM: 60_000, TPM: 60_000_000, Concurrency: 1000})
 	warm := func(l *Limiter) bool {
-		lease, err := l.TryTake("m", 500)
+		lease, err := l.TryAcquire("m", 500)
 		lease.Release()
 		return err == nil
 	}
@@ -132,12 +132,12 @@ func TestFleetFarFromTheLimit(t *testing.T) {
 	defer tick.Stop()
 	for i := range 400 { // 200 a second, of 1,000 that are allowed
 		<-tick.C
-		lease, err := fleet[i%len(fleet)].TryTake("m", 500)
+		lease, err := fleet[i%len(fleet)].TryAcquire("m", 500)
 		if err != nil {
 			refused++
 			continue
 		}
-		lease.Settle(exchange.Usage{Known: true, InputTokens: 300})
+		lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 300})
 		lease.Release()
 	}
 	if refused > 4 {
@@ -152,13 +152,13 @@ func TestFleetSharesFollowTheNeed(t *testing.T) {
 	for round := range 3 {
 		var leases []Lease
 		for range 4 { // one sidecar alone may have all
-			lease, err := fleet[round].Take(t.Context(), "m", 0, 5*time.Second)
+			lease, err := fleet[round].Acquire(t.Context(), "m", 0, 5*time.Second)
 			if err != nil {
 				t.Fatalf("round %d, call %d: %v", round, len(leases), err)
 			}
 			leases = append(leases, lease)
 		}
-		if _, err := fleet[9].Take(t.Context(), "m", 0, 300*time.Millisecond); err == nil {
+		if _, err := fleet[9].Acquire(t.Context(), "m", 0, 300*time.Millisecond); err == nil {
 			t.Fatalf("round %d: a fifth call passed", round)
 		}
 		for i := range leases {
@@ -181,7 +181,7 @@ func TestFleetKeepsOneConcurrency(t *testing.T) {
 				hold := time.NewTimer(0)
 				defer hold.Stop()
 				for ctx.Err() == nil {
-					lease, err := l.Take(ctx, "m", 0, time.Second)
+					lease, err := l.Acquire(ctx, "m", 0, time.Second)
 					if err != nil {
 						continue
 					}
@@ -243,7 +243,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 	close(stop)
 	passed := <-done
 	took := time.Since(begin)
-	interval, burst := emission(rpm, minute, .1)
+	interval, burst := gcraParameters(rpm, minute, .1)
 	// A second burst of a Redis without memory, and the shares of those who
 	// look a second later than others whether it is back.
 	most := 2*int(burst) + int((took+time.Second)/time.Duration(interval)) + 2*len(fleet)
@@ -271,7 +271,7 @@ func TestFleetWithAHangingRedis(t *testing.T) {
 	defer r.Resume()
 	began := time.Now()
 	within(t, 10*time.Second, "Redis is away", func() bool {
-		lease, _ := fleet[0].TryTake("m", 0)
+		lease, _ := fleet[0].TryAcquire("m", 0)
 		lease.Release()
 		return fleet[0].State().Mode == "away"
 	})
@@ -279,7 +279,7 @@ func TestFleetWithAHangingRedis(t *testing.T) {
 		t.Errorf("noticed after %v", took)
 	}
 	within(t, time.Second, "its own share passes", func() bool {
-		lease, err := fleet[0].TryTake("m", 0)
+		lease, err := fleet[0].TryAcquire("m", 0)
 		lease.Release()
 		return err == nil
 	})
@@ -291,16 +291,16 @@ func TestFleetThatNeverMetRedis(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	r.Kill()
-	l, err := NewLimiter(LimiterOptions{Name: "relay", Limits: Limits{RPM: 6000, Concurrency: 3}, Fleet: &Fleet{Redis: r.client()}})
+	l, err := New(Options{Name: "relay", Limits: Limits{RPM: 6000, Concurrency: 3}, Fleet: &Fleet{Redis: r.client()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	within(t, 5*time.Second, "Redis is known to be away", func() bool { return l.State().Reason != "Redis was not asked yet" })
+	within(t, 5*time.Second, "Redis is known to be away", func() bool { return l.State().Reason != "not yet connected to Redis" })
 	for range 50 {
-		lease, err := l.Take(t.Context(), "m", 0, time.Second)
+		lease, err := l.Acquire(t.Context(), "m", 0, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +322,7 @@ func TestFleetMembersThatLeave(t *testing.T) {
 	r := startRedis(t)
 	limits := Limits{Concurrency: 2}
 	rest := startFleet(t, r, 1, limits)
-	gone, err := NewLimiter(LimiterOptions{Name: "relay", Limits: limits, Fleet: &Fleet{Redis: r.client()}})
+	gone, err := New(Options{Name: "relay", Limits: limits, Fleet: &Fleet{Redis: r.client()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,16 +331,16 @@ func TestFleetMembersThatLeave(t *testing.T) {
 	go func() { ended <- gone.Run(ctx) }()
 	within(t, 5*time.Second, "two sidecars", func() bool { return gone.State().Fleet == 2 })
 	for range 2 {
-		if _, err := gone.Take(t.Context(), "m", 0, 5*time.Second); err != nil {
+		if _, err := gone.Acquire(t.Context(), "m", 0, 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := rest[0].Take(t.Context(), "m", 0, 200*time.Millisecond); err == nil {
+	if _, err := rest[0].Acquire(t.Context(), "m", 0, 200*time.Millisecond); err == nil {
 		t.Fatal("a third call passed")
 	}
 	cancel()
 	<-ended
-	lease, err := rest[0].Take(t.Context(), "m", 0, 3*time.Second)
+	lease, err := rest[0].Acquire(t.Context(), "m", 0, 3*time.Second)
 	if err != nil {
 		t.Fatalf("after the other signed off: %v", err)
 	}
@@ -362,16 +362,16 @@ func TestFleetMembersThatLeave(t *testing.T) {
 func TestFleetCallLargerThanTheBurst(t *testing.T) {
 	t.Parallel()
 	fleet := startFleet(t, startRedis(t), 2, Limits{TPM: 60_000})
-	lease, err := fleet[0].Take(t.Context(), "m", 30_000, 3*time.Second)
+	lease, err := fleet[0].Acquire(t.Context(), "m", 30_000, 3*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fleet[1].Take(t.Context(), "m", 5_000, 200*time.Millisecond); err == nil {
+	if _, err := fleet[1].Acquire(t.Context(), "m", 5_000, 200*time.Millisecond); err == nil {
 		t.Error("room for 5,000 tokens right after 30,000 of 60,000 a minute")
 	}
-	lease.Settle(exchange.Usage{Known: true, InputTokens: 10})
+	lease.SettleTokens(exchange.Usage{Known: true, InputTokens: 10})
 	lease.Release()
-	if _, err := fleet[1].Take(t.Context(), "m", 5_000, 5*time.Second); err != nil {
+	if _, err := fleet[1].Acquire(t.Context(), "m", 5_000, 5*time.Second); err != nil {
 		t.Errorf("after nearly all was given back: %v", err)
 	}
 }
@@ -399,7 +399,7 @@ func TestFleetWhenTheClockIsSetBack(t *testing.T) {
 	}
 	begun := time.Now()
 	for i := range 30 {
-		lease, err := fleet[i%2].Take(t.Context(), "m", 1000, 3*time.Second)
+		lease, err := fleet[i%2].Acquire(t.Context(), "m", 1000, 3*time.Second)
 		if err != nil {
 			t.Fatalf("call %d, %v after the clock was set back: %v", i, time.Since(begun), err)
 		}

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// TestAPhaseThatBegins: at the moment at which the header comes, or content,
-// the silence before is not held against what follows.
-func TestAPhaseThatBegins(t *testing.T) {
+// A silence does not count against the phase that follows it, not even at the moment
+// when the phase changes.
+func TestSilenceDoesNotCountInTheNextPhase(t *testing.T) {
 	t.Parallel()
 	limits := Timeouts{Header: time.Hour, FirstToken: 10 * time.Second, Idle: time.Hour}
 	now := time.Now()
 	for range 2_000 {
-		w := &Watch{limits: limits, started: now.Add(-time.Minute)} // a late header
+		w := &Watchdog{limits: limits, started: now.Add(-time.Minute)} // a late header
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			runtime.Gosched()
-			w.Header(now)
+			w.HeaderReceived(now)
 		})
-		for w.phase.Load() == inHeader {
-			if left, class := w.left(now); left <= 0 {
+		for w.phase.Load() == awaitingHeader {
+			if left, class := w.remaining(now); left <= 0 {
 				wg.Wait()
 				t.Fatalf("%s with %v left at the very beginning of the phase", class, left)
 			}

@@ -1,4 +1,4 @@
-package upstream
+package limit
 
 import (
 	"net/http"
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// retryAfter reads how long an answer asks to wait: retry-after-ms, which is
-// finer, before Retry-After, which is seconds or a date. A wait that is over
-// is 0, and ok.
-func retryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
+// RetryAfter is how long a response asks to wait: retry-after-ms, which is more
+// precise, takes precedence over Retry-After, which is seconds or a date (RFC
+// 9110, section 10.2.3). A date in the past is 0, and ok.
+func RetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	if v := header(h, "Retry-After-Ms"); v != "" {
 		if ms, err := strconv.ParseFloat(v, 64); err == nil && ms >= 0 {
 			return seconds(ms / 1000), true
@@ -29,7 +29,7 @@ func retryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	return 0, false
 }
 
-// seconds is a duration of at most a year; what is no number at all is 0.
+// seconds is a duration of at most a year; NaN and negative numbers are 0.
 func seconds(s float64) time.Duration {
 	const year = 365 * 24 * 3600
 	if !(s > 0) {
@@ -38,8 +38,9 @@ func seconds(s float64) time.Duration {
 	return time.Duration(min(s, year) * float64(time.Second))
 }
 
-func header(h http.Header, key string) string {
-	if v := h[key]; len(v) > 0 {
+// header is the first value of a header by its canonical name.
+func header(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
 		return strings.TrimSpace(v[0])
 	}
 	return ""
