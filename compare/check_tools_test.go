@@ -26,8 +26,8 @@ func TestToolCalls(t *testing.T) {
 		}{
 			{"same", good, call("weather", `{"days":3.0, "city":"Paris"}`), ""},
 			{"other arguments", good, call("weather", `{"city":"Rome"}`), "tools.arguments"},
-			{"not called", good, nil, "tools.not-called@relay"},
-			{"called where the primary did not", nil, good, "tools.not-called@primary"},
+			{"not called", good, nil, "tools.not_called@relay"},
+			{"called where the primary did not", nil, good, "tools.not_called@primary"},
 			{"neither", nil, nil, ""},
 			{"unknown", good, call("forecast", `{}`), "tools.choice tools.unknown@relay"},
 			{"broken JSON", good, call("weather", `{"city":"Par`), "tools.arguments tools.json@relay"},
@@ -204,7 +204,7 @@ func TestStructure(t *testing.T) {
 	}
 }
 
-func TestModerationsAreComparedByTheirJudgement(t *testing.T) {
+func TestModerationsAreComparedByTheirRecommendation(t *testing.T) {
 	p := chatPair("", "")
 	p.Request.Endpoint = dialect("moderations", exchange.OpenAIModerations)
 	p.Request.Facts.Stream, p.Primary.Streamed, p.Relay.Streamed = false, false, false

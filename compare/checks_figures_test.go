@@ -31,26 +31,26 @@ func told(p compare.Pair, code string, o compare.Options) string {
 // hardly, info is no reason to stop. What only the primary has is info.
 func TestSeverityOfEachCode(t *testing.T) {
 	for severity, codes := range map[compare.Severity]string{
-		compare.Critical: "outcome.unknown-model outcome.bad_request outcome.auth outcome.payment_required outcome.not_found outcome.error_event " +
+		compare.Critical: "outcome.unknown_model outcome.bad_request outcome.auth outcome.payment_required outcome.not_found outcome.error_event " +
 			"outcome.malformed outcome.empty outcome.broken outcome.overloaded outcome.server_error outcome.connect outcome.tls " +
 			"outcome.header_timeout outcome.first_token_timeout outcome.idle_timeout outcome.timeout outcome.unheard-of " +
-			"conformance.not-streamed conformance.json conformance.encoding text.empty tools.unknown tools.json tools.schema " +
+			"conformance.not_streamed conformance.json conformance.encoding text.empty tools.unknown tools.json tools.schema " +
 			"json.invalid json.schema embedding.size embedding.distance",
-		compare.Major: "outcome.rate_limited outcome.unfinished conformance.no-finish structure.type structure.value conformance.utf8 " +
-			"conformance.content-type conformance.encoding-unknown conformance.shape conformance.base64 conformance.order " +
-			"conformance.unheard-of text.refusal text.truncated text.cut-off text.loop text.language tools.not-called usage.input " +
+		compare.Major: "outcome.rate_limited outcome.unfinished conformance.no_finish structure.type structure.value conformance.utf8 " +
+			"conformance.content_type conformance.encoding_unknown conformance.shape conformance.base64 conformance.order " +
+			"conformance.unheard-of text.refusal text.truncated text.cut_off text.loop text.language tools.not_called usage.input " +
 			"usage.output usage.billed",
-		compare.Minor: "outcome.other conformance.no-usage conformance.no-id structure.missing conformance.broken-after-done " +
-			"conformance.event-after-done text.short tools.choice tools.arguments model.name",
-		compare.Info: "conformance.too-large latency.first-token latency.total cost.higher something.new",
+		compare.Minor: "outcome.other conformance.no_usage conformance.no_id structure.missing conformance.broken_after_done " +
+			"conformance.event_after_done text.short tools.choice tools.arguments model.name",
+		compare.Info: "conformance.too_large latency.first_token latency.total cost.higher something.new",
 	} {
 		for code := range strings.FieldsSeq(codes) {
 			for arm, want := range map[string]compare.Severity{"relay": severity, "primary": compare.Info} {
-				tally := compare.CodeTally{Relay: 1}
+				tally := compare.CodeCounts{Relay: 1}
 				if arm == "primary" {
-					tally = compare.CodeTally{Primary: 1}
+					tally = compare.CodeCounts{Primary: 1}
 				}
-				r := reportOf(compare.Tally{Pairs: 1, Codes: map[compare.Code]compare.CodeTally{{Code: code}: tally}})
+				r := reportOf(compare.Aggregate{Pairs: 1, Codes: map[compare.Code]compare.CodeCounts{{Code: code}: tally}})
 				if got := r.Findings[0]; got.Severity != want {
 					t.Errorf("%s of the %s: %s, want %s", code, arm, got.Severity, want)
 				}
@@ -66,8 +66,8 @@ func TestSentencesNameTheSides(t *testing.T) {
 	q := pair("Yes.", "Yes.")
 	q.Primary.Completion.Refusal = "no"
 	for want, found := range map[string][]compare.Finding{
-		"The relay refused to answer where the primary did not.": compare.Compare(p, compare.Options{}).Findings,
-		"The primary refused to answer where the relay did not.": compare.Compare(q, compare.Options{}).Findings,
+		"The relay refused the request; the primary did not.": compare.Compare(p, compare.Options{}).Findings,
+		"The primary refused the request; the relay did not.": compare.Compare(q, compare.Options{}).Findings,
 	} {
 		if len(found) != 1 || found[0].Sentence != want {
 			t.Errorf("%+v, want %q", found, want)

@@ -55,7 +55,7 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"no such model", func(p *Pair, _ *exchange.Exchange) {
 			p.Relay = failed(exchange.Relay, exchange.ClassNotFound, 404)
 			p.Relay.Completion.NoModel = true
-		}, "outcome.unknown-model@relay"},
+		}, "outcome.unknown_model@relay"},
 		{"no such model on both", func(p *Pair, _ *exchange.Exchange) {
 			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassNotFound, 404), failed(exchange.Relay, exchange.ClassNotFound, 404)
 			p.Primary.Completion.NoModel, p.Relay.Completion.NoModel = true, true
@@ -67,18 +67,18 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassServer, 500), failed(exchange.Relay, exchange.ClassConnect, 0)
 		}, "outcome.other"},
 		{"primary failed", func(p *Pair, _ *exchange.Exchange) { p.Primary = failed(exchange.Primary, exchange.ClassServer, 500) }, "outcome.server_error@primary"},
-		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Detail = exchange.ClassUnfinished, "no-done" }, "outcome.unfinished@relay"},
+		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Detail = exchange.ClassUnfinished, "no_done" }, "outcome.unfinished@relay"},
 		{"no [DONE] on both", func(p *Pair, x *exchange.Exchange) {
 			x.Class, p.Primary.Class = exchange.ClassUnfinished, exchange.ClassUnfinished
 		}, ""},
-		{"a fault of form", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"event-after-done"} }, "conformance.event-after-done@relay"},
+		{"a fault of form", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"event_after_done"} }, "conformance.event_after_done@relay"},
 		{"a fault of form on both", func(p *Pair, x *exchange.Exchange) {
 			x.Faults, p.Primary.Faults = []string{"json"}, []string{"json"}
 		}, ""},
-		{"not streamed", func(_ *Pair, x *exchange.Exchange) { x.Streamed = false }, "conformance.not-streamed@relay"},
-		{"no finish reason", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "" }, "conformance.no-finish@relay"},
-		{"no id", func(_ *Pair, x *exchange.Exchange) { x.Completion.ID = "" }, "conformance.no-id@relay"},
-		{"no usage, asked", func(p *Pair, x *exchange.Exchange) { x.Usage.Known, p.Request.Facts.IncludeUsage = false, true }, "conformance.no-usage@relay"},
+		{"not streamed", func(_ *Pair, x *exchange.Exchange) { x.Streamed = false }, "conformance.not_streamed@relay"},
+		{"no finish reason", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "" }, "conformance.no_finish@relay"},
+		{"no id", func(_ *Pair, x *exchange.Exchange) { x.Completion.ID = "" }, "conformance.no_id@relay"},
+		{"no usage, asked", func(p *Pair, x *exchange.Exchange) { x.Usage.Known, p.Request.Facts.IncludeUsage = false, true }, "conformance.no_usage@relay"},
 		{"no usage, not asked", func(_ *Pair, x *exchange.Exchange) { x.Usage.Known = false }, ""},
 		{"model", func(_ *Pair, x *exchange.Exchange) { x.Completion.Model = "gpt-4o-mini" }, "model.name@relay"},
 		{"empty", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text, x.Completion.TextBytes = " \n", 2 }, "text.empty@relay text.short@relay"},
@@ -87,13 +87,13 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		}, "text.refusal@relay"},
 		{"refusal by field", func(_ *Pair, x *exchange.Exchange) { x.Completion.Refusal = "no" }, "text.refusal@relay"},
 		{"token limit", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "length" }, "text.truncated@relay"},
-		{"cut off", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text = long[:len(long)-9] }, "text.cut-off@relay"},
+		{"cut off", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text = long[:len(long)-9] }, "text.cut_off@relay"},
 		{"short", func(_ *Pair, x *exchange.Exchange) { x.Completion.TextBytes /= 5 }, "text.short@relay"},
 		{"loop", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text += strings.Repeat(" and so on.", 20) }, "text.loop@relay"},
 		{"input tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.InputTokens = 130 }, "usage.input@relay"},
 		{"output tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.OutputTokens *= 2 }, "usage.output@relay"},
 		{"reasoning tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.OutputTokens += 500; x.Usage.Reasoning = 500 }, ""},
-		{"slow", func(_ *Pair, x *exchange.Exchange) { x.TTFT, x.Total = time.Second, 4*time.Second }, "latency.first-token@relay latency.total@relay"},
+		{"slow", func(_ *Pair, x *exchange.Exchange) { x.TTFT, x.Total = time.Second, 4*time.Second }, "latency.first_token@relay latency.total@relay"},
 	} {
 		p := chatPair(long, long)
 		c.change(&p, p.Relay)

@@ -40,7 +40,7 @@ func Compare(p Pair, o Options) Result {
 	c.sides[exchange.Relay] = side{name: armRelay, x: p.Relay, arm: &r.Relay}
 	c.check()
 	if p.Rerun != nil {
-		r.Noise = tripleOf(p)
+		r.Noise = measureTriple(p)
 	}
 	return r
 }

@@ -15,13 +15,13 @@ type Edit struct {
 	Text string `json:"text"`
 }
 
-// maxDiffWords bounds each side of a diff; the cost grows with the square of
-// what differs.
+// maxDiffWords bounds each side of a diff, whose cost grows with the square of
+// the differences.
 const maxDiffWords = 6000
 
-// Diff shows how two texts differ, word by word, cleaned up so that people can
-// read it. Texts beyond some 6,000 words are cut. For showing, not for scoring
-// every pair: it can take milliseconds.
+// Diff shows how two texts differ, word by word, cleaned up for reading. Texts
+// longer than about 6,000 words are cut. It can take milliseconds: it is for
+// looking at a pair, not for scoring every pair.
 func Diff(a, b string) []Edit {
 	alphabet := newWordAlphabet()
 	d := differ()
@@ -36,7 +36,7 @@ func Diff(a, b string) []Edit {
 }
 
 // DiffSimilarity is the share of both texts' words that a word-level diff keeps
-// in place, in [0,1]; unlike Similarity it minds the order of the words.
+// in place, in [0,1]. Unlike Similarity it depends on the order of the words.
 func DiffSimilarity(a, b string) float64 {
 	alphabet := newWordAlphabet()
 	x, y := alphabet.encode(a), alphabet.encode(b)
@@ -52,15 +52,15 @@ func DiffSimilarity(a, b string) float64 {
 	return 2 * float64(kept) / float64(len(x)+len(y))
 }
 
-// differ sets no time limit: results must not depend on how busy the machine
-// is, and maxDiffWords bounds the work.
+// differ sets no time limit: results must not depend on the machine's load, and
+// maxDiffWords bounds the work.
 func differ() *diffmatchpatch.DiffMatchPatch {
 	d := diffmatchpatch.New()
 	d.DiffTimeout = 0
 	return d
 }
 
-// wordAlphabet gives each distinct piece of text a rune of its own, so that a
+// wordAlphabet gives each distinct token of a text a rune of its own, so that a
 // diff of runes is a diff of words.
 type wordAlphabet struct {
 	runes map[string]rune
@@ -72,16 +72,16 @@ func newWordAlphabet() *wordAlphabet {
 	return &wordAlphabet{runes: map[string]rune{}, words: map[rune]string{}, next: 1}
 }
 
-// encode turns a text into one rune for each of its pieces.
+// encode turns a text into one rune for each of its tokens.
 func (w *wordAlphabet) encode(text string) []rune {
 	var out []rune
 	for text != "" && len(out) < maxDiffWords {
-		n := pieceLength(text)
+		n := tokenLength(text)
 		word := text[:n]
 		text = text[n:]
 		r, ok := w.runes[word]
 		if !ok {
-			if w.next == 0xD800 { // surrogates are no valid runes
+			if w.next == 0xD800 { // surrogates are not valid runes
 				w.next = 0xE000
 			}
 			r = w.next
@@ -105,16 +105,16 @@ func (w *wordAlphabet) decode(diffs []diffmatchpatch.Diff) []diffmatchpatch.Diff
 	return diffs
 }
 
-// pieceLength is the length of the first piece of a text that is not empty: a
+// tokenLength is the length in bytes of the first token of a non-empty text: a
 // word, a run of white space, or a single other character.
-func pieceLength(text string) int {
-	kind, n := pieceOther, 0
+func tokenLength(text string) int {
+	kind, n := tokenOther, 0
 	for n < len(text) {
 		r, size := utf8.DecodeRuneInString(text[n:])
-		k := pieceKind(r)
+		k := tokenKind(r)
 		if n == 0 {
 			kind = k
-			if kind == pieceOther {
+			if kind == tokenOther {
 				return size
 			}
 		} else if k != kind {
@@ -126,19 +126,19 @@ func pieceLength(text string) int {
 }
 
 const (
-	pieceOther = iota
-	pieceWord
-	pieceSpace
+	tokenOther = iota
+	tokenWord
+	tokenSpace
 )
 
-func pieceKind(r rune) int {
+func tokenKind(r rune) int {
 	switch {
 	case spaceless(r):
-		return pieceOther
+		return tokenOther
 	case unicode.IsLetter(r), unicode.IsDigit(r), unicode.IsMark(r):
-		return pieceWord
+		return tokenWord
 	case unicode.IsSpace(r):
-		return pieceSpace
+		return tokenSpace
 	}
-	return pieceOther
+	return tokenOther
 }

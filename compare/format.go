@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Format writes a figure for people; nil is a dash.
+// Format writes a figure for people; nil becomes a dash.
 func (u Unit) Format(v *float64) string {
 	if v == nil {
 		return "–"
@@ -15,55 +15,55 @@ func (u Unit) Format(v *float64) string {
 	x := *v
 	switch u {
 	case UnitShare:
-		return percent(x)
+		return formatPercent(x)
 	case UnitMillis:
 		if math.Abs(x) >= 10000 {
 			return fmt.Sprintf("%.1f s", x/1000)
 		}
-		return significant(x) + " ms"
+		return formatDigits(x) + " ms"
 	case UnitRate:
-		return significant(x) + " tokens/s"
+		return formatDigits(x) + " tokens/s"
 	case UnitDollars:
-		return dollars(x)
+		return formatDollars(x)
 	case UnitFraction:
 		return fmt.Sprintf("%.3f", x)
 	}
-	return significant(x)
+	return formatDigits(x)
 }
 
-// Against writes how the relay compares, with the interval: a difference for
-// shares, a change in per cent for the rest.
+// Against writes how the relay compares with the primary, and the interval: in
+// percentage points for shares, as a change in percent for everything else.
 func (r *Row) Against() string {
 	if r.Difference == nil {
 		return "–"
 	}
 	if r.Unit == UnitShare {
-		s := points(*r.Difference)
+		s := formatPoints(*r.Difference)
 		if r.Interval != nil {
-			s += fmt.Sprintf(" (%s to %s)", points(r.Interval.Low), points(r.Interval.High))
+			s += fmt.Sprintf(" (%s to %s)", formatPoints(r.Interval.Low), formatPoints(r.Interval.High))
 		}
 		return s + " pp"
 	}
-	s := change(*r.Difference)
+	s := FormatChange(*r.Difference)
 	switch {
 	case r.Interval != nil:
-		s += fmt.Sprintf(" (%s to %s)", change(r.Interval.Low), change(r.Interval.High))
+		s += fmt.Sprintf(" (%s to %s)", FormatChange(r.Interval.Low), FormatChange(r.Interval.High))
 	case r.Unsure != "":
 		s += " (" + r.Unsure + ")"
 	}
 	return s
 }
 
-// points writes a difference of shares in percentage points.
-func points(x float64) string {
+// formatPoints writes a difference of shares in percentage points.
+func formatPoints(x float64) string {
 	if math.Abs(x) < .000005 {
 		return "±0"
 	}
 	return fmt.Sprintf("%+.2f", x*100)
 }
 
-// change writes a ratio as a change: 1.1 is +10 %.
-func change(ratio float64) string {
+// FormatChange writes a ratio as a change: 1.1 is +10 %.
+func FormatChange(ratio float64) string {
 	p := (ratio - 1) * 100
 	switch {
 	case math.IsInf(ratio, 0):
@@ -71,15 +71,15 @@ func change(ratio float64) string {
 	case math.Abs(p) < .05:
 		return "±0 %"
 	case ratio >= 10:
-		return "×" + significant(ratio)
+		return "×" + formatDigits(ratio)
 	case math.Abs(p) >= 10:
 		return fmt.Sprintf("%+.0f %%", p)
 	}
 	return fmt.Sprintf("%+.1f %%", p)
 }
 
-// percent shows small shares with as many digits as it takes to see them.
-func percent(x float64) string {
+// formatPercent writes a share, small ones with enough digits to be visible.
+func formatPercent(x float64) string {
 	p := math.Abs(x * 100)
 	switch {
 	case p == 0 || p >= 99.995:
@@ -92,13 +92,26 @@ func percent(x float64) string {
 	return fmt.Sprintf("%.1f %%", x*100)
 }
 
-// margin shows a share that somebody chose: with no more digits than it has.
-func margin(x float64) string {
-	return strconv.FormatFloat(math.Round(x*1e6)/1e4, 'f', -1, 64) + " %"
+// formatMargin writes a configured share in percent, with no more digits than it
+// has.
+func formatMargin(x float64) string { return marginDigits(x) + " %" }
+
+// formatPointMargin writes a configured difference of shares in percentage
+// points.
+func formatPointMargin(x float64) string {
+	digits := marginDigits(x)
+	if digits == "1" {
+		return "1 percentage point"
+	}
+	return digits + " percentage points"
 }
 
-// significant shows about three digits.
-func significant(x float64) string {
+func marginDigits(x float64) string {
+	return strconv.FormatFloat(math.Round(x*1e6)/1e4, 'f', -1, 64)
+}
+
+// formatDigits writes about three digits.
+func formatDigits(x float64) string {
 	a := math.Abs(x)
 	switch {
 	case a == 0 || a >= 100:
@@ -111,15 +124,15 @@ func significant(x float64) string {
 	return fmt.Sprintf("%.3f", x)
 }
 
-// dollars shows whole dollars with thousands set apart, or the digits that it
-// takes to see a small amount.
-func dollars(x float64) string {
+// formatDollars writes whole dollars with thousands separated, and small amounts
+// with enough digits to be visible.
+func formatDollars(x float64) string {
 	a := math.Abs(x)
 	switch {
 	case a == 0:
 		return "$0"
 	case a >= 1000:
-		return "$" + count(x)
+		return "$" + formatCount(x)
 	case a >= 1:
 		return fmt.Sprintf("$%.2f", x)
 	case a >= .001:
@@ -128,8 +141,10 @@ func dollars(x float64) string {
 	return fmt.Sprintf("$%.6f", x)
 }
 
-// count writes a whole number with its thousands set apart.
-func count(x float64) string {
+// FormatCount writes a whole number with its thousands separated.
+func FormatCount(n uint64) string { return formatCount(float64(n)) }
+
+func formatCount(x float64) string {
 	if math.Abs(x) >= 1e15 {
 		return fmt.Sprintf("%.3g", x)
 	}
@@ -147,10 +162,32 @@ func count(x float64) string {
 	return b.String()
 }
 
-// plural counts things whose name takes an s.
+// plural writes a count of things whose plural takes an s.
 func plural(n uint64, name string) string {
 	if n == 1 {
 		return "1 " + name
 	}
-	return count(float64(n)) + " " + name + "s"
+	return formatCount(float64(n)) + " " + name + "s"
+}
+
+func capitalise(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func decapitalise(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// modeName says whether responses are streamed.
+func modeName(stream bool) string {
+	if stream {
+		return "streamed"
+	}
+	return "not streamed"
 }

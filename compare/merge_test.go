@@ -15,14 +15,14 @@ import (
 
 func TestNoiseMerges(t *testing.T) {
 	t.Parallel()
-	mergetest.Check(t, mergetest.Kind[compare.NoiseTally, compare.Triple]{
+	mergetest.Check(t, mergetest.Kind[compare.NoiseAggregate, compare.Triple]{
 		Draw: func(t *rapid.T) compare.Triple {
 			d := rapid.SampledFrom([]float64{0, .1, .25, .5, 1})
 			return compare.Triple{Self: d.Draw(t, "self"), Relay: d.Draw(t, "relay"), Again: d.Draw(t, "again")}
 		},
-		Add:   (*compare.NoiseTally).Add,
-		Merge: (*compare.NoiseTally).Merge,
-		Says:  func(n compare.NoiseTally) any { return n },
+		Add:   (*compare.NoiseAggregate).Add,
+		Merge: (*compare.NoiseAggregate).Merge,
+		Says:  func(n compare.NoiseAggregate) any { return n },
 	})
 }
 

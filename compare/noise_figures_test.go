@@ -24,7 +24,7 @@ func moments(n uint64, mean, deviation float64) stats.Moments {
 // (d(P,R) + d(P',R)) / 2 - d(P,P').
 func TestExcessOfATriple(t *testing.T) {
 	near(t, "excess", compare.Triple{Self: .5, Relay: .6, Again: .8}.Excess(), .2, 1e-12)
-	var n compare.NoiseTally
+	var n compare.NoiseAggregate
 	for _, relay := range []float64{.4, .5, .5, .5, .7, .8} {
 		n.Add(compare.Triple{Self: .5, Relay: relay, Again: .5})
 	}
@@ -59,7 +59,7 @@ func TestWhenTheRelayDiffersFromThePrimary(t *testing.T) {
 		{name: "seven of seven, but nearer on the whole", n: 7, mean: -.1, wins: 7, want: compare.Unknown},
 		{name: "none of seven", n: 7, mean: .1, losses: 7, want: compare.Unknown},
 	} {
-		n := compare.NoiseTally{Excess: moments(c.n, c.mean, c.deviation), Wins: c.wins, Losses: c.losses}
+		n := compare.NoiseAggregate{Excess: moments(c.n, c.mean, c.deviation), Wins: c.wins, Losses: c.losses}
 		if got := n.Differs(.02, .05); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

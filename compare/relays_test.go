@@ -53,7 +53,7 @@ func (m simulatedModel) answer(arm exchange.Arm, request int, rng *rand.Rand) *e
 	x.Usage = exchange.Usage{Known: true, InputTokens: int(float64(150+request%97) * m.billing), OutputTokens: int(float64(tokens) * m.billing)}
 	x.Total = x.TTFT + time.Duration(float64(tokens)*12*(1+.1*rng.NormFloat64())*m.slower)*time.Millisecond
 	if m.noDone {
-		x.Class, x.Detail = exchange.ClassUnfinished, "no-done"
+		x.Class, x.Detail = exchange.ClassUnfinished, "no_done"
 	}
 	return x
 }
@@ -94,8 +94,8 @@ func migrate(relay simulatedModel, pairs int, seed uint64) Report {
 	return NewReport(&s, ReportOptions{})
 }
 
-// The same model must raise nothing, however the dice fall.
-func TestTheSameModelRaisesNothing(t *testing.T) {
+// The same model must have no significant finding, whatever the random seed.
+func TestTheSameModelHasNoSignificantFinding(t *testing.T) {
 	for seed := range uint64(20) {
 		pairs := 200
 		if seed == 0 {
@@ -103,20 +103,20 @@ func TestTheSameModelRaisesNothing(t *testing.T) {
 		}
 		r := migrate(sameModelTwice, pairs, seed)
 		for _, f := range r.Findings {
-			if f.Raised {
-				t.Errorf("seed %d: raised %+v", seed, f)
+			if f.Significant {
+				t.Errorf("seed %d: significant %+v", seed, f)
 			}
 		}
-		if r.Verdict.Judgement == Stop || r.Verdict.Judgement == Review || r.Noise.Differs == Yes {
-			t.Errorf("seed %d: %+v, noise %+v", seed, r.Verdict, r.Noise)
+		if r.Conclusion.Answer == Stop || r.Conclusion.Answer == Review || r.Noise.Differs == Yes {
+			t.Errorf("seed %d: %+v, noise %+v", seed, r.Conclusion, r.Noise)
 		}
-		if seed == 0 && r.Verdict.Judgement != Go {
-			t.Errorf("2,000 equal pairs don't suffice: %+v, %+v", r.Verdict, r.Questions)
+		if seed == 0 && r.Conclusion.Answer != Go {
+			t.Errorf("2,000 equal pairs are not enough: %+v, %+v", r.Conclusion, r.Questions)
 		}
 	}
 }
 
-// Each way of being worse must be told apart by the report.
+// The report must tell each way of being worse.
 func TestRelaysAreToldApart(t *testing.T) {
 	with := func(change func(*simulatedModel)) simulatedModel {
 		m := sameModelTwice
@@ -124,46 +124,46 @@ func TestRelaysAreToldApart(t *testing.T) {
 		return m
 	}
 	for _, c := range []struct {
-		name   string
-		relay  simulatedModel
-		want   Judgement
-		said   string // in the verdict
-		raised string // the codes that are raised, and no other
+		name        string
+		relay       simulatedModel
+		want        Recommendation
+		said        string // in the conclusion
+		significant string // the codes that are significant, and no other
 	}{
-		{"another model", with(func(m *simulatedModel) { m.dialect = 3 }), Review, "answers differently", ""},
+		{"another model", with(func(m *simulatedModel) { m.dialect = 3 }), Review, "responses differ", ""},
 		{"truncates at 100 words", with(func(m *simulatedModel) { m.truncate = 100 }), Stop, "text.truncated", "text.truncated"},
 		{"breaks arguments in 5 %", with(func(m *simulatedModel) { m.breakArg = .05 }), Stop, "tools.json", "tools.json"},
 		{"bills 20 % more", with(func(m *simulatedModel) { m.billing = 1.2 }), Stop, "input tokens", "usage.input"},
 		{"no [DONE]", with(func(m *simulatedModel) { m.noDone = true }), Stop, "fails more often", "outcome.unfinished"},
-		{"half as fast", with(func(m *simulatedModel) { m.slower = 2 }), Stop, "slower to the first token", ""},
+		{"half as fast", with(func(m *simulatedModel) { m.slower = 2 }), Stop, "slower to send the first token", ""},
 	} {
-		pairs := 600 // what is plain is seen soon
-		if c.want == Review || c.raised == "tools.json" {
+		pairs := 600 // enough for large differences
+		if c.want == Review || c.significant == "tools.json" {
 			pairs = 2000
 		}
 		r := migrate(c.relay, pairs, 7)
-		if text := r.Verdict.Sentence + strings.Join(r.Verdict.Reasons, " "); r.Verdict.Judgement != c.want || !strings.Contains(text, c.said) {
-			t.Errorf("%s: got %s: %s", c.name, r.Verdict.Judgement, text)
+		if text := r.Conclusion.Sentence + strings.Join(r.Conclusion.Reasons, " "); r.Conclusion.Answer != c.want || !strings.Contains(text, c.said) {
+			t.Errorf("%s: got %s: %s", c.name, r.Conclusion.Answer, text)
 		}
-		var raised []string
+		var significant []string
 		for _, f := range r.Findings {
-			if f.Raised && f.Severity >= Minor {
-				raised = append(raised, f.Code)
+			if f.Significant && f.Severity >= Minor {
+				significant = append(significant, f.Code)
 			}
 		}
-		if got := strings.Join(raised, " "); !sameWords(got, c.raised) {
-			t.Errorf("%s: raised %q, want %q", c.name, got, c.raised)
+		if got := strings.Join(significant, " "); !sameWords(got, c.significant) {
+			t.Errorf("%s: significant %q, want %q", c.name, got, c.significant)
 		}
 	}
 }
 
-// A fault that is not yet frequent enough to be raised must not pass for none.
+// A fault that is not frequent enough to be significant must not read as none.
 func TestFewFaultsAreNoGo(t *testing.T) {
 	m := sameModelTwice
 	m.breakArg = .05
 	for seed := range uint64(2) {
-		if r := migrate(m, 800, seed); r.Verdict.Judgement == Go {
-			t.Errorf("seed %d: %+v", seed, r.Verdict)
+		if r := migrate(m, 800, seed); r.Conclusion.Answer == Go {
+			t.Errorf("seed %d: %+v", seed, r.Conclusion)
 		}
 	}
 }
@@ -189,17 +189,17 @@ func outages(pairs, every, length int, relay func(outage int) bool) Report {
 	return NewReport(&s, ReportOptions{})
 }
 
-// A relay that is down must be stopped though nothing bets on bursts; outages
-// that hit both sides alike must not stop it.
+// A relay that is down must be stopped although bursts are not counted; outages
+// that hit both sides equally must not stop it.
 func TestOutages(t *testing.T) {
-	if r := outages(200, 1000, 1000, func(int) bool { return true }); r.Verdict.Judgement != Stop {
-		t.Errorf("down all the time: %+v", r.Verdict)
+	if r := outages(200, 1000, 1000, func(int) bool { return true }); r.Conclusion.Answer != Stop {
+		t.Errorf("down all the time: %+v", r.Conclusion)
 	}
-	if r := outages(1000, 500, 60, func(int) bool { return true }); r.Verdict.Judgement != Stop {
-		t.Errorf("down twice: %+v", r.Verdict)
+	if r := outages(1000, 500, 60, func(int) bool { return true }); r.Conclusion.Answer != Stop {
+		t.Errorf("down twice: %+v", r.Conclusion)
 	}
-	if r := outages(4000, 500, 40, func(n int) bool { return n%2 == 0 }); r.Verdict.Judgement == Stop {
-		t.Errorf("outages of both sides: %+v", r.Verdict)
+	if r := outages(4000, 500, 40, func(n int) bool { return n%2 == 0 }); r.Conclusion.Answer == Stop {
+		t.Errorf("outages of both sides: %+v", r.Conclusion)
 	}
 }
 
@@ -222,12 +222,12 @@ func sameWords(a, b string) bool {
 func TestAReportOnNothingSaysSo(t *testing.T) {
 	r := NewReport(&Summary{}, ReportOptions{})
 	var b strings.Builder
-	if err := r.WriteText(&b); err != nil || r.Verdict.Judgement != NoData || !strings.HasPrefix(b.String(), "No data") {
+	if err := r.WriteText(&b); err != nil || r.Conclusion.Answer != NoData || !strings.HasPrefix(b.String(), "No data") {
 		t.Errorf("%v %q", err, b.String())
 	}
 	few := migrate(sameModelTwice, 20, 1)
-	if few.Verdict.Judgement != Wait || few.Questions[0].PairsNeeded == nil {
-		t.Errorf("20 pairs: %+v %+v", few.Verdict, few.Questions)
+	if few.Conclusion.Answer != Wait || few.Questions[0].PairsNeeded == nil {
+		t.Errorf("20 pairs: %+v %+v", few.Conclusion, few.Questions)
 	}
 }
 

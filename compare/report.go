@@ -6,31 +6,31 @@ import (
 	"cutover/compare/stats"
 )
 
-// Report is a Summary in the form in which people review it: as data, for JSON
-// and for the renderers. Everything in it is cutover's own words, figures and
-// labels.
+// Report is a Summary as people review it: as data, for JSON and for the
+// renderers. It holds figures, labels and cutover's own sentences, and no text
+// of a request or a response.
 type Report struct {
-	Made     time.Time          `json:"made,omitzero"`
-	Scope    Scope              `json:"scope,omitzero"`
-	Verdict  Verdict            `json:"verdict"`
-	First    time.Time          `json:"first,omitzero"` // earliest and latest request
-	Last     time.Time          `json:"last,omitzero"`
-	Requests uint64             `json:"requests"` // offered to the mirror
-	Outcomes map[Outcome]uint64 `json:"outcomes"`
-	Reasons  map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
-	Pairs    uint64             `json:"pairs"`             // both providers were called
-	Checked  uint64             `json:"checked"`           // contents compared
+	Made       time.Time          `json:"made,omitzero"`
+	Scope      Scope              `json:"scope,omitzero"`
+	Conclusion Conclusion         `json:"conclusion"`
+	First      time.Time          `json:"first,omitzero"` // earliest and latest request
+	Last       time.Time          `json:"last,omitzero"`
+	Requests   uint64             `json:"requests"` // offered to the mirror
+	Outcomes   map[Outcome]uint64 `json:"outcomes"`
+	Reasons    map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
+	Pairs      uint64             `json:"pairs"`             // both providers were called
+	Checked    uint64             `json:"checked"`           // both responses usable, contents compared
 
-	Questions []Question `json:"questions"`
-	Rows      []Row      `json:"rows"` // both arms side by side
-	Saving    *Saving    `json:"saving,omitempty"`
-	Contents  Contents   `json:"contents"`
-	Noise     Noise      `json:"noise"`
-	Findings  []Found    `json:"findings"` // worst and most frequent first
-	Groups    []GroupRow `json:"groups"`   // most pairs first
-	Curves    []Curve    `json:"curves"`   // for charts
+	Questions []Question       `json:"questions"`
+	Rows      []Row            `json:"rows"` // both providers side by side
+	Saving    *Saving          `json:"saving,omitempty"`
+	Contents  Contents         `json:"contents"`
+	Noise     Noise            `json:"noise"`
+	Findings  []FindingSummary `json:"findings"` // worst and most frequent first
+	Groups    []GroupRow       `json:"groups"`   // most pairs first
+	Curves    []Curve          `json:"curves"`   // for charts
 
-	Alpha float64 `json:"alpha"` // error probability of each interval and answer
+	Alpha float64 `json:"alpha"` // error probability of each interval and answer, in (0,1)
 }
 
 // Scope is what a report was restricted to; the zero value is everything.
@@ -40,38 +40,38 @@ type Scope struct {
 	Endpoint string    `json:"endpoint,omitempty"`
 }
 
-// Judgement is a report's one word.
-type Judgement string
+// Recommendation is a report's conclusion in one word.
+type Recommendation string
 
-// The judgements. NoData is not the zero value's name by accident: no evidence
-// is never success and never failure.
+// The recommendations. Without evidence the relay has neither passed nor
+// failed.
 const (
-	NoData Judgement = "no data" // nothing was compared
-	Wait   Judgement = "wait"    // something that must be known is not yet known
-	Stop   Judgement = "stop"    // the relay is shown to be worse
-	Review Judgement = "review"  // not worse in what can be measured, but answers differ
-	Go     Judgement = "go"      // all that was asked is shown
+	NoData Recommendation = "no_data" // nothing was compared
+	Wait   Recommendation = "wait"    // a question is still open
+	Stop   Recommendation = "stop"    // the relay is shown to be worse
+	Review Recommendation = "review"  // not worse in anything measured, but responses differ
+	Go     Recommendation = "go"      // every question is answered in the relay's favour
 )
 
-// Verdict is a report's first line.
-type Verdict struct {
-	Judgement Judgement `json:"judgement"`
-	Sentence  string    `json:"sentence"`
-	Reasons   []string  `json:"reasons,omitempty"` // sentences
+// Conclusion is what a report comes to.
+type Conclusion struct {
+	Answer   Recommendation `json:"answer"`
+	Sentence string         `json:"sentence"`          // the report's first line
+	Reasons  []string       `json:"reasons,omitempty"` // sentences
 }
 
-// Question is one thing that must be known before a cutover.
+// Question is a question to be answered before a cutover.
 type Question struct {
-	Key    string `json:"key"`
-	Text   string `json:"text"` // so put that Yes is good
+	Key    string `json:"key"`  // "errors", "ttft", "total", "findings" or "noise"
+	Text   string `json:"text"` // worded so that Yes is good for the relay
 	Answer Answer `json:"answer"`
 	Why    string `json:"why"` // a sentence with the figures
-	// PairsNeeded is about how many more pairs the answer takes, if things go
-	// on as they are; nil when it can't be told or is not needed.
+	// PairsNeeded is roughly how many more pairs the answer takes, if things go
+	// on as they are; nil when that is unknown or the question is answered.
 	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
 }
 
-// Unit is how a Row's figures read.
+// Unit is the unit of a Row's figures.
 type Unit string
 
 // The units.
@@ -85,32 +85,31 @@ const (
 	UnitFraction Unit = "fraction" // in [0,1], not a percentage
 )
 
-// Row is one figure of both providers beside each other. Primary and Relay are
-// nil when there is nothing to tell it from.
+// Row is one figure of both providers side by side. Primary and Relay are nil
+// when the figure is unknown.
 type Row struct {
 	Key     string   `json:"key"` // "errors", "ttft_p50", ...
 	Name    string   `json:"name"`
 	Unit    Unit     `json:"unit"`
 	Primary *float64 `json:"primary"`
 	Relay   *float64 `json:"relay"`
-	// PrimaryN and RelayN are how many observations stand behind each side.
+	// PrimaryN and RelayN are the numbers of observations behind each figure.
 	PrimaryN uint64 `json:"primary_n"`
 	RelayN   uint64 `json:"relay_n"`
 	// Difference is relay minus primary for shares, and relay divided by
-	// primary for everything else; Interval is where the truth of it is.
+	// primary for everything else; Interval is its confidence interval.
 	Difference *float64        `json:"difference"`
 	Interval   *stats.Interval `json:"interval"`
-	// MoreIsBetter tells which way the figure should go.
+	// MoreIsBetter says that a higher figure is better.
 	MoreIsBetter bool `json:"more_is_better,omitempty"`
 	// Neutral figures are neither better nor worse when they differ.
 	Neutral bool `json:"neutral,omitempty"`
-	// Unsure says why there is no interval, where that is not for want of
-	// pairs at all.
+	// Unsure says why there is no interval although there are pairs.
 	Unsure string `json:"unsure,omitempty"`
 }
 
-// Sense is -1 when the interval shows the relay to be worse, +1 when it shows
-// it to be better, and 0 when it shows neither.
+// Sense is -1 when the interval shows that the relay is worse, +1 when it shows
+// that it is better, and 0 otherwise.
 func (r *Row) Sense() int {
 	if r.Interval == nil || r.Neutral {
 		return 0
@@ -141,45 +140,46 @@ type Saving struct {
 	Basis           string  `json:"basis"` // a sentence
 }
 
-// Contents sums up how alike the answers were.
+// Contents sums up how similar the responses were.
 type Contents struct {
-	Similarity *float64  `json:"similarity"`  // mean over Checked
-	TextEqual  *float64  `json:"text_equal"`  // share of Checked
-	ToolsEqual *float64  `json:"tools_equal"` // share of Checked
-	ToolF1     *float64  `json:"tool_f1"`     // of "calls a tool or not", the primary's choice taken for right
-	Alike      Histogram `json:"alike"`       // pairs by similarity
+	Similarity          *float64  `json:"similarity"`           // mean over Checked
+	TextEqual           *float64  `json:"text_equal"`           // share of Checked
+	ToolsEqual          *float64  `json:"tools_equal"`          // share of Checked
+	ToolF1              *float64  `json:"tool_f1"`              // of "calls a tool or not", taking the primary's choice as correct
+	SimilarityHistogram Histogram `json:"similarity_histogram"` // pairs by similarity
 }
 
-// Noise compares the relay's distance with the primary's distance to itself.
+// Noise compares the relay's distance from the primary with the primary's own
+// run-to-run variation. Distances are in [0,1].
 type Noise struct {
 	Triples  uint64          `json:"triples"`
-	Self     float64         `json:"self"`     // mean distance of the primary to itself
-	Excess   float64         `json:"excess"`   // how much farther the relay is, mean
+	Self     float64         `json:"self"`     // mean distance between two responses of the primary
+	Excess   float64         `json:"excess"`   // mean of how much farther away the relay is
 	Interval *stats.Interval `json:"interval"` // of Excess; nil below stats.MinMoments triples
 	LogE     float64         `json:"log_e"`    // of the sign test
 	Differs  Answer          `json:"differs"`
-	// PairsNeeded is about how many more triples an answer takes.
+	// PairsNeeded is roughly how many more triples an answer takes.
 	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
 	Sentence    string   `json:"sentence"`
 }
 
-// Found is a code of findings, summed up.
-type Found struct {
+// FindingSummary sums up the findings with one code and path.
+type FindingSummary struct {
 	Code     string   `json:"code"`
 	Path     string   `json:"path,omitempty"`
-	Severity Severity `json:"severity"` // of the relay's
+	Severity Severity `json:"severity"` // when it is the relay's
 	Sentence string   `json:"sentence"`
 	Relay    uint64   `json:"relay"`   // pairs where it is the relay's
 	Primary  uint64   `json:"primary"` // pairs where it is the primary's
 	Pair     uint64   `json:"pair"`    // pairs where it is about both
 	Share    float64  `json:"share"`   // of all pairs
-	// Raised says that the relay is shown to have it more often than the
-	// primary; without it the counts may be chance.
-	Raised  bool   `json:"raised"`
-	Example string `json:"example"` // id of a pair
+	// Significant says that the relay has it more often than the primary;
+	// otherwise the difference may be chance.
+	Significant bool   `json:"significant"`
+	Example     string `json:"example"` // id of a pair
 }
 
-// GroupRow is one endpoint, model and mode.
+// GroupRow holds the figures of one endpoint, model and mode.
 type GroupRow struct {
 	Endpoint      string   `json:"endpoint"`
 	Model         string   `json:"model"`
@@ -194,7 +194,7 @@ type GroupRow struct {
 	Similarity    *float64 `json:"similarity"`
 }
 
-// Curve is the distribution of a figure on both sides: the values at the
+// Curve is the distribution of a figure on both sides: its values at the
 // Quantiles.
 type Curve struct {
 	Key       string    `json:"key"`
@@ -205,5 +205,5 @@ type Curve struct {
 	Relay     []float64 `json:"relay"`
 }
 
-// Percent is the share of pairs in per cent.
-func (f Found) Percent() float64 { return f.Share * 100 }
+// Percent is the share of pairs in percent.
+func (f FindingSummary) Percent() float64 { return f.Share * 100 }

@@ -14,7 +14,7 @@ import (
 
 // asked is a report's answer to one question about a tally, by default margins:
 // failures and faults 1 point, times a tenth, noise .02, all at alpha .05.
-func asked(t *testing.T, key string, tally compare.Tally) compare.Question {
+func asked(t *testing.T, key string, tally compare.Aggregate) compare.Question {
 	t.Helper()
 	r := reportOf(tally)
 	for _, q := range r.Questions {
@@ -26,7 +26,7 @@ func asked(t *testing.T, key string, tally compare.Tally) compare.Question {
 	return compare.Question{}
 }
 
-func reportOf(tally compare.Tally) compare.Report {
+func reportOf(tally compare.Aggregate) compare.Report {
 	return compare.NewReport(&compare.Summary{All: tally}, compare.ReportOptions{})
 }
 
@@ -50,7 +50,7 @@ func TestBarsOfTheQuestionsOnFailuresAndFaults(t *testing.T) {
 		{stats.Discordance{Zero: 90, Plus: 12}, compare.No},
 		{stats.Discordance{Zero: 90, Minus: 12}, compare.Yes},
 	} {
-		for key, tally := range map[string]compare.Tally{
+		for key, tally := range map[string]compare.Aggregate{
 			"errors":   {Pairs: c.d.N(), Errors: c.d},
 			"findings": {Pairs: c.d.N(), Faults: c.d},
 		} {
@@ -65,11 +65,11 @@ func TestBarsOfTheQuestionsOnFailuresAndFaults(t *testing.T) {
 // more than 1 point of all.
 func TestAnOutageAnswersTheQuestionOnFailures(t *testing.T) {
 	down := stats.Discordance{Zero: 1000, Skipped: 30, BurstPlus: 30}
-	if got := asked(t, "errors", compare.Tally{Pairs: 1030, Errors: down}); got.Answer != compare.No || !strings.Contains(got.Why, "30 times") {
+	if got := asked(t, "errors", compare.Aggregate{Pairs: 1030, Errors: down}); got.Answer != compare.No || !strings.Contains(got.Why, "in 30 pairs") {
 		t.Errorf("%+v", got)
 	}
 	short := stats.Discordance{Zero: 3000, Skipped: 30, BurstPlus: 30}
-	if got := asked(t, "errors", compare.Tally{Pairs: 3030, Errors: short}); got.Answer != compare.Yes {
+	if got := asked(t, "errors", compare.Aggregate{Pairs: 3030, Errors: short}); got.Answer != compare.Yes {
 		t.Errorf("30 of 3,030 are no outage: %+v", got)
 	}
 }
@@ -90,7 +90,7 @@ func TestBarsOfTheQuestionsOnTimes(t *testing.T) {
 		{ratio(100, -1, 0), compare.Yes},
 		{ratio(100, 1, 0), compare.No},
 	} {
-		for key, tally := range map[string]compare.Tally{
+		for key, tally := range map[string]compare.Aggregate{
 			"ttft": {Pairs: c.l.N, TTFT: c.l}, "total": {Pairs: c.l.N, Total: c.l},
 		} {
 			if got := asked(t, key, tally); got.Answer != c.want {
@@ -104,7 +104,7 @@ func TestBarsOfTheQuestionsOnTimes(t *testing.T) {
 // deviation .1 is .0144301.
 func TestBarsOfTheQuestionOnNoise(t *testing.T) {
 	for mean, want := range map[float64]compare.Answer{.0055: compare.Yes, .0057: compare.Unknown, .0146: compare.No} {
-		got := asked(t, "noise", compare.Tally{Pairs: 400, Noise: compare.NoiseTally{Excess: moments(400, mean, .1)}})
+		got := asked(t, "noise", compare.Aggregate{Pairs: 400, Noise: compare.NoiseAggregate{Excess: moments(400, mean, .1)}})
 		if got.Answer != want {
 			t.Errorf("excess %v: %q, want %q", mean, got.Answer, want)
 		}
@@ -118,8 +118,8 @@ func TestBillsThatStop(t *testing.T) {
 		l    stats.LogRatio
 		want bool
 	}{{ratio(100, .0899, .1), false}, {ratio(100, .0904, .1), true}, {ratio(99, .5, 0), false}, {ratio(100, .05, 0), true}, {ratio(100, .04, 0), false}} {
-		for name, tally := range map[string]compare.Tally{"input": {Pairs: c.l.N, Input: c.l}, "output": {Pairs: c.l.N, Output: c.l}} {
-			if got := reportOf(tally).Verdict; (got.Judgement == compare.Stop) != c.want || c.want && !strings.Contains(got.Sentence, name+" tokens") {
+		for name, tally := range map[string]compare.Aggregate{"input": {Pairs: c.l.N, Input: c.l}, "output": {Pairs: c.l.N, Output: c.l}} {
+			if got := reportOf(tally).Conclusion; (got.Answer == compare.Stop) != c.want || c.want && !strings.Contains(got.Sentence, name+" tokens") {
 				t.Errorf("%s, %d pairs, mean %v: %+v, want stop %v", name, c.l.N, c.l.Mean(), got, c.want)
 			}
 		}
@@ -129,22 +129,22 @@ func TestBillsThatStop(t *testing.T) {
 // A code of findings is raised at ln E >= ln (64 / .05) = 7.1546, since 64
 // codes are looked at: 16 pairs of the relay's alone (7.7305), not 15 (7.0924),
 // and 25 when the primary has 3 (24 bring 6.7078).
-func TestBarOfRaisedFindings(t *testing.T) {
+func TestBarOfSignificantFindings(t *testing.T) {
 	for _, c := range []struct {
-		tally compare.CodeTally
+		tally compare.CodeCounts
 		want  bool
 	}{
-		{compare.CodeTally{Relay: 15}, false},
-		{compare.CodeTally{Relay: 16}, true},
-		{compare.CodeTally{Relay: 24, Primary: 3}, false},
-		{compare.CodeTally{Relay: 25, Primary: 3}, true},
-		{compare.CodeTally{Primary: 50}, false},
-		{compare.CodeTally{Pair: 50}, false},
-		{compare.CodeTally{Relay: 30, BurstRelay: 15}, false}, // those in bursts are no evidence
-		{compare.CodeTally{Relay: 31, BurstRelay: 15}, true},
-		{compare.CodeTally{Relay: 16, Primary: 40, BurstPrimary: 40}, true},
+		{compare.CodeCounts{Relay: 15}, false},
+		{compare.CodeCounts{Relay: 16}, true},
+		{compare.CodeCounts{Relay: 24, Primary: 3}, false},
+		{compare.CodeCounts{Relay: 25, Primary: 3}, true},
+		{compare.CodeCounts{Primary: 50}, false},
+		{compare.CodeCounts{Pair: 50}, false},
+		{compare.CodeCounts{Relay: 30, BurstRelay: 15}, false}, // those in bursts are no evidence
+		{compare.CodeCounts{Relay: 31, BurstRelay: 15}, true},
+		{compare.CodeCounts{Relay: 16, Primary: 40, BurstPrimary: 40}, true},
 	} {
-		if got := c.tally.Raised(.05); got != c.want {
+		if got := c.tally.Significant(.05); got != c.want {
 			t.Errorf("%+v is raised: %v, want %v (ln E is %v)", c.tally, got, c.want, c.tally.LogE())
 		}
 	}
@@ -162,9 +162,9 @@ func TestFindingsThatStop(t *testing.T) {
 		"conformance.json":           compare.No,
 		compare.CodeStructureMissing: compare.Yes,
 	} {
-		tally := compare.Tally{
+		tally := compare.Aggregate{
 			Pairs: 1000, Faults: stats.Discordance{Zero: 1000},
-			Codes: map[compare.Code]compare.CodeTally{{Code: code}: {Relay: 20}},
+			Codes: map[compare.Code]compare.CodeCounts{{Code: code}: {Relay: 20}},
 		}
 		if got := asked(t, "findings", tally); got.Answer != want {
 			t.Errorf("%s, raised: %q, want %q", code, got.Answer, want)
@@ -184,54 +184,54 @@ func TestPairsStillAskedFor(t *testing.T) {
 		{stats.Discordance{Zero: 500}, 400}, // 820
 		{stats.Discordance{Zero: 550}, 300}, // 810
 	} {
-		got := asked(t, "errors", compare.Tally{Pairs: c.d.N(), Errors: c.d})
+		got := asked(t, "errors", compare.Aggregate{Pairs: c.d.N(), Errors: c.d})
 		if got.PairsNeeded == nil || *got.PairsNeeded != c.want {
 			t.Errorf("%+v: %v, want %v", c.d, got.PairsNeeded, c.want)
 		}
 	}
 	long := stats.Discordance{Minus: 40, Zero: 900, Plus: 49} // 1,118,895
-	if got := asked(t, "errors", compare.Tally{Pairs: 989, Errors: long}); got.PairsNeeded != nil || !strings.Contains(got.Why, "not settle it soon") {
+	if got := asked(t, "errors", compare.Aggregate{Pairs: 989, Errors: long}); got.PairsNeeded != nil || !strings.Contains(got.Why, "not expected to settle") {
 		t.Errorf("over a million: %+v", got)
 	}
 }
 
 // passing is a tally of which every question is answered yes.
-func passing() compare.Tally {
+func passing() compare.Aggregate {
 	equal := stats.Discordance{Zero: 5000}
-	return compare.Tally{
+	return compare.Aggregate{
 		Pairs: 5000, Outcomes: map[compare.Outcome]uint64{compare.Both: 5000}, Errors: equal, Faults: equal,
-		TTFT: ratio(5000, 0, .1), Total: ratio(5000, 0, .1), Noise: compare.NoiseTally{Excess: moments(5000, 0, .1)},
+		TTFT: ratio(5000, 0, .1), Total: ratio(5000, 0, .1), Noise: compare.NoiseAggregate{Excess: moments(5000, 0, .1)},
 	}
 }
 
 // The verdict for each thing that is not as it should be.
-func TestVerdicts(t *testing.T) {
-	far, open, bad := compare.NoiseTally{Excess: moments(5000, .1, .1)}, stats.Discordance{Zero: 50}, stats.Discordance{Zero: 90, Plus: 12}
+func TestConclusions(t *testing.T) {
+	far, open, bad := compare.NoiseAggregate{Excess: moments(5000, .1, .1)}, stats.Discordance{Zero: 50}, stats.Discordance{Zero: 90, Plus: 12}
 	for _, c := range []struct {
 		name   string
-		change func(*compare.Tally)
-		want   compare.Judgement
+		change func(*compare.Aggregate)
+		want   compare.Recommendation
 		said   string
 	}{
-		{"all is shown", func(*compare.Tally) {}, compare.Go, "Go: in 5000 pairs"},
-		{"no pairs, though requests", func(t *compare.Tally) { t.Pairs = 0 }, compare.NoData, "No data"},
-		{"failures are open", func(t *compare.Tally) { t.Errors = open }, compare.Wait, "1 of 5 questions"},
-		{"faults are open", func(t *compare.Tally) { t.Faults = open }, compare.Wait, "1 of 5 questions"},
-		{"the first token is open", func(t *compare.Tally) { t.TTFT = ratio(50, 0, .1) }, compare.Wait, "1 of 5 questions"},
-		{"the whole is open", func(t *compare.Tally) { t.Total = ratio(50, 0, .1) }, compare.Wait, "1 of 5 questions"},
-		{"noise is open", func(t *compare.Tally) { t.Noise = compare.NoiseTally{} }, compare.Wait, "not yet known"},
-		{"answers differ", func(t *compare.Tally) { t.Noise = far }, compare.Review, "answers differently"},
-		{"answers differ, failures are open", func(t *compare.Tally) { t.Noise, t.Errors = far, open }, compare.Review, "1 of 5 questions"},
-		{"fails", func(t *compare.Tally) { t.Errors = bad }, compare.Stop, "fails more often"},
-		{"has faults", func(t *compare.Tally) { t.Faults = bad }, compare.Stop, "more faults"},
-		{"slow to speak", func(t *compare.Tally) { t.TTFT = ratio(5000, .5, .1) }, compare.Stop, "slower to the first token"},
-		{"slow to end", func(t *compare.Tally) { t.Total = ratio(5000, .5, .1) }, compare.Stop, "slower to the whole answer"},
-		{"bills more", func(t *compare.Tally) { t.Input = ratio(5000, .5, .1) }, compare.Stop, "input tokens"},
-		{"fails and is slow", func(t *compare.Tally) { t.Errors, t.TTFT = bad, ratio(5000, .5, .1) }, compare.Stop, "fails more often"},
+		{"all is shown", func(*compare.Aggregate) {}, compare.Go, "Go: over 5000 pairs"},
+		{"no pairs, though requests", func(t *compare.Aggregate) { t.Pairs = 0 }, compare.NoData, "No data"},
+		{"failures are open", func(t *compare.Aggregate) { t.Errors = open }, compare.Wait, "1 of 5 questions"},
+		{"faults are open", func(t *compare.Aggregate) { t.Faults = open }, compare.Wait, "1 of 5 questions"},
+		{"the first token is open", func(t *compare.Aggregate) { t.TTFT = ratio(50, 0, .1) }, compare.Wait, "1 of 5 questions"},
+		{"the whole is open", func(t *compare.Aggregate) { t.Total = ratio(50, 0, .1) }, compare.Wait, "1 of 5 questions"},
+		{"noise is open", func(t *compare.Aggregate) { t.Noise = compare.NoiseAggregate{} }, compare.Wait, "still open"},
+		{"answers differ", func(t *compare.Aggregate) { t.Noise = far }, compare.Review, "responses differ"},
+		{"answers differ, failures are open", func(t *compare.Aggregate) { t.Noise, t.Errors = far, open }, compare.Review, "1 of 5 questions"},
+		{"fails", func(t *compare.Aggregate) { t.Errors = bad }, compare.Stop, "fails more often"},
+		{"has faults", func(t *compare.Aggregate) { t.Faults = bad }, compare.Stop, "more faults"},
+		{"slow to speak", func(t *compare.Aggregate) { t.TTFT = ratio(5000, .5, .1) }, compare.Stop, "slower to send the first token"},
+		{"slow to end", func(t *compare.Aggregate) { t.Total = ratio(5000, .5, .1) }, compare.Stop, "slower to complete the response"},
+		{"bills more", func(t *compare.Aggregate) { t.Input = ratio(5000, .5, .1) }, compare.Stop, "input tokens"},
+		{"fails and is slow", func(t *compare.Aggregate) { t.Errors, t.TTFT = bad, ratio(5000, .5, .1) }, compare.Stop, "fails more often"},
 	} {
 		tally := passing()
 		c.change(&tally)
-		if got := reportOf(tally).Verdict; got.Judgement != c.want || !strings.Contains(got.Sentence, c.said) {
+		if got := reportOf(tally).Conclusion; got.Answer != c.want || !strings.Contains(got.Sentence, c.said) {
 			t.Errorf("%s: %+v, want %s with %q", c.name, got, c.want, c.said)
 		}
 	}
@@ -239,16 +239,16 @@ func TestVerdicts(t *testing.T) {
 
 // What stands behind each figure of the table.
 func TestRowsAndTheirDenominators(t *testing.T) {
-	tally := compare.Tally{
+	tally := compare.Aggregate{
 		Pairs: 200, Errors: stats.Discordance{Minus: 2, Zero: 190, Plus: 8},
-		Codes: map[compare.Code]compare.CodeTally{{Code: compare.CodeRefusal}: {Relay: 12, Primary: 2}},
-		Primary: compare.ArmTally{
+		Codes: map[compare.Code]compare.CodeCounts{{Code: compare.CodeRefusal}: {Relay: 12, Primary: 2}},
+		Primary: compare.ArmAggregate{
 			Calls: 250, Errors: 10, Usable: 100, Traits: map[string]uint64{compare.CodeRefusal: 5},
-			ToolAnswers: 50, ToolBad: 5, JSONAsked: 40, JSONBad: 2, Priced: 20, PricedTokens: 4000, Cost: 10e9,
+			ToolResponses: 50, ToolBad: 5, JSONAsked: 40, JSONBad: 2, Priced: 20, PricedTokens: 4000, Cost: 10e9,
 		},
-		Relay: compare.ArmTally{
+		Relay: compare.ArmAggregate{
 			Calls: 200, Errors: 16, Usable: 120, Traits: map[string]uint64{compare.CodeRefusal: 15},
-			ToolAnswers: 60, ToolBad: 12, JSONAsked: 40, JSONBad: 4, Priced: 10, PricedTokens: 3000, Cost: 6e9,
+			ToolResponses: 60, ToolBad: 12, JSONAsked: 40, JSONBad: 4, Priced: 10, PricedTokens: 3000, Cost: 6e9,
 		},
 	}
 	rows := map[string]compare.Row{}
@@ -293,7 +293,7 @@ func TestRowsAndTheirDenominators(t *testing.T) {
 
 // The p95 is the p95, and ratios are relay / primary.
 func TestRowsOfTimes(t *testing.T) {
-	var tally compare.Tally
+	var tally compare.Aggregate
 	for i := range 1000 {
 		tally.Primary.TTFT.Add(float64(i + 1))
 		tally.Relay.TTFT.Add(float64(2*i + 2))
@@ -346,11 +346,11 @@ func TestSenseOfAnInterval(t *testing.T) {
 
 // 2 * both / (2 * both + primary only + relay only).
 func TestF1OfToolCalls(t *testing.T) {
-	f1, ok := compare.ToolTally{Both: 6, PrimaryOnly: 2, RelayOnly: 1, Neither: 50}.F1()
+	f1, ok := compare.ToolCounts{Both: 6, PrimaryOnly: 2, RelayOnly: 1, Neither: 50}.F1()
 	if near(t, "F1 of 6, 2, 1", f1, .8, 1e-12); !ok {
 		t.Error("not known")
 	}
-	if _, ok := (compare.ToolTally{Neither: 50}).F1(); ok {
+	if _, ok := (compare.ToolCounts{Neither: 50}).F1(); ok {
 		t.Error("nobody called a tool, and F1 is known")
 	}
 }
@@ -358,14 +358,14 @@ func TestF1OfToolCalls(t *testing.T) {
 // Raised before others, then by severity, then by how often; a share is of all
 // pairs. Groups with the most pairs come first.
 func TestOrderOfFindingsAndGroups(t *testing.T) {
-	s := compare.Summary{All: compare.Tally{Pairs: 400, Codes: map[compare.Code]compare.CodeTally{
+	s := compare.Summary{All: compare.Aggregate{Pairs: 400, Codes: map[compare.Code]compare.CodeCounts{
 		{Code: compare.CodeShort}:      {Relay: 40}, // minor, raised
 		{Code: compare.CodeTruncated}:  {Relay: 8},  // major
 		{Code: compare.CodeLoop}:       {Relay: 9},  // major
 		{Code: compare.CodeToolSchema}: {Relay: 2, Primary: 2},
 		{Code: compare.CodeCost}:       {Relay: 10},
 		{Code: compare.CodeRefusal}:    {Primary: 100}, // only the primary's: worth knowing
-	}}, Groups: map[compare.Group]*compare.Tally{
+	}}, Groups: map[compare.Group]*compare.Aggregate{
 		{Model: "a"}: {Pairs: 3}, {Model: "b"}: {Pairs: 5}, {Model: "c"}: {Pairs: 4},
 	}}
 	r := compare.NewReport(&s, compare.ReportOptions{})
@@ -377,7 +377,7 @@ func TestOrderOfFindingsAndGroups(t *testing.T) {
 	if fmt.Sprint(got) != want {
 		t.Errorf("findings %v, want %s", got, want)
 	}
-	if f := r.Findings[0]; f.Share != .1 || !f.Raised {
+	if f := r.Findings[0]; f.Share != .1 || !f.Significant {
 		t.Errorf("40 of 400 pairs: %+v", f)
 	}
 	if fmt.Sprint(r.Groups[0].Model, r.Groups[1].Model, r.Groups[2].Model) != "bca" {
@@ -388,11 +388,11 @@ func TestOrderOfFindingsAndGroups(t *testing.T) {
 // The rate is that of the gaps between requests: 61 requests in an hour are 60
 // an hour. A month is 30.44 days.
 func TestSavingNeedsAMinute(t *testing.T) {
-	tally := func(span time.Duration) compare.Tally {
+	tally := func(span time.Duration) compare.Aggregate {
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		return compare.Tally{
+		return compare.Aggregate{
 			First: at, Last: at.Add(span), Outcomes: map[compare.Outcome]uint64{compare.Both: 61},
-			Primary: compare.ArmTally{Priced: 61, Cost: 61e9}, Relay: compare.ArmTally{Priced: 61, Cost: 122e8},
+			Primary: compare.ArmAggregate{Priced: 61, Cost: 61e9}, Relay: compare.ArmAggregate{Priced: 61, Cost: 122e8},
 		}
 	}
 	if v := reportOf(tally(59 * time.Second)).Saving; v != nil {
@@ -486,8 +486,8 @@ func TestToolsAndJSONAreCountedApart(t *testing.T) {
 	} {
 		s.Add(compare.Result{Relay: a})
 	}
-	if got := s.All.Relay; got.ToolAnswers != 3 || got.ToolBad != 1 || got.JSONAsked != 3 || got.JSONBad != 2 {
-		t.Errorf("tools %d of %d, JSON %d of %d; want 1 of 3 and 2 of 3", got.ToolBad, got.ToolAnswers, got.JSONBad, got.JSONAsked)
+	if got := s.All.Relay; got.ToolResponses != 3 || got.ToolBad != 1 || got.JSONAsked != 3 || got.JSONBad != 2 {
+		t.Errorf("tools %d of %d, JSON %d of %d; want 1 of 3 and 2 of 3", got.ToolBad, got.ToolResponses, got.JSONBad, got.JSONAsked)
 	}
 }
 
@@ -506,7 +506,7 @@ func TestFindingsInBurstsAndTheirExamples(t *testing.T) {
 	b.Add(found("2", "outcome.server_error", "relay", true, true))
 	b.Add(found("7", "text.loop", "relay", true, false))
 	a.Merge(b)
-	if got, want := a.All.Codes[compare.Code{Code: "outcome.server_error"}], (compare.CodeTally{Relay: 2, Primary: 1, BurstRelay: 2, BurstPrimary: 1, Example: "2", Worth: 3}); got != want {
+	if got, want := a.All.Codes[compare.Code{Code: "outcome.server_error"}], (compare.CodeCounts{Relay: 2, Primary: 1, BurstRelay: 2, BurstPrimary: 1, Example: "2", Rank: 3}); got != want {
 		t.Errorf("failed calls: %+v, want %+v", got, want)
 	}
 	if got := a.All.Codes[compare.Code{Code: "text.loop"}]; got.BurstRelay != 0 || got.Relay != 1 {

@@ -11,21 +11,36 @@ type distribution struct {
 	key, name    string
 	unit         Unit
 	moreIsBetter bool
-	of           func(*ArmTally) *stats.Sketch
-	paired       func(*Tally) *stats.LogRatio // nil: not paired
+	of           func(*ArmAggregate) *stats.Sketch
+	paired       func(*Aggregate) *stats.LogRatio // nil: not paired
 }
 
 func distributions() []distribution {
 	return []distribution{
-		{"ttft", "first token", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.TTFT }, func(t *Tally) *stats.LogRatio { return &t.TTFT }},
-		{"total", "whole answer", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.Total }, func(t *Tally) *stats.LogRatio { return &t.Total }},
-		{"gap", "longest silence", UnitMillis, false, func(a *ArmTally) *stats.Sketch { return &a.Gap }, nil},
-		{"rate", "stream speed", UnitRate, true, func(a *ArmTally) *stats.Sketch { return &a.Rate }, func(t *Tally) *stats.LogRatio { return &t.Rate }},
+		{
+			key: "ttft", name: "first token", unit: UnitMillis,
+			of:     func(a *ArmAggregate) *stats.Sketch { return &a.TTFT },
+			paired: func(a *Aggregate) *stats.LogRatio { return &a.TTFT },
+		},
+		{
+			key: "total", name: "whole response", unit: UnitMillis,
+			of:     func(a *ArmAggregate) *stats.Sketch { return &a.Total },
+			paired: func(a *Aggregate) *stats.LogRatio { return &a.Total },
+		},
+		{
+			key: "gap", name: "longest silence", unit: UnitMillis,
+			of: func(a *ArmAggregate) *stats.Sketch { return &a.Gap },
+		},
+		{
+			key: "rate", name: "stream speed", unit: UnitRate, moreIsBetter: true,
+			of:     func(a *ArmAggregate) *stats.Sketch { return &a.Rate },
+			paired: func(a *Aggregate) *stats.LogRatio { return &a.Rate },
+		},
 	}
 }
 
-// rows puts both arms side by side.
-func rows(t *Tally, alpha float64) []Row {
+// rows are the figures of both providers side by side.
+func rows(t *Aggregate, alpha float64) []Row {
 	out := []Row{errorRow(t, alpha)}
 	for _, d := range distributions() {
 		p, r := d.of(&t.Primary), d.of(&t.Relay)
@@ -33,24 +48,26 @@ func rows(t *Tally, alpha float64) []Row {
 			out = append(out, quantileRow(&d, q, p, r, alpha))
 		}
 		if d.paired != nil {
-			out = append(out, pairedRow(d.key+"_mean", d.name+", mean", d.unit, p, r, d.paired(t), d.moreIsBetter, alpha))
+			out = append(out, pairedRow(&d, p, r, d.paired(t), alpha))
 		}
 	}
 	for _, x := range []struct{ code, name string }{
-		{CodeRefusal, "refusals"}, {CodeEmpty, "empty answers"}, {CodeTruncated, "stopped at a token limit"},
-		{CodeCutOff, "cut off in a sentence"}, {CodeLoop, "endless repetition"},
+		{CodeRefusal, "refusals"}, {CodeEmpty, "empty responses"}, {CodeTruncated, "stopped at a token limit"},
+		{CodeCutOff, "cut off mid-sentence"}, {CodeLoop, "repetition loops"},
 	} {
 		out = append(out, traitRow(t, x.code, x.name, alpha))
 	}
 	p, r := &t.Primary, &t.Relay
 	out = append(out,
-		validRow("tools_valid", "tool calls that fit the schema", p.ToolBad, p.ToolAnswers, r.ToolBad, r.ToolAnswers, alpha),
+		validRow("tools_valid", "tool calls matching the schema", p.ToolBad, p.ToolResponses, r.ToolBad, r.ToolResponses, alpha),
 		validRow("json_valid", "valid structured output", p.JSONBad, p.JSONAsked, r.JSONBad, r.JSONAsked, alpha),
 		ratioRow("length", "length of the text", &t.Length, true, alpha),
 		ratioRow("input_tokens", "input tokens, same request", &t.Input, false, alpha),
 		ratioRow("output_tokens", "output tokens, same text", &t.Output, false, alpha),
-		meanRow("cost", "cost per call", UnitDollars, p.Cost.Float(), p.Priced, r.Cost.Float(), r.Priced, p.Priced, r.Priced),
-		meanRow("cost_tokens", "cost per million tokens", UnitDollars, p.Cost.Float()*1e6, p.PricedTokens, r.Cost.Float()*1e6, r.PricedTokens, p.Priced, r.Priced),
+		meanRow("cost", "cost per call", p, r, func(a *ArmAggregate) (sum float64, n uint64) { return a.Cost.Float(), a.Priced }),
+		meanRow("cost_tokens", "cost per million tokens", p, r, func(a *ArmAggregate) (sum float64, n uint64) {
+			return a.Cost.Float() * 1e6, a.PricedTokens
+		}),
 	)
 	known := out[:0]
 	for _, row := range out {
@@ -61,7 +78,7 @@ func rows(t *Tally, alpha float64) []Row {
 	return known
 }
 
-func errorRow(t *Tally, alpha float64) Row {
+func errorRow(t *Aggregate, alpha float64) Row {
 	row := Row{
 		Key: "errors", Name: "errors", Unit: UnitShare,
 		Primary: share(t.Primary.Errors, t.Primary.Calls), PrimaryN: t.Primary.Calls,
@@ -95,10 +112,13 @@ func quantileRow(d *distribution, q float64, primary, relay *stats.Sketch, alpha
 	return row
 }
 
-// pairedRow compares means by the ratio within pairs, which does not mind that
-// some requests take longer than others.
-func pairedRow(key, name string, unit Unit, primary, relay *stats.Sketch, ratio *stats.LogRatio, moreIsBetter bool, alpha float64) Row {
-	row := Row{Key: key, Name: name, Unit: unit, MoreIsBetter: moreIsBetter, PrimaryN: uint64(primary.N()), RelayN: uint64(relay.N())}
+// pairedRow compares means by the ratio within pairs, so that it does not matter
+// that some requests take longer than others.
+func pairedRow(d *distribution, primary, relay *stats.Sketch, ratio *stats.LogRatio, alpha float64) Row {
+	row := Row{
+		Key: d.key + "_mean", Name: d.name + ", mean", Unit: d.unit, MoreIsBetter: d.moreIsBetter,
+		PrimaryN: uint64(primary.N()), RelayN: uint64(relay.N()),
+	}
 	if primary.N() > 0 {
 		row.Primary = ref(primary.Mean())
 	}
@@ -109,7 +129,7 @@ func pairedRow(key, name string, unit Unit, primary, relay *stats.Sketch, ratio 
 	return row
 }
 
-// ratioRow has a ratio only.
+// ratioRow shows a ratio only.
 func ratioRow(key, name string, ratio *stats.LogRatio, neutral bool, alpha float64) Row {
 	row := Row{Key: key, Name: name, Neutral: neutral, PrimaryN: ratio.N, RelayN: ratio.N}
 	setRatio(&row, ratio, alpha)
@@ -128,8 +148,8 @@ func setRatio(row *Row, ratio *stats.LogRatio, alpha float64) {
 	}
 }
 
-// traitRow compares how often something is so of an answer.
-func traitRow(t *Tally, code, name string, alpha float64) Row {
+// traitRow compares how often responses have a trait.
+func traitRow(t *Aggregate, code, name string, alpha float64) Row {
 	p, r := t.Primary.Traits[code], t.Relay.Traits[code]
 	row := Row{Key: code, Name: name, Unit: UnitShare}
 	if p+r == 0 {
@@ -148,9 +168,12 @@ func traitRow(t *Tally, code, name string, alpha float64) Row {
 	return row
 }
 
-// validRow compares shares of answers that are as they should be.
+// validRow compares the shares of valid responses.
 func validRow(key, name string, pBad, p, rBad, r uint64, alpha float64) Row {
-	row := Row{Key: key, Name: name, Unit: UnitShare, MoreIsBetter: true, PrimaryN: p, RelayN: r, Primary: share(p-pBad, p), Relay: share(r-rBad, r)}
+	row := Row{
+		Key: key, Name: name, Unit: UnitShare, MoreIsBetter: true,
+		PrimaryN: p, RelayN: r, Primary: share(p-pBad, p), Relay: share(r-rBad, r),
+	}
 	if p > 0 && r > 0 {
 		row.Difference = ref(*row.Relay - *row.Primary)
 		i := stats.DifferenceInterval(p-pBad, p, r-rBad, r, alpha)
@@ -159,9 +182,11 @@ func validRow(key, name string, pBad, p, rBad, r uint64, alpha float64) Row {
 	return row
 }
 
-// meanRow compares sums divided by counts.
-func meanRow(key, name string, unit Unit, pSum float64, pCount uint64, rSum float64, rCount, pN, rN uint64) Row {
-	row := Row{Key: key, Name: name, Unit: unit, PrimaryN: pN, RelayN: rN}
+// meanRow compares dollars divided by counts.
+func meanRow(key, name string, primary, relay *ArmAggregate, of func(*ArmAggregate) (sum float64, n uint64)) Row {
+	row := Row{Key: key, Name: name, Unit: UnitDollars, PrimaryN: primary.Priced, RelayN: relay.Priced}
+	pSum, pCount := of(primary)
+	rSum, rCount := of(relay)
 	if pCount > 0 {
 		row.Primary = ref(pSum / float64(pCount))
 	}

@@ -10,23 +10,29 @@ import (
 	"time"
 )
 
-// maxShown bounds the lists of a report that is read from top to bottom.
-const maxShown = 25
+// maxRows bounds the findings and the groups that a written report lists.
+const maxRows = 25
+
+// Headings that every form of the report shares.
+const (
+	noiseHeading     = "Does the relay differ by more than the primary's run-to-run variation?"
+	questionsHeading = "Questions before the cutover"
+)
 
 // WriteText writes the report for a terminal.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", r.Verdict.Sentence)
-	for _, reason := range r.Verdict.Reasons {
+	fmt.Fprintf(&b, "%s\n", r.Conclusion.Sentence)
+	for _, reason := range r.Conclusion.Reasons {
 		fmt.Fprintf(&b, "  · %s\n", reason)
 	}
-	fmt.Fprintf(&b, "\n%s\n%s\n\n", r.heading(), r.outcomeLine())
+	fmt.Fprintf(&b, "\n%s\n%s\n\n", r.Heading(), r.OutcomeLine())
 	if r.Requests == 0 {
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\tprimary\trelay\trelay against primary")
+	fmt.Fprintln(tw, "\tprimary\trelay\trelay vs primary")
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", row.Name, row.Unit.Format(row.Primary), row.Unit.Format(row.Relay), row.Against())
@@ -35,8 +41,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Saving != nil {
 		fmt.Fprintf(&b, "\n%s\n", r.Saving.Sentence())
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.contentsLine())
-	fmt.Fprintf(&b, "Does the relay differ more than the primary differs from itself? %s. %s\n", capitalise(string(r.Noise.Differs)), r.Noise.Sentence)
+	fmt.Fprintf(&b, "\n%s\n", r.ContentsLine())
+	fmt.Fprintf(&b, "%s %s. %s\n", noiseHeading, capitalise(r.Noise.Differs.String()), r.Noise.Sentence)
 	r.writeFindings(&b)
 	r.writeQuestions(&b)
 	_, err := io.WriteString(w, b.String())
@@ -50,18 +56,19 @@ func (r *Report) writeFindings(b *strings.Builder) {
 	b.WriteString("\nFindings\n")
 	tw := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for i, f := range r.Findings {
-		if i == maxShown {
-			fmt.Fprintf(tw, "  and %d more\n", len(r.Findings)-maxShown)
+		if i == maxRows {
+			fmt.Fprintf(tw, "  and %d more\n", len(r.Findings)-maxRows)
 			break
 		}
-		fmt.Fprintf(tw, "  %s%s\t%s\trelay %d, primary %d%s\t%s\t%s\n", mark(f.Raised), f.Severity, f.title(), f.Relay, f.Primary, pairCount(f.Pair), f.Example, f.Sentence)
+		fmt.Fprintf(tw, "  %s%s\t%s\trelay %d, primary %d%s\t%s\t%s\n",
+			mark(f.Significant), f.Severity, f.title(), f.Relay, f.Primary, pairCount(f.Pair), f.Example, f.Sentence)
 	}
 	_ = tw.Flush()
-	b.WriteString("  (! the relay is shown to have it more often; others may be chance)\n")
+	b.WriteString("  (! the relay has it significantly more often; unmarked differences may be chance)\n")
 }
 
-func mark(raised bool) string {
-	if raised {
+func mark(significant bool) string {
+	if significant {
 		return "! "
 	}
 	return "  "
@@ -74,7 +81,7 @@ func pairCount(n uint64) string {
 	return fmt.Sprintf(", both %d", n)
 }
 
-func (f *Found) title() string {
+func (f *FindingSummary) title() string {
 	if f.Path == "" {
 		return f.Code
 	}
@@ -85,14 +92,14 @@ func (r *Report) writeQuestions(b *strings.Builder) {
 	if r.Pairs == 0 {
 		return
 	}
-	b.WriteString("\nWhat must be known\n")
+	b.WriteString("\n" + questionsHeading + "\n")
 	for _, q := range r.Questions {
-		fmt.Fprintf(b, "  %-14s %s %s\n", q.Answer, q.Text, q.Why)
+		fmt.Fprintf(b, "  %-8s %s %s\n", q.Answer, q.Text, q.Why)
 	}
 }
 
-// heading tells how much was seen, when, and of what.
-func (r *Report) heading() string {
+// Heading says how much was seen, when, and of what.
+func (r *Report) Heading() string {
 	h := plural(r.Pairs, "pair") + " compared"
 	if !r.First.IsZero() {
 		h += fmt.Sprintf(", %s to %s", r.First.UTC().Format(time.DateTime), r.Last.UTC().Format(time.DateTime+" MST"))
@@ -106,8 +113,8 @@ func (r *Report) heading() string {
 	return h
 }
 
-// outcomeLine tells what became of every request.
-func (r *Report) outcomeLine() string {
+// OutcomeLine says what became of the requests.
+func (r *Report) OutcomeLine() string {
 	parts := []string{plural(r.Requests, "request")}
 	for _, o := range slices.Sorted(maps.Keys(r.Outcomes)) {
 		parts = append(parts, fmt.Sprintf("%s %d", strings.ReplaceAll(string(o), "_", " "), r.Outcomes[o]))
@@ -118,24 +125,26 @@ func (r *Report) outcomeLine() string {
 	return strings.Join(parts, " · ")
 }
 
-func (r *Report) contentsLine() string {
+// ContentsLine says how similar the contents were.
+func (r *Report) ContentsLine() string {
 	if r.Checked == 0 {
-		return "No pair had two usable answers whose contents could be compared."
+		return "No pair had two usable responses whose contents could be compared."
 	}
-	s := fmt.Sprintf("Contents of %s: mean word similarity %s, same text %s, same tool calls %s", plural(r.Checked, "pair"),
+	s := fmt.Sprintf("Contents of %s: mean word similarity %s, identical text %s, identical tool calls %s", plural(r.Checked, "pair"),
 		UnitFraction.Format(r.Contents.Similarity), UnitShare.Format(r.Contents.TextEqual), UnitShare.Format(r.Contents.ToolsEqual))
 	if r.Contents.ToolF1 != nil {
-		s += fmt.Sprintf(", F1 of calling a tool or not %s", UnitFraction.Format(r.Contents.ToolF1))
+		s += fmt.Sprintf(", F1 of whether to call a tool %s", UnitFraction.Format(r.Contents.ToolF1))
 	}
 	return s + "."
 }
 
 // Sentence puts the saving into words.
 func (s *Saving) Sentence() string {
-	verb, amount := "saves", s.PerMonth
+	amount, more := s.PerMonth, ""
+	verb := "saves"
 	if amount < 0 {
-		verb, amount = "costs", -amount
-		return fmt.Sprintf("The relay %s %s a month more: %s instead of %s for %s calls. %s", verb, dollars(amount), dollars(s.RelayPerMonth), dollars(s.PrimaryPerMonth), count(s.CallsPerMonth), s.Basis)
+		verb, amount, more = "costs", -amount, " more"
 	}
-	return fmt.Sprintf("The relay %s %s a month: %s instead of %s for %s calls. %s", verb, dollars(amount), dollars(s.RelayPerMonth), dollars(s.PrimaryPerMonth), count(s.CallsPerMonth), s.Basis)
+	return fmt.Sprintf("The relay %s %s a month%s: %s instead of %s for %s calls. %s", verb, formatDollars(amount), more,
+		formatDollars(s.RelayPerMonth), formatDollars(s.PrimaryPerMonth), formatCount(s.CallsPerMonth), s.Basis)
 }

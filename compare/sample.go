@@ -9,14 +9,14 @@ import (
 	"cutover/exchange"
 )
 
-// Capture is how much of what was said a sample may keep.
+// Capture is how much of requests and responses a sample may keep.
 type Capture string
 
 // The captures. Redacted is the default.
 const (
 	CaptureNone     Capture = "none"     // figures only
-	CaptureHashes   Capture = "hashes"   // digests: the same or not, and nothing more
-	CaptureRedacted Capture = "redacted" // texts without what Redact removes
+	CaptureHashes   Capture = "hashes"   // digests, which only show whether texts are identical
+	CaptureRedacted Capture = "redacted" // texts after Redact
 	CaptureFull     Capture = "full"     // everything
 )
 
@@ -31,30 +31,30 @@ func ParseCapture(s string) (Capture, error) {
 	return CaptureNone, fmt.Errorf("unknown capture %q: use full, redacted, hashes or none", s)
 }
 
-// Sample is a pair that people can look at.
+// Sample is a pair kept for people to look at.
 type Sample struct {
-	Result  Result  `json:"result"`
-	Capture Capture `json:"capture"`
-	Request Said    `json:"request"`
-	Primary Said    `json:"primary"`
-	Relay   Said    `json:"relay"`
+	Result  Result     `json:"result"`
+	Capture Capture    `json:"capture"`
+	Request SampleBody `json:"request"`
+	Primary SampleBody `json:"primary"`
+	Relay   SampleBody `json:"relay"`
 }
 
-// Said is one body of a sample. Its fields hold text, or digests of it, as the
-// capture allows.
-type Said struct {
-	Text      string              `json:"text,omitempty"` // of an answer
+// SampleBody is a request's or a response's part of a sample. Its fields hold
+// text, or digests of it, as the capture allows.
+type SampleBody struct {
+	Text      string              `json:"text,omitempty"` // of a response
 	Refusal   string              `json:"refusal,omitempty"`
 	ToolCalls []exchange.ToolCall `json:"tool_calls,omitempty"`
-	// Body is the raw body: of a request in full and redacted form; of an
-	// answer only in full form, since what is split over the events of a
-	// stream can't be redacted, and the rest is in the other fields.
+	// Body is the raw body: of a request for the captures full and redacted; of a
+	// response for full only, since text that is split over a stream's events
+	// can't be redacted, and the other fields hold it anyway.
 	Body    string `json:"body,omitempty"`
 	BodyCut bool   `json:"body_cut,omitempty"`
 }
 
-// maxSaid bounds each text of a sample.
-const maxSaid = 256 << 10
+// maxSampleText bounds each text of a sample, in bytes.
+const maxSampleText = 256 << 10
 
 // NewSample takes what the capture allows from a pair.
 func NewSample(p Pair, r Result, capture Capture) Sample {
@@ -64,25 +64,25 @@ func NewSample(p Pair, r Result, capture Capture) Sample {
 	}
 	if p.Request != nil {
 		body := p.Request.Body
-		s.Request.BodyCut = len(body) > maxSaid && capture != CaptureHashes
+		s.Request.BodyCut = len(body) > maxSampleText && capture != CaptureHashes
 		switch capture {
 		case CaptureHashes:
 			s.Request.Body = digest(string(body))
 		case CaptureRedacted:
-			// Redaction must see all of it: half a body is no JSON.
+			// Redaction has to see all of it: half a body is not JSON.
 			s.Request.Body = cut(string(RedactJSON(body)))
-			s.Request.BodyCut = len(s.Request.Body) == maxSaid
+			s.Request.BodyCut = len(s.Request.Body) == maxSampleText
 		default:
 			s.Request.Body = cut(string(body))
 		}
 	}
-	s.Primary = said(p.Primary, capture)
-	s.Relay = said(p.Relay, capture)
+	s.Primary = sampleResponse(p.Primary, capture)
+	s.Relay = sampleResponse(p.Relay, capture)
 	return s
 }
 
-// said takes one answer.
-func said(x *exchange.Exchange, capture Capture) (s Said) {
+// sampleResponse takes what the capture allows from one response.
+func sampleResponse(x *exchange.Exchange, capture Capture) (s SampleBody) {
 	if x == nil {
 		return s
 	}
@@ -95,7 +95,7 @@ func said(x *exchange.Exchange, capture Capture) (s Said) {
 		keep = func(text string) string { return cut(Redact(text)) }
 		arguments = func(text string) string { return cut(string(RedactJSON([]byte(text)))) }
 	default:
-		s.Body, s.BodyCut = cut(string(x.Body)), x.BodyCut || len(x.Body) > maxSaid
+		s.Body, s.BodyCut = cut(string(x.Body)), x.BodyCut || len(x.Body) > maxSampleText
 	}
 	s.Text, s.Refusal = keep(x.Completion.Text), keep(x.Completion.Refusal)
 	for _, call := range x.Completion.ToolCalls {
@@ -108,8 +108,8 @@ func said(x *exchange.Exchange, capture Capture) (s Said) {
 	return s
 }
 
-// digest tells the same text from another, and is of no other use to who does
-// not know the text.
+// digest shows whether two texts are identical, and nothing else to anybody who
+// does not know them.
 func digest(text string) string {
 	if text == "" {
 		return ""
@@ -119,35 +119,35 @@ func digest(text string) string {
 }
 
 func cut(text string) string {
-	if len(text) > maxSaid {
-		return text[:maxSaid]
+	if len(text) > maxSampleText {
+		return text[:maxSampleText]
 	}
 	return text
 }
 
-// Class is what a sample is kept for.
+// Class is why a sample is kept.
 type Class string
 
 // The classes. Each keeps the samples with the highest scores, so that sets from
-// many sidecars merge into what one would have kept.
+// many sidecars merge into the set that a single one would have kept.
 const (
 	ClassWorst   Class = "worst"   // by severity, then newest
 	ClassNewest  Class = "newest"  // by time
-	ClassUniform Class = "uniform" // by a hash of the id: every pair has the same chance
+	ClassUniform Class = "uniform" // by a hash of the id, so that every pair has the same chance
 )
 
 // Classes are all classes.
 func Classes() []Class { return []Class{ClassWorst, ClassNewest, ClassUniform} }
 
-// Score is a result's rank in a class; greater stays longer. It is a whole
-// number below 2^53, exact in a float64.
+// Score is a result's rank in a class; higher scores are kept. It is a whole
+// number below 2^53, which a float64 holds exactly.
 func (c Class) Score(r *Result) uint64 {
 	switch c {
 	case ClassWorst:
 		// Seconds since 2020 fit into 33 bits for 270 years.
 		const since = 1577836800
 		at := uint64(max(r.At.Unix()-since, 0)) & (1<<33 - 1)
-		return uint64(r.badness())<<33 | at
+		return uint64(r.attention())<<33 | at
 	case ClassNewest:
 		return uint64(max(r.At.UnixMilli(), 0)) & (1<<53 - 1)
 	case ClassUniform:
@@ -158,9 +158,9 @@ func (c Class) Score(r *Result) uint64 {
 	return 0
 }
 
-// badness orders results by how much people should look at them: 0 without a
-// finding against the relay.
-func (r *Result) badness() int {
+// attention orders results by how much they deserve a look: 0 without a finding
+// against the relay.
+func (r *Result) attention() int {
 	worst := -1
 	for _, f := range r.Findings {
 		if f.Arm != armPrimary {

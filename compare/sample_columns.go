@@ -7,28 +7,29 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// piece is text of one side of a diff; changed is what the other side lacks.
-type piece struct {
-	text    string
-	changed bool
+// Piece is a piece of text on one side of a diff, safe to show on a terminal.
+type Piece struct {
+	Text    string
+	Changed bool // the other side does not have it
 }
 
-// sidesOf splits a word-level diff into its two sides.
-func sidesOf(a, b string) (left, right []piece) {
-	for _, e := range Diff(a, b) {
+// Sides is the word-level diff of the two responses, split into primary and
+// relay.
+func (s *Sample) Sides() (primary, relay []Piece) {
+	for _, e := range Diff(s.Primary.flatten(), s.Relay.flatten()) {
 		if e.Op <= 0 {
-			left = append(left, piece{e.Text, e.Op < 0})
+			primary = append(primary, Piece{visible(e.Text), e.Op < 0})
 		}
 		if e.Op >= 0 {
-			right = append(right, piece{e.Text, e.Op > 0})
+			relay = append(relay, Piece{visible(e.Text), e.Op > 0})
 		}
 	}
-	return left, right
+	return primary, relay
 }
 
-// visible makes a text harmless on a terminal: whatever would move the cursor,
-// change colours or turn the direction of writing is shown as a sign. An
-// answer comes from outside and must not steer the terminal of who looks at it.
+// visible makes a text harmless on a terminal: characters that would move the
+// cursor, change colours or reverse the writing direction are replaced by visible
+// ones. A response comes from outside and must not control the reader's terminal.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -45,16 +46,16 @@ func visible(s string) string {
 	}, strings.ToValidUTF8(s, "�"))
 }
 
-// cells is a line of a column: its text with colours, and how wide it shows.
+// cells is a line of a column: its text with colours, and its width on screen.
 type cells struct {
 	text  string
 	width int
 }
 
-// marks are put around runs of changed words; Width is what they take up.
+// marks are put around runs of changed words.
 type marks struct {
-	open, shut string
-	width      int
+	before, after string
+	width         int // of both on screen, in cells
 }
 
 // wrapper breaks pieces into lines.
@@ -67,14 +68,14 @@ type wrapper struct {
 	changed bool // a run of changed words is open
 }
 
-// wrap breaks pieces into lines of at most width cells, between words where it
-// can, and puts marks around what changed.
-func wrap(pieces []piece, width int, m marks) []cells {
+// wrap breaks pieces into lines of at most width cells, between words if possible,
+// and puts marks around changed words.
+func wrap(pieces []Piece, width int, m marks) []cells {
 	w := wrapper{width: width, marks: m}
 	for _, p := range pieces {
-		for text := visible(p.text); text != ""; {
-			n := pieceLength(text)
-			w.add(text[:n], p.changed)
+		for text := p.Text; text != ""; {
+			n := tokenLength(text)
+			w.add(text[:n], p.Changed)
 			text = text[n:]
 		}
 	}
@@ -82,7 +83,7 @@ func wrap(pieces []piece, width int, m marks) []cells {
 	return w.lines
 }
 
-// add writes one piece of a text: a word, white space, or a sign.
+// add writes one token of a text: a word, white space, or another character.
 func (w *wrapper) add(word string, changed bool) {
 	if i := strings.LastIndexByte(word, '\n'); i >= 0 {
 		for range strings.Count(word, "\n") {
@@ -94,29 +95,29 @@ func (w *wrapper) add(word string, changed bool) {
 		}
 	}
 	for word != "" {
-		room := w.width - w.used
+		space := w.width - w.used
 		if changed && !w.changed {
-			room -= w.marks.width
+			space -= w.marks.width
 		}
-		if uniseg.StringWidth(word) > room && w.used > 0 {
+		if uniseg.StringWidth(word) > space && w.used > 0 {
 			w.flush()
 			word = strings.TrimLeft(word, " ")
 			continue
 		}
-		head := fit(word, max(1, room))
+		head := fit(word, max(1, space))
 		w.write(head, changed)
 		word = word[len(head):]
 	}
 }
 
-// write puts text that fits on the line.
+// write appends text that fits on the line.
 func (w *wrapper) write(text string, changed bool) {
 	if changed != w.changed {
 		if changed {
-			w.line.WriteString(w.marks.open)
+			w.line.WriteString(w.marks.before)
 			w.used += w.marks.width // both marks
 		} else {
-			w.line.WriteString(w.marks.shut)
+			w.line.WriteString(w.marks.after)
 		}
 		w.changed = changed
 	}
@@ -127,7 +128,7 @@ func (w *wrapper) write(text string, changed bool) {
 // flush ends the line.
 func (w *wrapper) flush() {
 	if w.changed {
-		w.line.WriteString(w.marks.shut)
+		w.line.WriteString(w.marks.after)
 		w.changed = false
 	}
 	w.lines = append(w.lines, cells{w.line.String(), w.used})
@@ -135,7 +136,8 @@ func (w *wrapper) flush() {
 	w.used = 0
 }
 
-// fit is as much of a word as fits into the width, at least one character.
+// fit returns the part of a word that fits into the width, at least one
+// character.
 func fit(word string, width int) string {
 	used, n := 0, 0
 	g := uniseg.NewGraphemes(word)
@@ -148,7 +150,7 @@ func fit(word string, width int) string {
 	return word[:n]
 }
 
-// columns puts two columns of lines beside each other.
+// columns writes two columns of lines side by side.
 func columns(b *strings.Builder, left, right []cells, width int) {
 	for i := range max(len(left), len(right)) {
 		var l, r cells

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/html"
-
 	"cutover/exchange"
 )
 
@@ -73,7 +71,7 @@ func TestSampleSideBySide(t *testing.T) {
 }
 
 func TestColumnsKeepTheirWidth(t *testing.T) {
-	left := wrap([]piece{{"日本語のとても長い文章です。 and a verylongwordthatfitsinnoline of all", false}}, 12, marks{})
+	left := wrap([]Piece{{"日本語のとても長い文章です。 and a verylongwordthatfitsinnoline of all", false}}, 12, marks{})
 	for _, line := range left {
 		if line.width > 12 {
 			t.Errorf("%q is %d wide", line.text, line.width)
@@ -84,7 +82,7 @@ func TestColumnsKeepTheirWidth(t *testing.T) {
 	}
 }
 
-// An answer must not steer the terminal or the page of who looks at it.
+// A response must not control the terminal of whoever looks at it.
 func TestSamplesOfHostileAnswers(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\x1b[2J\u202eabc\u0085<script>alert(1)</script><img src=x onerror=y>"
 	p := chatPair(evil+" one", evil+" two")
@@ -97,19 +95,6 @@ func TestSamplesOfHostileAnswers(t *testing.T) {
 	}
 	if strings.ContainsAny(text.String(), "\x1b\x07\u202e\u0085") {
 		t.Errorf("%q", text.String())
-	}
-	var page bytes.Buffer
-	if err := s.WriteHTML(&page); err != nil {
-		t.Fatal(err)
-	}
-	doc, err := html.Parse(&page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range doc.Descendants() {
-		if n.Type == html.ElementNode && (n.Data == "script" || n.Data == "img") {
-			t.Errorf("an element <%s>", n.Data)
-		}
 	}
 }
 

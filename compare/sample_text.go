@@ -13,10 +13,10 @@ import (
 // TextStyle says how a sample is written for a terminal.
 type TextStyle struct {
 	Width  int  // cells in a line; 0 is 100
-	Colour bool // by ANSI codes; without it changed words are put in brackets
+	Colour bool // by ANSI codes; otherwise changed words are put in brackets
 }
 
-// The ANSI codes that are used.
+// ANSI escape codes.
 const (
 	ansiRed   = "\x1b[31m"
 	ansiGreen = "\x1b[32m"
@@ -25,11 +25,11 @@ const (
 )
 
 // marks are how changed words of one side are shown.
-func (s TextStyle) marks(code, open, shut string) marks {
+func (s TextStyle) marks(code, before, after string) marks {
 	if s.Colour {
-		return marks{open: code, shut: ansiReset}
+		return marks{before: code, after: ansiReset}
 	}
-	return marks{open: open, shut: shut, width: len(open) + len(shut)}
+	return marks{before: before, after: after, width: len(before) + len(after)}
 }
 
 func (s TextStyle) bold(text string) string {
@@ -39,8 +39,8 @@ func (s TextStyle) bold(text string) string {
 	return ansiBold + text + ansiReset
 }
 
-// WriteText writes the sample for a terminal: what was found, the times, the
-// request, and both answers beside each other, what differs marked word by word.
+// WriteText writes the sample for a terminal: findings, figures, the request, and
+// both responses side by side with their differences marked word by word.
 func (s *Sample) WriteText(w io.Writer, style TextStyle) error {
 	if style.Width <= 0 {
 		style.Width = 100
@@ -48,7 +48,8 @@ func (s *Sample) WriteText(w io.Writer, style TextStyle) error {
 	var b strings.Builder
 	r := &s.Result
 	fmt.Fprintf(&b, "%s  %s\n", style.bold(visible(r.ID)), r.At.UTC().Format(time.DateTime+" MST"))
-	fmt.Fprintf(&b, "%s, model %s, %s, %s, served by the %s\n", r.Endpoint, orDash(r.Model), mode(r.Stream), strings.ReplaceAll(string(r.Outcome), "_", " "), r.Served)
+	fmt.Fprintf(&b, "%s, model %s, %s, %s, served by the %s\n",
+		r.Endpoint, orDash(r.Model), s.Mode(), strings.ReplaceAll(string(r.Outcome), "_", " "), r.Served)
 	s.writeFigures(&b)
 	if len(r.Findings) > 0 {
 		b.WriteString("\n" + style.bold("Findings") + "\n")
@@ -56,17 +57,13 @@ func (s *Sample) WriteText(w io.Writer, style TextStyle) error {
 			fmt.Fprintf(&b, "  %-8s  %s  %s %s\n", f.Severity, f.Code, f.Path, f.Sentence)
 		}
 	}
-	s.writeSaid(&b, style)
+	s.writeBodies(&b, style)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func mode(stream bool) string {
-	if stream {
-		return "stream"
-	}
-	return "whole"
-}
+// Mode says whether the responses were streamed.
+func (s *Sample) Mode() string { return modeName(s.Result.Stream) }
 
 func orDash(s string) string {
 	if s == "" {
@@ -75,8 +72,8 @@ func orDash(s string) string {
 	return s
 }
 
-// figures are the rows of a sample's table: name, primary, relay.
-func (s *Sample) figures() [][3]string {
+// Figures are the rows of a sample's table: name, primary, relay.
+func (s *Sample) Figures() [][3]string {
 	p, r := &s.Result.Primary, &s.Result.Relay
 	row := func(name string, f func(*ArmResult) string) [3]string {
 		cell := func(a *ArmResult) string {
@@ -104,7 +101,7 @@ func (s *Sample) figures() [][3]string {
 		}),
 		row("model", func(a *ArmResult) string { return a.Model }),
 		row("first token", func(a *ArmResult) string { return duration(a.TTFT) }),
-		row("whole answer", func(a *ArmResult) string { return duration(a.Total) }),
+		row("whole response", func(a *ArmResult) string { return duration(a.Total) }),
 		row("longest silence", func(a *ArmResult) string { return duration(a.Gap) }),
 		row("tokens in, out", func(a *ArmResult) string {
 			if !a.UsageKnown {
@@ -119,7 +116,7 @@ func (s *Sample) figures() [][3]string {
 			if !a.CostKnown {
 				return ""
 			}
-			return dollars(a.CostUSD)
+			return formatDollars(a.CostUSD)
 		}),
 	}
 }
@@ -128,46 +125,60 @@ func (s *Sample) writeFigures(b *strings.Builder) {
 	b.WriteByte('\n')
 	tw := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "\tprimary\trelay")
-	for _, row := range s.figures() {
+	for _, row := range s.Figures() {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", row[0], row[1], row[2])
 	}
 	_ = tw.Flush() // into a builder, which takes everything
 	if s.Result.Checked {
-		fmt.Fprintf(b, "similarity %.3f, same text: %t, same tool calls: %t\n", s.Result.Similarity, s.Result.TextEqual, s.Result.ToolsEqual)
+		fmt.Fprintln(b, s.ContentsLine())
 	}
 }
 
-// writeSaid writes what was said, as far as it was kept.
-func (s *Sample) writeSaid(b *strings.Builder, style TextStyle) {
-	if s.Capture == CaptureNone {
-		b.WriteString("\nNothing of what was said was kept (capture: none).\n")
-		return
+// ContentsLine says how similar the two responses are.
+func (s *Sample) ContentsLine() string {
+	r := &s.Result
+	return fmt.Sprintf("similarity %.3f, identical text: %t, identical tool calls: %t", r.Similarity, r.TextEqual, r.ToolsEqual)
+}
+
+// writeBodies writes what was kept of the request and the responses.
+func (s *Sample) writeBodies(b *strings.Builder, style TextStyle) {
+	if note := s.CaptureNote(); note != "" {
+		b.WriteString("\n" + note + "\n")
 	}
-	if s.Capture != CaptureFull {
-		fmt.Fprintf(b, "\nWhat was said was kept %s.\n", captureWord(s.Capture))
+	if s.Capture == CaptureNone {
+		return
 	}
 	if s.Request.Body != "" {
 		b.WriteString("\n" + style.bold("Request") + "\n")
-		for _, line := range wrap([]piece{{pretty(s.Request.Body), false}}, style.Width, marks{}) {
+		for _, line := range wrap([]Piece{{visible(s.Request.Pretty()), false}}, style.Width, marks{}) {
 			b.WriteString(line.text + "\n")
 		}
 	}
 	width := (style.Width - 4) / 2
 	b.WriteByte('\n')
 	columns(b, []cells{{style.bold("Primary"), len("Primary")}}, []cells{{style.bold("Relay"), len("Relay")}}, width)
-	left, right := sidesOf(s.Primary.whole(), s.Relay.whole())
+	left, right := s.Sides()
 	columns(b, wrap(left, width, style.marks(ansiRed, "[-", "-]")), wrap(right, width, style.marks(ansiGreen, "{+", "+}")), width)
 }
 
-func captureWord(c Capture) string {
-	if c == CaptureHashes {
-		return "as digests, which tell only whether it is the same"
+// CaptureNote says what the capture left out; "" when nothing.
+func (s *Sample) CaptureNote() string {
+	switch s.Capture {
+	case CaptureNone:
+		return "No text was kept (capture: none)."
+	case CaptureHashes:
+		return "Texts were kept as digests, which only show whether they are identical (capture: hashes)."
+	case CaptureRedacted:
+		return "Texts were kept with names, numbers and keys removed (capture: redacted)."
 	}
-	return "with names, numbers and keys removed"
+	return ""
 }
 
-// whole is an answer in one text, for a diff.
-func (s *Said) whole() string {
+// Pretty is the body with its JSON indented; any other text stays as it is.
+func (s *SampleBody) Pretty() string { return pretty(s.Body) }
+
+// flatten writes a response as one text, for a diff.
+func (s *SampleBody) flatten() string {
 	parts := []string{}
 	if s.Text != "" {
 		parts = append(parts, s.Text)
@@ -184,7 +195,7 @@ func (s *Said) whole() string {
 	return strings.Join(parts, "\n")
 }
 
-// pretty indents JSON; any other text stays as it is.
+// pretty indents JSON.
 func pretty(text string) string {
 	var b bytes.Buffer
 	if len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Indent(&b, []byte(text), "", "  ") == nil {

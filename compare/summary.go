@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Summary is what many Results come to. It merges: Add and Merge may come in
-// any order and any grouping, and the figures are the same, bit for bit, since
-// every sum is of whole numbers. (Only beyond maxGroups groups or maxCodes
-// codes does the order decide which are counted as "other".) The zero value is
-// empty and ready. A Summary is used by one goroutine at a time.
+// Summary sums up many Results. Add and Merge may come in any order and any
+// grouping, and the figures are the same, bit for bit, since every sum is of
+// whole numbers. (Only beyond maxGroups groups or maxCodes codes does the order
+// decide which are counted as "other".) The zero value is empty and ready for
+// use by one goroutine at a time.
 type Summary struct {
-	All    Tally            `json:"all"`
-	Groups map[Group]*Tally `json:"groups,omitempty"` // the same, apart
+	All    Aggregate            `json:"all"`
+	Groups map[Group]*Aggregate `json:"groups,omitempty"` // the same by group
 }
 
-// Group is what pairs are counted apart by.
+// Group is what pairs are counted by.
 type Group struct {
 	Endpoint string
 	Model    string // as callers name it
@@ -39,7 +39,7 @@ func (g Group) MarshalText() ([]byte, error) {
 func (g *Group) UnmarshalText(b []byte) error {
 	parts := strings.Split(string(b), " ")
 	if len(parts) != 3 {
-		return fmt.Errorf("a group is an endpoint, a model and a mode: %q", b)
+		return fmt.Errorf("a group consists of endpoint, model and mode, found %q", b)
 	}
 	*g = Group{Endpoint: parts[0], Model: parts[1], Stream: parts[2] == "stream"}
 	return nil
@@ -51,13 +51,13 @@ func (s *Summary) Add(r Result) {
 	s.group(Group{Endpoint: r.Endpoint, Model: r.Model, Stream: r.Stream}).add(&r)
 }
 
-// group finds or makes a group's tally.
-func (s *Summary) group(g Group) *Tally {
+// group finds or makes a group's aggregate.
+func (s *Summary) group(g Group) *Aggregate {
 	if t, ok := s.Groups[g]; ok {
 		return t
 	}
 	if s.Groups == nil {
-		s.Groups = map[Group]*Tally{}
+		s.Groups = map[Group]*Aggregate{}
 	}
 	if len(s.Groups) >= maxGroups {
 		g = otherGroup
@@ -65,13 +65,13 @@ func (s *Summary) group(g Group) *Tally {
 			return t
 		}
 	}
-	t := &Tally{}
+	t := &Aggregate{}
 	s.Groups[g] = t
 	return t
 }
 
-// Merge adds what another Summary counted. o stays as it was, and shares
-// nothing with s afterwards.
+// Merge adds what another Summary counted. o is not changed and shares nothing
+// with s afterwards.
 func (s *Summary) Merge(o Summary) {
 	s.All.merge(&o.All)
 	for g, t := range o.Groups {
@@ -79,8 +79,9 @@ func (s *Summary) Merge(o Summary) {
 	}
 }
 
-// Within returns what of the summary is in the scope: of one model, one
-// endpoint, or both. The scope's time is the matter of whoever keeps summaries.
+// Within returns the part of the summary that is in the scope: of one model, one
+// endpoint, or both. The scope's time is not looked at; whoever stores summaries
+// selects by time.
 func (s *Summary) Within(scope Scope) Summary {
 	if scope.Model == "" && scope.Endpoint == "" {
 		return *s

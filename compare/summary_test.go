@@ -58,9 +58,9 @@ func figures(t *rapid.T, s *Summary) string {
 		t.Fatal(err)
 	}
 	plain := *s
-	strip := func(tally *Tally) Tally {
+	strip := func(tally *Aggregate) Aggregate {
 		c := *tally
-		for _, a := range []*ArmTally{&c.Primary, &c.Relay} {
+		for _, a := range []*ArmAggregate{&c.Primary, &c.Relay} {
 			// The library's own encoding depends on how its bins were
 			// allotted; the report above has read the quantiles.
 			a.TTFB, a.TTFT, a.Total, a.Gap, a.Rate = stats.Sketch{}, stats.Sketch{}, stats.Sketch{}, stats.Sketch{}, stats.Sketch{}
@@ -68,7 +68,7 @@ func figures(t *rapid.T, s *Summary) string {
 		return c
 	}
 	plain.All = strip(&s.All)
-	plain.Groups = map[Group]*Tally{}
+	plain.Groups = map[Group]*Aggregate{}
 	for g, tally := range s.Groups {
 		c := strip(tally)
 		plain.Groups[g] = &c
@@ -182,7 +182,7 @@ func TestSummaryCounts(t *testing.T) {
 	if s.All.Relay.Errors != 1 || s.All.Errors != (stats.Discordance{Zero: 2, Plus: 1}) {
 		t.Errorf("errors: %+v, paired %+v", s.All.Relay.Errors, s.All.Errors)
 	}
-	if s.All.Checked != 2 || s.All.TextEqual != 1 || s.All.MeanSimilarity() != .5 || s.All.Alike[0] != 1 || s.All.Alike[19] != 1 {
+	if s.All.Checked != 2 || s.All.TextEqual != 1 || s.All.MeanSimilarity() != .5 || s.All.SimilarityHistogram[0] != 1 || s.All.SimilarityHistogram[19] != 1 {
 		t.Errorf("contents: %+v", s.All)
 	}
 	if got := s.All.Relay.Cost.Float(); math.Abs(got-2*151e-6) > 1e-12 {
@@ -216,7 +216,7 @@ func BenchmarkSummaryAdd(b *testing.B) {
 }
 
 func TestDiffersFromItself(t *testing.T) {
-	var same, other NoiseTally
+	var same, other NoiseAggregate
 	for i := range 300 {
 		d := .6 + .1*math.Sin(float64(i))
 		e := .6 + .1*math.Sin(float64(i)*1.7)

@@ -1,5 +1,5 @@
-// Package dashboards holds the pages that people look at. They show what
-// compare says, and read nothing by themselves.
+// Package dashboards holds the pages that people look at: the console, reports
+// and samples. They show what compare says and read nothing by themselves.
 package dashboards
 
 import (
@@ -10,19 +10,19 @@ import (
 	"cutover/compare"
 )
 
-// Console is the page at the admin address: the report on all that was
-// compared so far. It holds no script and loads nothing.
+// Console is the page at the admin address: the report on everything compared so
+// far. It holds no script and loads nothing.
 type Console struct {
-	// Report makes the report of the moment.
+	// Report makes the current report.
 	Report func(context.Context) (compare.Report, error)
 }
 
-// ServeHTTP shows the report. Nothing of a request or an answer is in it.
+// ServeHTTP shows the report, which holds no text of a request or a response.
 func (c Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	report, err := c.Report(r.Context())
 	var page bytes.Buffer
 	if err == nil {
-		err = report.WriteHTML(&page)
+		err = WriteReport(&page, &report)
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -33,6 +33,7 @@ func (c Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = page.WriteTo(w) // a reader that went away is its own affair
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	_, _ = page.WriteTo(w) // the only error is that the reader has gone away
 }

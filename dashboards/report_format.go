@@ -9,7 +9,7 @@ import (
 )
 
 // Format is a form in which a report is written. It is a pflag.Value, so that a
-// wrong word is found with the rest of the command line.
+// wrong name is reported with the other errors of the command line.
 type Format string
 
 // The formats.
@@ -23,13 +23,13 @@ const (
 // Formats lists the formats' names.
 func Formats() []string { return []string{string(Text), string(JSON), string(Markdown), string(HTML)} }
 
-// String is the word.
+// String is the format's name.
 func (f *Format) String() string { return string(*f) }
 
-// Type names the kind of value for --help.
+// Type is the kind of value, for --help.
 func (f *Format) Type() string { return "format" }
 
-// Set takes one of the formats.
+// Set parses a format's name.
 func (f *Format) Set(s string) error {
 	switch v := Format(s); v {
 	case Text, JSON, Markdown, HTML:
@@ -63,7 +63,7 @@ func (f Format) Write(w io.Writer, r *compare.Report) error {
 	case Markdown:
 		return r.WriteMarkdown(w)
 	case HTML:
-		return r.WriteHTML(w)
+		return WriteReport(w, r)
 	}
 	return r.WriteText(w)
 }

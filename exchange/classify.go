@@ -10,13 +10,13 @@ func (r *Recorder) classify(class Class, detail string) (Class, string) {
 	switch {
 	case r.x.Status >= 400:
 		if detail == "" && r.x.Completion.deniesModel() {
-			detail = "unknown-model"
+			detail = "unknown_model"
 		}
 		return ClassOfStatus(r.x.Status), detail
 	case r.resp.failed:
-		return ClassErrorEvent, orElse(detail, "error-event")
+		return ClassErrorEvent, orElse(detail, "error_event")
 	case class == ClassBroken && r.resp.done:
-		r.resp.addFault("broken-after-done")
+		r.resp.addFault("broken_after_done")
 		return ClassNone, detail
 	case r.resp.done && class != ClassNotSent:
 		class = ClassNone
@@ -61,12 +61,12 @@ func (r *Recorder) classifyForm() (Class, string) {
 func (r *Recorder) classifyStream() (Class, string) {
 	resp := &r.resp
 	switch {
-	case r.x.Events == 0 && resp.hasFault("content-type"):
+	case r.x.Events == 0 && resp.hasFault("content_type"):
 		return ClassMalformed, "json" // no stream after all
-	case !resp.done && resp.hasFault("too-large"):
+	case !resp.done && resp.hasFault("too_large"):
 		return ClassNone, "" // the event that ends the stream may have been too long to read
 	case !resp.done:
-		return ClassUnfinished, "no-done"
+		return ClassUnfinished, "no_done"
 	case !resp.wellFormed:
 		return ClassEmpty, "empty"
 	}

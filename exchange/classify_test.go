@@ -62,7 +62,7 @@ func TestJudge(t *testing.T) {
 		{"broken before the last word", 200, events, oneChunk, ClassBroken, ClassBroken, nil, "Hi"},
 		{"broken in an event", 200, events, oneChunk + `data: {"cho`, ClassBroken, ClassBroken, nil, "Hi"},
 		{"broken in a body", 200, object, oneChat[:50], ClassBroken, ClassBroken, nil, ""},
-		{"broken after the last word", 200, events, oneChunk + lastWord, ClassBroken, ClassNone, []string{"broken-after-done"}, "Hi"},
+		{"broken after the last word", 200, events, oneChunk + lastWord, ClassBroken, ClassNone, []string{"broken_after_done"}, "Hi"},
 		{"aborted before the last word", 200, events, oneChunk, ClassAborted, ClassAborted, nil, "Hi"},
 		{"aborted after the last word", 200, events, oneChunk + lastWord, ClassAborted, ClassNone, nil, "Hi"},
 		{"silent after the last word", 200, events, oneChunk + lastWord, ClassIdle, ClassNone, nil, "Hi"},
@@ -71,8 +71,8 @@ func TestJudge(t *testing.T) {
 		{"a whole body, then broken", 200, object, oneChat, ClassBroken, ClassBroken, nil, "Hi"},
 
 		// Unfinished.
-		{"a stream without the last word", 200, events, oneChunk, ClassNone, ClassUnfinished, []string{"no-done"}, "Hi"},
-		{"a stream of comments", 200, events, ": a\n\n: b\n\n", ClassNone, ClassUnfinished, []string{"no-done"}, ""},
+		{"a stream without the last word", 200, events, oneChunk, ClassNone, ClassUnfinished, []string{"no_done"}, "Hi"},
+		{"a stream of comments", 200, events, ": a\n\n: b\n\n", ClassNone, ClassUnfinished, []string{"no_done"}, ""},
 		{"a last word without its blank line", 200, events, oneChunk + "data: [DONE]", ClassNone, ClassNone, nil, "Hi"},
 
 		// Empty.
@@ -85,10 +85,10 @@ func TestJudge(t *testing.T) {
 
 		// Malformed.
 		{"a cut body", 200, object, oneChat[:50], ClassNone, ClassMalformed, []string{"json"}, ""},
-		{"a page", 200, "text/html", `<html><body>Sign in`, ClassNone, ClassMalformed, []string{"content-type", "json"}, ""},
+		{"a page", 200, "text/html", `<html><body>Sign in`, ClassNone, ClassMalformed, []string{"content_type", "json"}, ""},
 		{"a page said to be JSON", 200, object, `<html>`, ClassNone, ClassMalformed, []string{"json"}, ""},
-		{"a page said to be a stream", 200, events, "<html>\n", ClassNone, ClassUnfinished, []string{"no-done"}, ""},
-		{"words", 200, "text/plain", `error: bad gateway`, ClassNone, ClassMalformed, []string{"content-type", "json"}, ""},
+		{"a page said to be a stream", 200, events, "<html>\n", ClassNone, ClassUnfinished, []string{"no_done"}, ""},
+		{"words", 200, "text/plain", `error: bad gateway`, ClassNone, ClassMalformed, []string{"content_type", "json"}, ""},
 		{"two bodies", 200, object, oneChat + oneChat, ClassNone, ClassMalformed, []string{"json"}, "Hi"},
 		{"something else", 200, object, `{"ok":true}`, ClassNone, ClassMalformed, []string{"shape"}, ""},
 		{"a list", 200, object, `[1,2]`, ClassNone, ClassMalformed, []string{"shape"}, ""},
@@ -99,11 +99,11 @@ func TestJudge(t *testing.T) {
 		// Faults that are no failure.
 		{"not UTF-8", 200, object, strings.Replace(oneChat, "Hi", "H\xff", 1), ClassNone, ClassNone, []string{"utf8"}, "H\xff"},
 		{"not UTF-8 in a stream", 200, events, strings.Replace(oneChunk, "Hi", "H\xc3", 1) + lastWord, ClassNone, ClassNone, []string{"utf8"}, "H\xc3"},
-		{"an event after the last word", 200, events, oneChunk + lastWord + oneChunk, ClassNone, ClassNone, []string{"event-after-done"}, "Hi"},
-		{"the last word twice", 200, events, oneChunk + lastWord + lastWord, ClassNone, ClassNone, []string{"event-after-done"}, "Hi"},
-		{"a stream said to be JSON", 200, object, oneChunk + lastWord, ClassNone, ClassNone, []string{"content-type"}, "Hi"},
-		{"a stream said to be text", 200, "text/plain", oneChunk + lastWord, ClassNone, ClassNone, []string{"content-type"}, "Hi"},
-		{"JSON said to be a stream", 200, events, oneChat, ClassNone, ClassNone, []string{"content-type"}, "Hi"},
+		{"an event after the last word", 200, events, oneChunk + lastWord + oneChunk, ClassNone, ClassNone, []string{"event_after_done"}, "Hi"},
+		{"the last word twice", 200, events, oneChunk + lastWord + lastWord, ClassNone, ClassNone, []string{"event_after_done"}, "Hi"},
+		{"a stream said to be JSON", 200, object, oneChunk + lastWord, ClassNone, ClassNone, []string{"content_type"}, "Hi"},
+		{"a stream said to be text", 200, "text/plain", oneChunk + lastWord, ClassNone, ClassNone, []string{"content_type"}, "Hi"},
+		{"JSON said to be a stream", 200, events, oneChat, ClassNone, ClassNone, []string{"content_type"}, "Hi"},
 		{"JSON of a kind", 200, "application/vnd.api+JSON; charset=utf-8", oneChat, ClassNone, ClassNone, nil, "Hi"},
 		{"a stream in capitals", 200, "Text/Event-Stream;charset=UTF-8", oneChunk + lastWord, ClassNone, ClassNone, nil, "Hi"},
 		{"blanks that keep the connection", 200, object, "\n\n\n" + oneChat + "\n", ClassNone, ClassNone, nil, "Hi"},

@@ -19,7 +19,7 @@ func (r *Recorder) CutOff() bool {
 	if ev, ok := r.sse.last(); ok {
 		r.event(ev, r.arrived)
 	}
-	return !r.resp.done && !r.resp.failed && r.x.Completion.FinishReason == "" && !r.resp.hasFault("too-large")
+	return !r.resp.done && !r.resp.failed && r.x.Completion.FinishReason == "" && !r.resp.hasFault("too_large")
 }
 
 // Whole reports whether a caller could use all of the response: it is a success,

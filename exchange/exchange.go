@@ -88,7 +88,7 @@ type Exchange struct {
 	ModelRule string // the key that it was mapped by, "unmapped", or "" when that is not known
 	Status    int    // 0: no header came
 	Class     Class
-	Detail    string // a short code for the log ("dial", "eof", "no-done"); never text from a body
+	Detail    string // a short code for the log ("dial", "eof", "no_done"); never text from a body
 	RequestID string // the provider's own x-request-id or request-id
 
 	Started time.Time
@@ -110,7 +110,7 @@ type Exchange struct {
 	Body    []byte
 	BodyCut bool
 	// Faults are codes of what was wrong with the response's form, in order of
-	// appearance, each once ("json", "utf8", "no-done", "event-after-done",
+	// appearance, each once ("json", "utf8", "no_done", "event_after_done",
 	// "encoding", ...). Empty: nothing wrong was seen.
 	Faults []string
 	// Trail is what was tried before this exchange, first to last; empty for

@@ -80,7 +80,7 @@ func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 	default:
 		r.form = formGuess
 		if !x.Streamed && !isJSON(x.ContentType) {
-			r.resp.addFault("content-type")
+			r.resp.addFault("content_type")
 		}
 	}
 	if r.form != formOpaque || r.opts.CaptureLimit > 0 {
@@ -199,7 +199,7 @@ func (r *Recorder) keep(p []byte) {
 		r.body = newBuffer()
 	}
 	if len(r.body.b)+len(p) > r.bodyLimit() {
-		r.resp.addFault("too-large")
+		r.resp.addFault("too_large")
 		r.overflow = true
 		r.body = r.body.free()
 		return
@@ -244,7 +244,7 @@ func (r *Recorder) guess(p []byte) []byte {
 			}
 		}
 		if r.x.Streamed != (r.form == formEvents) {
-			r.resp.addFault("content-type")
+			r.resp.addFault("content_type")
 			r.x.Streamed = r.form == formEvents
 		}
 		r.resp.streamed = r.x.Streamed
@@ -336,10 +336,10 @@ func (r *Recorder) decode(clean bool) {
 	}
 	switch {
 	case errors.Is(err, errUnknownCoding):
-		r.resp.addFault("encoding-unknown")
+		r.resp.addFault("encoding_unknown")
 		r.overflow = true
 	case r.encoded.cut || errors.Is(err, errTooLarge):
-		r.resp.addFault("too-large")
+		r.resp.addFault("too_large")
 		r.overflow = true
 	case err != nil && clean:
 		r.resp.addFault("encoding")

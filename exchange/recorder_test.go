@@ -87,7 +87,7 @@ func goldens() []golden {
 		{file: "chat-crlf.sse", path: chats, first: 2, events: 4, want: chat(Completion{Text: "Hi", FinishReason: "stop"})},
 		{file: "chat-error.sse", path: chats, class: ClassErrorEvent, first: 2, events: 3, want: chat(Completion{Text: "Half", ErrorType: "server_error", ErrorCode: "internal_error"})},
 		{file: "chat-error-first.sse", path: chats, class: ClassErrorEvent, events: 1, want: Completion{ErrorType: "rate_limit_error", ErrorCode: "429"}},
-		{file: "chat-unfinished.sse", path: chats, class: ClassUnfinished, faults: []string{"no-done"}, first: 2, events: 2, want: chat(Completion{Text: "Half"})},
+		{file: "chat-unfinished.sse", path: chats, class: ClassUnfinished, faults: []string{"no_done"}, first: 2, events: 2, want: chat(Completion{Text: "Half"})},
 
 		{file: "completions.sse", path: completions, first: 1, gaps: 1, events: 5, usage: shortUsage, want: Completion{ID: "cmpl-7iA7iJjj8V2zOkCGvWF2hAkDWBQZe", Model: "gpt-3.5-turbo-instruct",
 			Text: "This is a test", TextBytes: 14, FinishReason: "stop", Choices: 1}},
@@ -111,7 +111,7 @@ func goldens() []golden {
 		{file: "messages-tools.json", path: messages, usage: startUsage, want: message(Completion{Text: "Okay", ToolCalls: messageCalls(" "), FinishReason: "tool_use"})},
 		{file: "messages-thinking.sse", path: messages, first: 3, gaps: 3, events: 15, usage: messagesUsage, want: message(Completion{Text: "Found", FinishReason: "end_turn", Bound: []string{SealedID([]byte("EqQBCgIYAhIM"))}})},
 		{file: "messages-error.sse", path: messages, class: ClassErrorEvent, first: 3, events: 4, usage: startUsage, want: message(Completion{Text: "Half", ErrorType: "overloaded_error"})},
-		{file: "messages-unfinished.sse", path: messages, class: ClassUnfinished, faults: []string{"no-done"}, first: 3, events: 4, usage: startUsage, want: message(Completion{Text: "Half"})},
+		{file: "messages-unfinished.sse", path: messages, class: ClassUnfinished, faults: []string{"no_done"}, first: 3, events: 4, usage: startUsage, want: message(Completion{Text: "Half"})},
 		{file: "count.json", path: "/v1/messages/count_tokens", usage: Usage{Known: true, InputTokens: 2095}},
 
 		{file: "embeddings.json", path: "/v1/embeddings", usage: Usage{Known: true, InputTokens: 8}, want: vectors},

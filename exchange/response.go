@@ -102,7 +102,7 @@ func (r *response) addRefusal(v jsonString) {
 func (r *response) appendSide(dst []byte, v jsonString) []byte {
 	if len(v.raw) == 0 || r.sideBytes+len(v.raw) > textLimit {
 		if len(v.raw) > 0 {
-			r.addFault("too-large")
+			r.addFault("too_large")
 		}
 		return dst
 	}
@@ -138,7 +138,7 @@ func (r *response) addToolCall(index int, p toolCallPiece) {
 	}
 	if at < 0 {
 		if len(r.toolCalls) == toolCallLimit {
-			r.addFault("too-large")
+			r.addFault("too_large")
 			return
 		}
 		r.toolCalls = append(r.toolCalls, openToolCall{index: index})

@@ -10,7 +10,7 @@ func (r *response) addEvent(ev sseEvent) {
 		case !r.spec.doneMarker:
 			// Some servers send it in every dialect.
 		case r.done:
-			r.addFault("event-after-done")
+			r.addFault("event_after_done")
 		default:
 			r.done = true
 		}
@@ -19,7 +19,7 @@ func (r *response) addEvent(ev sseEvent) {
 	switch {
 	case r.done:
 		if string(ev.name) != "ping" {
-			r.addFault("event-after-done")
+			r.addFault("event_after_done")
 		}
 	case ev.cut:
 		r.addCutEvent(ev.name)
@@ -36,7 +36,7 @@ func (r *response) addEvent(ev sseEvent) {
 // addCutEvent takes note of an event that was too long to keep: only its name
 // is known.
 func (r *response) addCutEvent(name []byte) {
-	r.addFault("too-large")
+	r.addFault("too_large")
 	switch {
 	case string(name) == "error":
 		r.failed = true

@@ -245,7 +245,7 @@ func TestKeptTextIsBounded(t *testing.T) {
 	}
 	call := `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"` + piece + `"}}]}}]}` + "\n\n"
 	x = play(200, "text/event-stream", strings.Repeat(call, 12)+lastWord, ClassNone)
-	if n := len(x.Completion.ToolCalls[0].Arguments); n > textLimit || n == 0 || x.Class != ClassNone || x.Faults[0] != "too-large" {
+	if n := len(x.Completion.ToolCalls[0].Arguments); n > textLimit || n == 0 || x.Class != ClassNone || x.Faults[0] != "too_large" {
 		t.Errorf("%d bytes of arguments, class %q, faults %q", n, x.Class, x.Faults)
 	}
 	var many strings.Builder
@@ -293,7 +293,7 @@ func TestCaptureIsBounded(t *testing.T) {
 func TestLongEventIsNoFailure(t *testing.T) {
 	long := "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[\"" + strings.Repeat("x", eventLimit) + "\"]}}\n\n"
 	x := playTo("/v1/responses", 200, "text/event-stream", "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"+long, ClassNone)
-	if x.Class != ClassNone || x.Faults[0] != "too-large" || x.Events != 2 {
+	if x.Class != ClassNone || x.Faults[0] != "too_large" || x.Events != 2 {
 		t.Errorf("class %q, faults %q, %d events", x.Class, x.Faults, x.Events)
 	}
 	x = play(200, "text/event-stream", "data: \""+strings.Repeat("x", eventLimit)+"\"\n\n", ClassNone)

@@ -45,7 +45,7 @@ func TestUnknownModels(t *testing.T) {
 		rec.Header(row.status, http.Header{"Content-Type": {"application/json"}}, now)
 		rec.Write([]byte(row.body), now)
 		x := rec.End(ClassNone, "", now)
-		if got := x.UnknownModel(); got != row.want || got != (x.Detail == "unknown-model") {
+		if got := x.UnknownModel(); got != row.want || got != (x.Detail == "unknown_model") {
 			t.Errorf("%d %.150s: unknown model %v, detail %q, want %v", row.status, row.body, got, x.Detail, row.want)
 		}
 	}

@@ -1,7 +1,7 @@
-// Package ramp says when callers may be moved on to the relay, and when they
+// Package ramp decides when more callers may be moved to the relay, and when they
 // must go back: a Plan of Steps, and a pure Judge over what the comparisons
-// have found. It decides; acting on a Judgement is a flip of relay-percentage
-// like any other.
+// found. It only decides; acting on a Verdict is a flip of relay-percentage like
+// any other.
 package ramp
 
 import (
@@ -12,20 +12,20 @@ import (
 	"cutover/compare"
 )
 
-// Verdict is what to do with the relay's share of the callers. Hold is the zero
+// Action is what to do with the relay's share of the callers. Hold is the zero
 // value: without evidence nothing moves.
-type Verdict uint8
+type Action uint8
 
-// The verdicts.
+// The actions.
 const (
-	Hold Verdict = iota
+	Hold Action = iota
 	Advance
 	Rollback
 )
 
 // String returns "hold", "advance" or "rollback".
-func (v Verdict) String() string {
-	switch v {
+func (a Action) String() string {
+	switch a {
 	case Advance:
 		return "advance"
 	case Rollback:
@@ -34,22 +34,33 @@ func (v Verdict) String() string {
 	return "hold"
 }
 
-// MarshalText writes the verdict's name, for JSON.
-func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+// MarshalText writes the action's name, for JSON.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Step is one share of the callers on the way, and what it takes to leave it.
-type Step struct {
-	Weight   float64       `json:"weight"`    // percent of the callers that the relay serves
-	Soak     time.Duration `json:"soak_ns"`   // least time at this weight: counting can't rule out rare outages
-	MinPairs uint64        `json:"min_pairs"` // least number of pairs compared
+// UnmarshalText reads an action's name.
+func (a *Action) UnmarshalText(b []byte) error {
+	for _, known := range []Action{Hold, Advance, Rollback} {
+		if string(b) == known.String() {
+			*a = known
+			return nil
+		}
+	}
+	return fmt.Errorf("ramp: unknown action %.60q: use hold, advance or rollback", b)
 }
 
-// Plan is the way from nothing to everything, by rising weights.
+// Step is one share of the callers, and what it takes to move on from it.
+type Step struct {
+	Weight   float64       `json:"weight"`    // percent of the callers that the relay serves
+	Soak     time.Duration `json:"soak_ns"`   // minimum time at this weight, since counting pairs can't rule out rare outages
+	MinPairs uint64        `json:"min_pairs"` // minimum number of pairs compared at this weight
+}
+
+// Plan is the way from no callers to all, by rising weights.
 type Plan struct {
 	Steps []Step `json:"steps"`
 }
 
-// DefaultPlan begins with mirroring alone and ends with all callers.
+// DefaultPlan starts with mirroring alone and ends with all callers.
 func DefaultPlan() Plan {
 	return Plan{Steps: []Step{
 		{0, time.Hour, 600}, {1, time.Hour, 600}, {5, 4 * time.Hour, 600},
@@ -57,7 +68,7 @@ func DefaultPlan() Plan {
 	}}
 }
 
-// Validate reports the first step that makes no sense.
+// Validate reports the first step that is invalid.
 func (p Plan) Validate() error {
 	if len(p.Steps) == 0 {
 		return errors.New("ramp: a plan needs a step")
@@ -65,18 +76,18 @@ func (p Plan) Validate() error {
 	for i, s := range p.Steps {
 		switch {
 		case !(s.Weight >= 0 && s.Weight <= 100):
-			return fmt.Errorf("ramp: step %d: weight %v: give a percentage from 0 to 100", i+1, s.Weight)
+			return fmt.Errorf("ramp: step %d: weight %v: must be a percentage from 0 to 100", i+1, s.Weight)
 		case s.Soak < 0:
 			return fmt.Errorf("ramp: step %d: soak %v: must not be negative", i+1, s.Soak)
 		case i > 0 && s.Weight <= p.Steps[i-1].Weight:
-			return fmt.Errorf("ramp: step %d: weight %v: must be above the %v before it", i+1, s.Weight, p.Steps[i-1].Weight)
+			return fmt.Errorf("ramp: step %d: weight %v: must be above the previous step's %v", i+1, s.Weight, p.Steps[i-1].Weight)
 		}
 	}
 	return nil
 }
 
-// at is the index of the step that a weight is at: the last one not above it.
-func (p Plan) at(weight float64) int {
+// indexOf is the index of the step that a weight is at: the last one not above it.
+func (p Plan) indexOf(weight float64) int {
 	i := 0
 	for k, s := range p.Steps {
 		if s.Weight <= weight {
@@ -86,51 +97,52 @@ func (p Plan) at(weight float64) int {
 	return i
 }
 
-// Evidence is what a judgement is made of.
+// Evidence is what a Verdict is based on.
 type Evidence struct {
 	Weight float64         // relay-percentage in force
 	Since  time.Time       // when it came into force
-	Report *compare.Report // of the pairs since then; nil: there are none
+	Report *compare.Report // on the pairs since then; nil: there are none
 }
 
-// Judgement is a verdict with the weight that it means and why.
-type Judgement struct {
-	Verdict Verdict  `json:"verdict"`
-	Weight  float64  `json:"weight"` // what relay-percentage should be
-	Reasons []string `json:"reasons"`
+// Verdict is what to do, and why.
+type Verdict struct {
+	Action  Action   `json:"action"`
+	Weight  float64  `json:"weight"`  // what relay-percentage should be
+	Reasons []string `json:"reasons"` // sentences
 }
 
-// Judge says what to do. It rolls back as soon as one gate has fired, and
-// advances only when every gate has passed, enough pairs were compared and the
-// step has soaked. No data is a reason to hold, never a success or a failure.
-func Judge(p Plan, e Evidence, now time.Time) Judgement {
-	step := p.Steps[p.at(e.Weight)]
-	hold := Judgement{Verdict: Hold, Weight: e.Weight}
+// Judge decides what to do. It rolls back as soon as the report says stop, and
+// advances only when every question is answered with yes, enough pairs were
+// compared and the step has soaked. No data is a reason to hold, never a success
+// or a failure.
+func Judge(p Plan, e Evidence, now time.Time) Verdict {
+	step := p.Steps[p.indexOf(e.Weight)]
+	hold := Verdict{Action: Hold, Weight: e.Weight}
 	if e.Report == nil || e.Report.Pairs == 0 {
-		hold.Reasons = []string{"No pair of answers has been compared at this weight."}
+		hold.Reasons = []string{"No pair of responses has been compared at this weight."}
 		return hold
 	}
-	if e.Report.Verdict.Judgement == compare.Stop {
-		return Judgement{Rollback, 0, append([]string{e.Report.Verdict.Sentence}, e.Report.Verdict.Reasons...)}
+	if c := e.Report.Conclusion; c.Answer == compare.Stop {
+		return Verdict{Rollback, 0, append([]string{c.Sentence}, c.Reasons...)}
 	}
-	for _, gate := range e.Report.Questions {
-		if gate.Answer != compare.Yes {
-			hold.Reasons = append(hold.Reasons, gate.Text+" "+gate.Why)
+	for _, q := range e.Report.Questions {
+		if q.Answer != compare.Yes {
+			hold.Reasons = append(hold.Reasons, q.Text+" "+q.Why)
 		}
 	}
 	if e.Report.Pairs < step.MinPairs {
-		hold.Reasons = append(hold.Reasons, fmt.Sprintf("%d pairs are compared, the step asks for %d.", e.Report.Pairs, step.MinPairs))
+		hold.Reasons = append(hold.Reasons, fmt.Sprintf("%d pairs have been compared; the step needs %d.", e.Report.Pairs, step.MinPairs))
 	}
 	if rest := step.Soak - now.Sub(e.Since); rest > 0 {
-		hold.Reasons = append(hold.Reasons, fmt.Sprintf("The step soaks for another %s.", rest.Round(time.Second)))
+		hold.Reasons = append(hold.Reasons, fmt.Sprintf("The step has to soak for another %s.", rest.Round(time.Second)))
 	}
-	next := p.at(e.Weight) + 1
+	next := p.indexOf(e.Weight) + 1
 	switch {
 	case len(hold.Reasons) > 0:
 		return hold
 	case next == len(p.Steps):
-		hold.Reasons = []string{"The plan's last step is reached."}
+		hold.Reasons = []string{"The plan's last step has been reached."}
 		return hold
 	}
-	return Judgement{Advance, p.Steps[next].Weight, []string{e.Report.Verdict.Sentence}}
+	return Verdict{Advance, p.Steps[next].Weight, []string{e.Report.Conclusion.Sentence}}
 }

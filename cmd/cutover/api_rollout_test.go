@@ -31,8 +31,8 @@ func TestRolloutAndConsole(t *testing.T) {
 		return string(text)
 	}
 	judged := func() (a struct {
-		Judgement struct {
-			Verdict string
+		Verdict struct {
+			Action  string
 			Weight  float64
 			Reasons []string
 		}
@@ -42,7 +42,7 @@ func TestRolloutAndConsole(t *testing.T) {
 		}
 		return a
 	}
-	if a := judged(); a.Judgement.Verdict != ramp.Hold.String() || len(a.Judgement.Reasons) == 0 {
+	if a := judged(); a.Verdict.Action != ramp.Hold.String() || len(a.Verdict.Reasons) == 0 {
 		t.Errorf("without evidence: %+v, want hold with a reason", a)
 	}
 	if page := get("/"); !strings.Contains(page, "No data") {
@@ -54,7 +54,7 @@ func TestRolloutAndConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the relay is found to be down", func() bool { return judged().Judgement.Verdict == ramp.Rollback.String() },
+	eventually(t, "the relay is found to be down", func() bool { return judged().Verdict.Action == ramp.Rollback.String() },
 		func() any { return judged() })
 	if page := get("/"); !strings.Contains(page, "Stop:") {
 		t.Errorf("the console shows %.300q, want that the relay is down", page)

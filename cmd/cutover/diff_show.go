@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cutover/compare"
+	"cutover/dashboards"
 	"cutover/internal/target"
 	"cutover/internal/usage"
 	"cutover/internal/wording"
@@ -37,7 +38,7 @@ func newDiffShowCommand(con console) *cobra.Command {
 			return err
 		}
 		if html {
-			return sample.WriteHTML(cmd.OutOrStdout())
+			return dashboards.WriteSample(cmd.OutOrStdout(), &sample)
 		}
 		if *output == outputJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())

@@ -80,7 +80,7 @@ func TestUnknownModelIsExplained(t *testing.T) {
 	askFor(t, r, "chat/completions", plain, "primary") // in place of the relay
 	askFor(t, r, "chat/completions", strings.Replace(plain, "gpt-4o", "a <b>model</b>", 1), "primary")
 	log := r.log.String()
-	for _, want := range []string{`"detail":"unknown-model"`, `"model":"gpt-5-nope","model_rule":"models.batch.map"`, `"model":"other","model_rule":"unmapped"`} {
+	for _, want := range []string{`"detail":"unknown_model"`, `"model":"gpt-5-nope","model_rule":"models.batch.map"`, `"model":"other","model_rule":"unmapped"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s", want)
 		}

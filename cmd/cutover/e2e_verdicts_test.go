@@ -27,25 +27,25 @@ func TestVerdicts(t *testing.T) {
 		return c
 	}
 	for _, row := range []struct {
-		name   string
-		relay  mock.Config
-		pairs  int
-		asks   string              // what requests are like: "text", "stream", "tools" or "messages"
-		judged []compare.Judgement // one of these
-		said   string              // somewhere in the verdict, its reasons or the raised codes
+		name    string
+		relay   mock.Config
+		pairs   int
+		asks    string                   // what requests are like: "text", "stream", "tools" or "messages"
+		answers []compare.Recommendation // one of these
+		said    string                   // somewhere in the conclusion, its reasons or the significant codes
 	}{
-		{"another model", relay(func(c *mock.Config) { c.Voice = "some other model" }), 500, "text", []compare.Judgement{compare.Review}, "answers differently"},
-		{"truncates at 200 tokens", relay(func(c *mock.Config) { c.TruncateAt = 200 }), 500, "text", []compare.Judgement{compare.Stop}, "text.truncated"},
-		{"breaks tool arguments in 5 %", relay(func(c *mock.Config) { c.BreakToolArguments = .05 }), 1500, "tools", []compare.Judgement{compare.Stop, compare.Review}, "tools."},
-		{"bills 20 % more tokens", relay(func(c *mock.Config) { c.Bill = 1.2 }), 500, "text", []compare.Judgement{compare.Stop}, "input tokens"},
-		{"streams without [DONE]", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "no-done", Rate: 1}} }), 300, "stream", []compare.Judgement{compare.Stop}, "no-done"},
-		{"streams out of order", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "wrong-order", Rate: 1}} }), 300, "messages", []compare.Judgement{compare.Stop}, "conformance.order"},
+		{"another model", relay(func(c *mock.Config) { c.Voice = "some other model" }), 500, "text", []compare.Recommendation{compare.Review}, "responses differ"},
+		{"truncates at 200 tokens", relay(func(c *mock.Config) { c.TruncateAt = 200 }), 500, "text", []compare.Recommendation{compare.Stop}, "text.truncated"},
+		{"breaks tool arguments in 5 %", relay(func(c *mock.Config) { c.BreakToolArguments = .05 }), 1500, "tools", []compare.Recommendation{compare.Stop, compare.Review}, "tools."},
+		{"bills 20 % more tokens", relay(func(c *mock.Config) { c.Bill = 1.2 }), 500, "text", []compare.Recommendation{compare.Stop}, "input tokens"},
+		{"streams without [DONE]", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "no-done", Rate: 1}} }), 300, "stream", []compare.Recommendation{compare.Stop}, "no_done"},
+		{"streams out of order", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "wrong-order", Rate: 1}} }), 300, "messages", []compare.Recommendation{compare.Stop}, "conformance.order"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			report := mirrored(t, same, row.relay, row.pairs, row.asks)
-			if text := verdictText(&report); !oneOf(report.Verdict.Judgement, row.judged) || !strings.Contains(text, row.said) {
-				t.Errorf("got %s, want %v with %q in:\n%s\nnoise %+v", report.Verdict.Judgement, row.judged, row.said, text, report.Noise)
+			if text := conclusionText(&report); !oneOf(report.Conclusion.Answer, row.answers) || !strings.Contains(text, row.said) {
+				t.Errorf("got %s, want %v with %q in:\n%s\nnoise %+v", report.Conclusion.Answer, row.answers, row.said, text, report.Noise)
 			}
 		})
 	}
@@ -62,33 +62,33 @@ func TestVerdicts(t *testing.T) {
 			for _, asks := range []string{"mixed"} {
 				report := mirrored(t, primary, again, pairs, asks)
 				for _, f := range report.Findings {
-					if f.Raised {
-						t.Errorf("raised: %+v", f)
+					if f.Significant {
+						t.Errorf("significant: %+v", f)
 					}
 				}
-				if oneOf(report.Verdict.Judgement, []compare.Judgement{compare.Stop, compare.Review}) || report.Noise.Differs == compare.Yes {
-					t.Errorf("%s:\n%s", report.Verdict.Judgement, verdictText(&report))
+				if oneOf(report.Conclusion.Answer, []compare.Recommendation{compare.Stop, compare.Review}) || report.Noise.Differs == compare.Yes {
+					t.Errorf("%s:\n%s", report.Conclusion.Answer, conclusionText(&report))
 				}
 			}
 		})
 	}
 }
 
-func oneOf(j compare.Judgement, list []compare.Judgement) bool {
+func oneOf(answer compare.Recommendation, list []compare.Recommendation) bool {
 	for _, one := range list {
-		if j == one {
+		if answer == one {
 			return true
 		}
 	}
 	return false
 }
 
-// verdictText is what the report says first, and the codes that it raises.
-func verdictText(r *compare.Report) string {
-	text := r.Verdict.Sentence + "\n" + strings.Join(r.Verdict.Reasons, "\n")
+// conclusionText is what the report says first, and its significant codes.
+func conclusionText(r *compare.Report) string {
+	text := r.Conclusion.Sentence + "\n" + strings.Join(r.Conclusion.Reasons, "\n")
 	for _, f := range r.Findings {
-		if f.Raised {
-			text += "\nraised " + f.Code
+		if f.Significant {
+			text += "\nsignificant " + f.Code
 		}
 	}
 	return text

@@ -94,7 +94,7 @@ func TestReportReadsTheDirectoryAndTheRunningSidecarAlike(t *testing.T) {
 	if offline != online {
 		t.Errorf("offline:\n%s\nonline:\n%s", offline, online)
 	}
-	for _, want := range []string{"20 pairs compared", "both 20", "10.0 %", "0.750", "first token p95", "whole answer p50"} {
+	for _, want := range []string{"20 pairs compared", "both 20", "10.0 %", "0.750", "first token p95", "whole response p50"} {
 		if !strings.Contains(online, want) {
 			t.Errorf("no %q in:\n%s", want, online)
 		}

@@ -10,7 +10,7 @@ func money() []Mutant {
 			mistake{"a tenth of the day's money at once", "max(per/100, 1)", "max(per/10, 1)"},
 			mistake{"answers are taken to be a tenth as long", "const expectedOutput = 1000", "const expectedOutput = 100"},
 			mistake{"the other side's prices", "price, ok := b.prices[arm].For(model)", "price, ok := b.prices[1-arm].For(model)"},
-			mistake{"embeddings have an answer to pay for", "q.Endpoint.Dialect == exchange.OpenAIEmbeddings || ", ""},
+			mistake{"embeddings have an answer to pay for", "if q.Endpoint.Dialect.Spec().NoOutputTokens {", "if false {"},
 			mistake{"a byte is a token", "len(q.Body)/4+1", "len(q.Body)+1"},
 			mistake{"input is not reserved", "len(q.Body)/4+1", "0"},
 			mistake{"the last of the money is too little", "if have < amount {", "if have <= amount {"},

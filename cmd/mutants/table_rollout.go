@@ -12,13 +12,13 @@ func rollout() []Mutant {
 		mistake{"a plan may stay where it is", "s.Weight <= p.Steps[i-1].Weight", "s.Weight < p.Steps[i-1].Weight"},
 		mistake{"between two steps the next one counts", "if s.Weight <= weight {", "if s.Weight < weight {"},
 		mistake{"no evidence is success", "e.Report == nil || e.Report.Pairs == 0", "e.Report == nil"},
-		mistake{"review rolls back", "e.Report.Verdict.Judgement == compare.Stop", "e.Report.Verdict.Judgement != compare.Go"},
-		mistake{"roll-back by one step only", "return Judgement{Rollback, 0,", "return Judgement{Rollback, e.Weight / 2,"},
-		mistake{"not yet known is as good as yes", "if gate.Answer != compare.Yes {", "if gate.Answer == compare.No {"},
+		mistake{"review rolls back", "c.Answer == compare.Stop", "c.Answer != compare.Go"},
+		mistake{"roll-back by one step only", "return Verdict{Rollback, 0,", "return Verdict{Rollback, e.Weight / 2,"},
+		mistake{"not yet known is as good as yes", "if q.Answer != compare.Yes {", "if q.Answer == compare.No {"},
 		mistake{"one pair too few is enough", "e.Report.Pairs < step.MinPairs", "e.Report.Pairs+1 < step.MinPairs"},
 		mistake{"exactly enough pairs are too few", "e.Report.Pairs < step.MinPairs", "e.Report.Pairs <= step.MinPairs"},
 		mistake{"soaks one second less", "rest > 0 {", "rest > time.Second {"},
 		mistake{"exactly the soak is too short", "rest > 0 {", "rest >= 0 {"},
-		mistake{"advances two steps at once", "next := p.at(e.Weight) + 1", "next := min(p.at(e.Weight)+2, len(p.Steps))"},
+		mistake{"advances two steps at once", "next := p.indexOf(e.Weight) + 1", "next := min(p.at(e.Weight)+2, len(p.Steps))"},
 	)
 }

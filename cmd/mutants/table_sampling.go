@@ -7,11 +7,11 @@ import "slices"
 func sampling() []Mutant {
 	return slices.Concat(
 		in("compare/sample.go", "",
-			mistake{"time beats severity", "uint64(r.badness())<<33 | at", "at<<3 | uint64(r.badness())"},
+			mistake{"time beats severity", "uint64(r.attention())<<33 | at", "at<<3 | uint64(r.attention())"},
 			mistake{"the primary's faults are worth a look", "if f.Arm != armPrimary {\n\t\t\tworst", "if f.Arm != armRelay {\n\t\t\tworst"},
 			mistake{"the light ones are kept", "worst = max(worst, int(f.Severity))", "worst = int(f.Severity)"},
 			mistake{"scores that a float64 can't hold", "mix(h.Sum64()) >> 11", "mix(h.Sum64())"},
-			mistake{"a tenth of a text is kept", "const maxSaid = 256 << 10", "const maxSaid = 25 << 10"},
+			mistake{"a tenth of a text is kept", "const maxSampleText = 256 << 10", "const maxSampleText = 25 << 10"},
 		),
 		in("internal/store/sampler.go", "Sampl|sampl",
 			mistake{"frequent trouble crowds out the rest", "codeFirst = 20", "codeFirst = 2000"},

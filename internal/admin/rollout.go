@@ -28,10 +28,10 @@ func (api rolloutAPI) register(r *mux.Router) {
 
 // Rollout is the body of /api/v1/rollout.
 type Rollout struct {
-	Weight    float64        `json:"weight"` // relay-percentage in force
-	Since     time.Time      `json:"since"`
-	Plan      ramp.Plan      `json:"plan"`
-	Judgement ramp.Judgement `json:"judgement"`
+	Weight  float64      `json:"weight"` // relay-percentage in force
+	Since   time.Time    `json:"since"`  // when it came into force
+	Plan    ramp.Plan    `json:"plan"`
+	Verdict ramp.Verdict `json:"verdict"`
 }
 
 func (api rolloutAPI) rollout(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func (api rolloutAPI) rollout(w http.ResponseWriter, r *http.Request) {
 		}
 		weight, err := strconv.ParseFloat(v.Value, 64)
 		if err != nil { // a rule: callers have no one weight
-			a.Judgement.Reasons = []string{"relay-percentage is a rule, which no plan can judge: set it to a number."}
+			a.Verdict.Reasons = []string{"relay-percentage is a rule, which no plan can judge: set it to a number."}
 			respond(w, a)
 			return
 		}
@@ -58,6 +58,6 @@ func (api rolloutAPI) rollout(w http.ResponseWriter, r *http.Request) {
 		respondError(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	a.Judgement = ramp.Judge(a.Plan, ramp.Evidence{Weight: a.Weight, Since: a.Since, Report: &report}, time.Now())
+	a.Verdict = ramp.Judge(a.Plan, ramp.Evidence{Weight: a.Weight, Since: a.Since, Report: &report}, time.Now())
 	respond(w, a)
 }

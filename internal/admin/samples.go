@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"cutover/compare"
+	"cutover/dashboards"
 	"cutover/internal/store"
 	"cutover/internal/wording"
 )
@@ -50,7 +51,7 @@ func (api resultsAPI) sample(w http.ResponseWriter, req *http.Request) {
 	switch format {
 	case "html":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		err = sample.WriteHTML(&page)
+		err = dashboards.WriteSample(&page, &sample)
 	case "text":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		err = sample.WriteText(&page, compare.TextStyle{})

@@ -57,7 +57,7 @@ func entry(i int, severity compare.Severity, at time.Time, classes ...compare.Cl
 	r.At = at
 	r.Findings = []compare.Finding{{Code: "text.refusal", Severity: severity, Arm: "relay"}}
 	return SampleEntry{
-		Sample:  compare.Sample{Result: r, Capture: compare.CaptureFull, Relay: compare.Said{Text: "answer of the relay " + fmt.Sprint(i)}},
+		Sample:  compare.Sample{Result: r, Capture: compare.CaptureFull, Relay: compare.SampleBody{Text: "answer of the relay " + fmt.Sprint(i)}},
 		Classes: classes,
 	}
 }

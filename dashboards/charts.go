@@ -1,13 +1,15 @@
-package compare
+package dashboards
 
 import (
 	"fmt"
 	"html/template"
 	"math"
 	"strings"
+
+	"cutover/compare"
 )
 
-// svg collects the pieces of a drawing. Only numbers and escaped text get in.
+// svg builds a drawing. Only numbers and escaped text get into it.
 type svg struct {
 	b             strings.Builder
 	width, height float64
@@ -15,7 +17,8 @@ type svg struct {
 
 func newSVG(width, height float64, title string) *svg {
 	s := &svg{width: width, height: height}
-	fmt.Fprintf(&s.b, `<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s" xmlns="http://www.w3.org/2000/svg">`, width, height, template.HTMLEscapeString(title))
+	fmt.Fprintf(&s.b, `<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s" xmlns="http://www.w3.org/2000/svg">`,
+		width, height, template.HTMLEscapeString(title))
 	return s
 }
 
@@ -53,12 +56,12 @@ func (s *svg) html() template.HTML {
 	return template.HTML(s.b.String())
 }
 
-// forestChart shows each ratio with its interval around "the same".
-func forestChart(rows []Row) template.HTML {
-	var shown []*Row
+// forestChart shows each ratio with its interval, on both sides of "the same".
+func forestChart(rows []compare.Row) template.HTML {
+	var shown []*compare.Row
 	for i := range rows {
 		r := &rows[i]
-		if r.Unit != UnitShare && r.Difference != nil && r.Interval != nil && r.Interval.Low > 0 && !math.IsInf(r.Interval.High, 1) {
+		if r.Unit != compare.UnitShare && r.Difference != nil && r.Interval != nil && r.Interval.Low > 0 && !math.IsInf(r.Interval.High, 1) {
 			shown = append(shown, r)
 		}
 	}
@@ -84,21 +87,22 @@ func forestChart(rows []Row) template.HTML {
 				class = "even"
 			}
 			s.line(class, x(tick), 8, x(tick), height-30)
-			s.text("tick", "middle", x(tick), height-14, change(tick))
+			s.text("tick", "middle", x(tick), height-14, compare.FormatChange(tick))
 		}
 	}
 	for i, r := range shown {
 		y := 20 + float64(i)*row
 		s.text("name", "end", left-12, y+4, r.Name)
-		class := "mark " + r.SenseClass()
+		class := "mark " + senseClass(r)
 		s.line(class, x(r.Interval.Low), y, x(r.Interval.High), y)
 		s.circle(class, x(*r.Difference), y, 4.5)
 	}
 	return s.html()
 }
 
-// curveChart draws both distributions: the share of answers within a time.
-func curveChart(c *Curve) template.HTML {
+// curveChart draws both cumulative distributions: the share of responses up to a
+// value.
+func curveChart(c *compare.Curve) template.HTML {
 	const width, height, left, right, top, bottom = 370., 230., 44., 14., 10., 34.
 	low, high := math.Inf(1), 0.
 	for i, q := range c.Quantiles {
@@ -110,7 +114,7 @@ func curveChart(c *Curve) template.HTML {
 		low, high = max(high*.5, 1e-6), max(high*1.5, 2e-6)
 	}
 	lowLog, highLog := math.Log(low), math.Log(high)
-	s := newSVG(width, height, c.Name+": share of answers by value, primary and relay")
+	s := newSVG(width, height, c.Name+": share of responses by value, primary and relay")
 	x := func(v float64) float64 {
 		return left + (math.Log(max(v, low))-lowLog)/(highLog-lowLog)*(width-left-right)
 	}
@@ -153,8 +157,8 @@ func logTicks(low, high float64) []float64 {
 	return out
 }
 
-// alikeChart draws how many pairs are how similar.
-func alikeChart(h Histogram) template.HTML {
+// histogramChart draws how many pairs are how similar.
+func histogramChart(h compare.Histogram) template.HTML {
 	most := uint64(0)
 	for _, n := range h {
 		most = max(most, n)
@@ -168,7 +172,7 @@ func alikeChart(h Histogram) template.HTML {
 	for _, part := range []float64{0, .5, 1} {
 		at := top + (1-part)*(height-top-bottom)
 		s.line("grid", left, at, width-right, at)
-		s.text("tick", "end", left-6, at+4, count(part*float64(most)))
+		s.text("tick", "end", left-6, at+4, compare.FormatCount(uint64(part*float64(most)+.5)))
 	}
 	for i, n := range h {
 		tall := float64(n) / float64(most) * (height - top - bottom)
