@@ -1,15 +1,18 @@
 package compare
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"cutover/exchange"
 )
 
 // checkEmpty notes an answer that says nothing at all.
 func (c *comparison) checkEmpty(s *side) {
-	if !c.dialect().Complete.Output {
+	switch c.dialect() {
+	case exchange.OpenAIChat, exchange.OpenAICompletions, exchange.OpenAIResponses, exchange.AnthropicMessages:
+	default:
 		return
 	}
 	a := &s.x.Completion
@@ -22,7 +25,8 @@ func (c *comparison) checkEmpty(s *side) {
 // not every provider tells, by ending inside a sentence.
 func (c *comparison) checkTruncation(s *side) {
 	a := &s.x.Completion
-	if slices.Contains(known.truncated, a.FinishReason) {
+	switch a.FinishReason {
+	case "length", "max_tokens", "max_output_tokens", "incomplete", "model_length", "model_context_window_exceeded":
 		c.trait(s, CodeTruncated)
 		return
 	}

@@ -115,18 +115,19 @@ func (q *requestSchemas) tool(body []byte, name string) (tool offeredTool, known
 	return *found, true
 }
 
-// readTool reads a tool in any dialect's form; nil if there are tools, but none
-// of that name.
+// readTool reads a tool in any of the dialects' forms: chat's
+// tools[].function.parameters, Responses' tools[].parameters, Anthropic's
+// tools[].input_schema, and the old functions[].parameters.
 func readTool(body []byte, name string) *offeredTool {
-	lists := gjson.GetManyBytes(body, known.Tools.Lists...)
-	if !slices.ContainsFunc(lists, gjson.Result.IsArray) {
+	list := gjson.GetManyBytes(body, "tools", "functions")
+	if !list[0].IsArray() && !list[1].IsArray() {
 		return &offeredTool{}
 	}
 	var found *offeredTool
-	for _, tools := range lists {
+	for _, tools := range list {
 		tools.ForEach(func(_, t gjson.Result) bool {
 			def := t
-			for _, inner := range known.Tools.Wrappers {
+			for _, inner := range []string{"function", "custom"} {
 				if v := t.Get(inner); v.IsObject() {
 					def = v
 				}
@@ -135,7 +136,7 @@ func readTool(body []byte, name string) *offeredTool {
 				return true
 			}
 			found = &offeredTool{free: t.Get("type").Str == "custom" && !def.Get("input_schema").Exists()}
-			for _, key := range known.Tools.Schemas {
+			for _, key := range []string{"parameters", "input_schema"} {
 				if schema := def.Get(key); schema.IsObject() {
 					if v, err := decodeJSON([]byte(schema.Raw)); err == nil {
 						found.schema = v

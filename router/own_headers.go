@@ -17,6 +17,9 @@ const (
 // setOwnHeaders adds the sidecar's own headers to a response. replaced is the
 // exchange of the first choice, where that did not serve; else nil.
 func (rt *Router) setOwnHeaders(h http.Header, id, servedBy string, replaced *exchange.Exchange) {
+	if rt.cfg.CloseConnections != nil && rt.cfg.CloseConnections() {
+		h["Connection"] = []string{"close"}
+	}
 	if rt.cfg.RequestID {
 		h[requestIDHeader] = []string{id}
 	}

@@ -32,6 +32,12 @@ type Config struct {
 	// block.
 	Served func(*exchange.Request, *exchange.Exchange)
 
+	// CloseConnections reports whether callers should open a new connection for
+	// their next request: "Connection: close" over HTTP/1.1, GOAWAY over HTTP/2.
+	// Unlike closing idle connections that can't hit a request on its way. It is
+	// asked once a response; nil: never.
+	CloseConnections func() bool
+
 	CaptureLimit      int64         // largest request body that is held, in bytes; default 8 MiB
 	MaxBody           int64         // largest request body that is accepted, in bytes; 0: any
 	ReadStallTimeout  time.Duration // silence of a caller that is sending; default 60 s

@@ -200,9 +200,15 @@ func TestServeStopsGracefully(t *testing.T) {
 	if primary.Stats().Active != 1 {
 		t.Fatal("the stream is over already; the test shows nothing")
 	}
-	if c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
-		c.Close()
-		t.Error("a stopping sidecar takes new connections")
+	// The application that gets SIGTERM at the same moment is served as well.
+	late, err := newHTTPClient(t).Post(s.url+"/v1/embeddings", "application/json", strings.NewReader(`{"model":"m","input":"last words"}`))
+	if err != nil {
+		t.Fatalf("a request during the drain: %v", err)
+	}
+	_, _ = io.Copy(io.Discard, late.Body)
+	late.Body.Close()
+	if late.StatusCode != http.StatusOK || !late.Close {
+		t.Errorf("a request during the drain: status %d, connection to be closed: %v; want 200 and that it is", late.StatusCode, late.Close)
 	}
 	text, err := stream.rest()
 	if err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") || text != string(primary.answers()[0].body) {
@@ -213,6 +219,31 @@ func TestServeStopsGracefully(t *testing.T) {
 	}
 	if !strings.Contains(s.err.String(), `"outcome":"both"`) {
 		t.Errorf("the pair under way was not compared before the end:\n%s", s.err.String())
+	}
+}
+
+// TestServeStopsAtOnce: with no delay the listener closes at once, and what is in
+// flight still comes to its end.
+func TestServeStopsAtOnce(t *testing.T) {
+	t.Parallel()
+	primary, relay := startProvider(t, slow()), startProvider(t, slow())
+	s := startServe(t, primary, relay, []string{"CUTOVER_SHUTDOWN_DELAY=0s"})
+	stream := openChat(t, newHTTPClient(t), s.url)
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the listener to close", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	}, func() any { return s.err.String() })
+	if text, err := stream.rest(); err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") {
+		t.Errorf("the open stream ended with %v: %s", err, clip([]byte(text)))
+	}
+	if code := s.exit(t); code != 0 {
+		t.Errorf("exit code %d, want 0:\n%s", code, s.err.String())
 	}
 }
 

@@ -44,7 +44,7 @@ func startSidecar(t testing.TB, primary, relay *provider, settings ...string) *r
 	} else {
 		settings = append(settings, "CUTOVER_FLAGS_RELAY_ENABLED=false")
 	}
-	conf := loadConfig(t, append(config.Environ{"RELAY_API_KEY=" + relayKey}, settings...), args...)
+	conf := loadConfig(t, append(config.Environ{"RELAY_API_KEY=" + relayKey, "CUTOVER_SHUTDOWN_DELAY=0s"}, settings...), args...)
 	r := &rig{primary: primary, relay: relay, log: &textBuffer{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,4 +178,50 @@ func asJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestServeReloads: SIGHUP makes a renewed certificate known, and cuts nothing.
+func TestServeReloads(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, roots := selfSigned(t)
+	primary, relay := startProvider(t, slow()), startProvider(t, slow())
+	s := startServe(t, primary, relay, nil, "--tls-cert", certFile, "--tls-key", keyFile)
+	stream := openChat(t, trusting(t, roots), s.url)
+	newCert, newKey, newRoots := selfSigned(t)
+	for from, to := range map[string]string{newCert: certFile, newKey: keyFile} {
+		text, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	renewed := trusting(t, newRoots)
+	eventually(t, "the new certificate to be shown", func() bool {
+		resp, err := renewed.Get(s.url + "/v1/models")
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err == nil
+	}, func() any { return s.err.String() })
+	if text, err := stream.rest(); err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") {
+		t.Errorf("the open stream ended with %v: %s", err, clip([]byte(text)))
+	}
+	if err := os.WriteFile(certFile, []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log to say what is wrong", func() bool { return strings.Contains(s.err.String(), "the certificate before stays in use") },
+		func() any { return s.err.String() })
+	if resp, err := renewed.Get(s.url + "/v1/models"); err != nil {
+		t.Errorf("after a certificate that can't be read: %v", err)
+	} else {
+		resp.Body.Close()
+	}
 }

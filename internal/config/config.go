@@ -168,6 +168,8 @@ type ServerConfig struct {
 	IdleTimeout       time.Duration `yaml:"idle_timeout"`
 	ReadStallTimeout  time.Duration `yaml:"read_stall_timeout"`
 	WriteStallTimeout time.Duration `yaml:"write_stall_timeout"`
+	MaxConnections    int           `yaml:"max_connections"` // 0: by the limit of open files
+	AcceptWait        time.Duration `yaml:"accept_wait"`
 	MaxBody           Size          `yaml:"max_body"`
 	// StreamKeepalive is the silence after which a caller of a stream gets a
 	// comment; 0: never.
@@ -235,4 +237,5 @@ type LogConfig struct {
 // ShutdownConfig bounds a graceful stop.
 type ShutdownConfig struct {
 	Drain time.Duration `yaml:"drain"`
+	Delay time.Duration `yaml:"delay"` // most time before the listener closes
 }

@@ -209,6 +209,11 @@ func serverKeys() []keyRow {
 			doc: "how long a caller may send nothing in the middle of a request body"},
 		{key: "server.write_stall_timeout", def: "1m",
 			doc: "how long a caller may stop reading in the middle of a response"},
+		{key: "server.max_connections", def: "0",
+			doc: "connections that callers may hold open; further callers wait to be accepted; 0: as many as the limit on " +
+				"open files allows at three files per connection"},
+		{key: "server.accept_wait", def: "5s",
+			doc: "how long a caller waits to be accepted once `server.max_connections` are open; then it gets a 503 with Retry-After"},
 		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
 		{key: "server.stream_keepalive", def: "0s",
 			doc: "silence after which a caller that asked for a stream gets a comment (`: keep-alive`), so " +
@@ -290,7 +295,11 @@ func processKeys() []keyRow {
 
 		{key: "log.level", def: "info", doc: "`trace`, `debug`, `info`, `warn`, `error` or `disabled`"},
 		{key: "log.format", def: "auto", doc: "`json`, `console`, or `auto`: console on a terminal, otherwise json"},
-		{key: "shutdown.drain", def: "30s", doc: "how long a shutdown waits for in-flight responses"},
+		{key: "shutdown.drain", def: "30s", doc: "how long a shutdown waits for in-flight responses; then they are cut"},
+		{key: "shutdown.delay", def: "15s",
+			doc: "how long new requests are still served after SIGTERM: `/readyz` fails at once, responses carry " +
+				"`Connection: close`, and the listener closes as soon as nothing has been in flight for half a second, or after this time; " +
+				"at most half of `shutdown.drain`; 0: it closes at once"},
 	}
 }
 

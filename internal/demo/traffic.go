@@ -13,19 +13,20 @@ import (
 	"time"
 )
 
-// traffic simulates callers with a realistic mix of requests: chats, streamed and
-// not, in both API formats, with tools, with JSON output, and some embeddings.
+// traffic is a crowd of callers with the habits of real ones: chats of one and
+// of several turns, streamed and not, in both dialects, with tools, with JSON
+// answers, and some embeddings.
 type traffic struct {
 	url     string
 	callers int
 	client  *http.Client
 }
 
-// CallersSaw counts what the callers got.
+// CallersSaw is what came back to the callers.
 type CallersSaw struct {
 	Requests uint64 `json:"requests"`
-	Errors   uint64 `json:"errors"` // responses with a status of 400 or above
-	Broken   uint64 `json:"broken"` // no response, or an incomplete one
+	Errors   uint64 `json:"errors"` // answered with a status of 400 or more
+	Broken   uint64 `json:"broken"` // no answer, or half of one
 	TookMS   int64  `json:"took_ms"`
 }
 
@@ -35,8 +36,8 @@ func newTraffic(url string, callers int) *traffic {
 	}}
 }
 
-// run sends requests for the given time and lets the last ones finish. progress gets
-// the elapsed milliseconds.
+// run sends requests for a while and then lets the last ones finish. progress
+// is told the milliseconds that have gone.
 func (t *traffic) run(ctx context.Context, length time.Duration, progress func(int64)) CallersSaw {
 	began := time.Now()
 	over, cancel := context.WithTimeout(ctx, length)
@@ -71,7 +72,7 @@ func (t *traffic) run(ctx context.Context, length time.Duration, progress func(i
 	return CallersSaw{requests.Load(), failed.Load(), broken.Load(), time.Since(began).Milliseconds()}
 }
 
-// ask sends one request and reads the whole response.
+// ask sends one request and reads the whole answer.
 func (t *traffic) ask(ctx context.Context, caller int, dice *rand.Rand) (status int, err error) {
 	path, body := question(caller, dice)
 	text, err := json.Marshal(body)
@@ -98,7 +99,7 @@ func (t *traffic) ask(ctx context.Context, caller int, dice *rand.Rand) (status 
 	return resp.StatusCode, err
 }
 
-// topics are the callers' prompts.
+// topics are what the callers want to know.
 func topics() []string {
 	return []string{
 		"Summarise the incident report about the payment outage for a manager.",
@@ -116,7 +117,7 @@ func topics() []string {
 	}
 }
 
-// question returns one request: its path and body.
+// question makes one request: a path and a body.
 func question(caller int, dice *rand.Rand) (path string, body map[string]any) {
 	all := topics()
 	topic := all[dice.IntN(len(all))]

@@ -2,8 +2,6 @@ package sidecar
 
 import (
 	"context"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/oklog/run"
@@ -36,54 +34,96 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	return g.Run()
 }
 
-// serveProxy serves callers until ctx is done, then lets them finish for at
-// most the drain limit.
+// serveProxy serves callers until ctx is done, then drains: it goes on accepting
+// while there is traffic, then lets the rest finish.
 func (s *Sidecar) serveProxy(ctx context.Context) error {
-	return serveUntil(ctx, s.cfg.Shutdown.Drain, s.proxy, s.proxyListener, s.cfg.TLS.Cert != "",
-		func() { s.draining.Store(true) },
-		func() {
-			s.log.Warn().Int64("open", s.Router.Active()).Msg("the drain limit is over: open answers are cut")
-			s.Router.Close()
-		}, s.Router.Active)
-}
-
-func (s *Sidecar) serveAdmin(ctx context.Context) error {
-	return serveUntil(ctx, time.Second, s.admin, s.adminListener, false, nil, nil, nil)
-}
-
-// serveUntil serves until ctx is done, then drains. A server that fails by
-// itself is an error.
-func serveUntil(ctx context.Context, drain time.Duration, srv *http.Server, l net.Listener, withTLS bool,
-	begun, overdue func(), active func() int64) error {
-	failed := make(chan error, 1)
+	listener := s.connLimit.Listen(s.proxyListener)
+	served := make(chan error, 1)
 	go func() { // ends when the listener does, which the code below waits for
-		if withTLS {
-			failed <- srv.ServeTLS(l, "", "")
+		if s.cfg.TLS.Cert != "" {
+			served <- s.proxy.ServeTLS(listener, "", "")
 		} else {
-			failed <- srv.Serve(l)
+			served <- s.proxy.Serve(listener)
 		}
 	}()
 	select {
-	case err := <-failed:
+	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	if begun != nil {
-		begun()
-	}
-	limit, cancel := context.WithTimeout(context.Background(), drain)
+	s.draining.Store(true)
+	limit, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Drain)
 	defer cancel()
-	err := srv.Shutdown(limit)
-	if err == nil && active != nil {
-		err = waitIdle(limit, active) // upgraded connections, which the server has let go of
+	s.waitQuiet(limit)
+	err := s.proxy.Shutdown(limit)
+	if err == nil {
+		err = waitIdle(limit, s.Router.Active) // upgraded connections, which the server has let go of
 	}
 	if err != nil {
-		if overdue != nil {
-			overdue()
-		}
-		_ = srv.Close()
+		s.log.Warn().Int64("open", s.Router.Active()).Msg("the drain limit is over: in-flight responses are cut")
+		s.Router.Close()
+		_ = s.proxy.Close()
 	}
-	<-failed
+	<-served
+	return nil
+}
+
+// quiet is how long nothing must have been in flight before a sidecar that was
+// told to stop closes its listener: its application gets SIGTERM at the same
+// moment, and has a last few things to say.
+const quiet = 500 * time.Millisecond
+
+// waitQuiet waits until no request has been in flight for a while, at most
+// shutdown.delay.
+func (s *Sidecar) waitQuiet(ctx context.Context) {
+	delay := min(s.cfg.Shutdown.Delay, s.cfg.Shutdown.Drain/2)
+	if delay <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, delay)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	s.lastRequest.Store(time.Now().UnixNano())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if s.Router.Active() > 0 {
+				s.lastRequest.Store(now.UnixNano())
+			} else if now.Sub(time.Unix(0, s.lastRequest.Load())) >= quiet {
+				return
+			}
+		}
+	}
+}
+
+// closeConnections reports whether callers should open a new connection for their
+// next request. It is asked once a request.
+func (s *Sidecar) closeConnections() bool {
+	if !s.draining.Load() {
+		return s.connLimit.Full()
+	}
+	s.lastRequest.Store(time.Now().UnixNano())
+	return true
+}
+
+// serveAdmin serves until ctx is done, and lets open responses end for a second.
+func (s *Sidecar) serveAdmin(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.admin.Serve(s.adminListener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.admin.Shutdown(limit) != nil {
+		_ = s.admin.Close()
+	}
+	<-served
 	return nil
 }
 

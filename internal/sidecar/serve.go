@@ -15,7 +15,7 @@ import (
 // Serve runs a sidecar until a signal, or until ctx is done.
 func Serve(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
 	defer newBallast().keep()
@@ -45,12 +45,18 @@ func Serve(ctx context.Context, cfg config.Config, version string, log zerolog.L
 }
 
 // obey stops the sidecar gracefully at the first signal and at once at the
-// second. It returns when the sidecar has ended.
+// second; SIGHUP reloads. It returns when the sidecar has ended.
 func (s *Sidecar) obey(signals <-chan os.Signal, stop context.CancelFunc, ended <-chan struct{}) {
-	for first := true; ; first = false {
+	first := true
+	for {
 		select {
 		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				s.Reload()
+				continue
+			}
 			if first {
+				first = false
 				s.log.Info().Stringer("signal", sig).Int64("open", s.Router.Active()).
 					Dur("drain", s.cfg.Shutdown.Drain).Msg("stopping: a second signal stops at once")
 				stop()

@@ -53,6 +53,9 @@ type Sidecar struct {
 	proxyListener, adminListener net.Listener
 	started                      time.Time
 	draining                     atomic.Bool
+	lastRequest                  atomic.Int64 // Unix nanoseconds, while draining
+	connLimit                    *router.ConnLimit
+	certificate                  *certificate // nil: plain HTTP
 }
 
 // upstreamPair is one provider twice: the mirror has a connection pool of its

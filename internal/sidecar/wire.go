@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"cutover/compare"
@@ -193,7 +194,8 @@ func (s *Sidecar) wire() (err error) {
 	metrics := router.NewMetrics(s.registerer)
 	s.Router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,
-		Decide: s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
+		CloseConnections: s.closeConnections,
+		Decide:           s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
 		CaptureLimit: int64(s.cfg.Capture.Limit), MaxBody: int64(s.cfg.Server.MaxBody),
 		ReadStallTimeout: s.cfg.Server.ReadStallTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
@@ -206,18 +208,9 @@ func (s *Sidecar) wire() (err error) {
 	if err != nil {
 		return err
 	}
-	var cert *tls.Config
-	if c := s.cfg.TLS; c.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-		if err != nil {
-			return usage.Errorf("tls: %v", err)
-		}
-		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if err = s.newProxy(); err != nil {
+		return err
 	}
-	s.proxy = router.NewServer(s.Router, router.ServerLimits{
-		MaxHeaderBytes: int(s.cfg.Server.MaxHeaderBytes), ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
-		IdleTimeout: s.cfg.Server.IdleTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
-	}, cert, s.log)
 	s.admin = admin.NewServer(admin.Options{
 		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush,
 		Metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
@@ -231,4 +224,44 @@ func (s *Sidecar) wire() (err error) {
 func (s *Sidecar) sink(r compare.Result) {
 	s.log.Info().EmbedObject(r).Msg("pair")
 	s.Ledger.Add(r)
+}
+
+// newProxy makes the server that callers speak to.
+func (s *Sidecar) newProxy() (err error) {
+	var tlsConfig *tls.Config
+	if c := s.cfg.TLS; c.Cert != "" {
+		if s.certificate, err = loadCertificate(c.Cert, c.Key); err != nil {
+			return usage.Errorf("tls: %v", err)
+		}
+		tlsConfig = &tls.Config{GetCertificate: s.certificate.get, MinVersion: tls.VersionTLS12}
+	}
+	s.proxy = router.NewServer(s.Router, router.ServerLimits{
+		MaxHeaderBytes: int(s.cfg.Server.MaxHeaderBytes), ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
+		IdleTimeout: s.cfg.Server.IdleTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
+	}, tlsConfig, s.log)
+	most := s.cfg.Server.MaxConnections
+	if most == 0 {
+		most = connectionsFor(fileLimit())
+	}
+	s.connLimit = router.NewConnLimit(most, s.cfg.Server.AcceptWait)
+	s.connLimit.TLS = tlsConfig != nil
+	s.registerer.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "cutover_connections_refused_total", Help: "Connections refused with a 503 because server.max_connections were open.",
+	}, func() float64 { return float64(s.connLimit.Refused()) }))
+	s.connLimit.CloseIdle = func() {
+		s.proxy.SetKeepAlivesEnabled(false) // closes those that are idle
+		s.proxy.SetKeepAlivesEnabled(true)
+	}
+	return nil
+}
+
+// connectionsFor is how many callers fit into a limit of open files: each needs
+// a file for itself, one for the provider that serves it and one for the mirror.
+// What is left over is for everything else.
+func connectionsFor(files uint64) int {
+	const spare, each, most = 64, 3, 1 << 20
+	if files <= spare+each*8 {
+		return 8
+	}
+	return int(min((files-spare)/each, most))
 }

@@ -11,7 +11,7 @@ import (
 	"cutover/internal/usage"
 )
 
-// Report reads a report restricted by the filter.
+// Report reads a report in the filter's scope.
 func (t *Target) Report(ctx context.Context, f store.Filter, now time.Time) (report compare.Report, err error) {
 	if t.online() {
 		sidecar, err := t.Sidecar()
@@ -28,7 +28,7 @@ func (t *Target) Report(ctx context.Context, f store.Filter, now time.Time) (rep
 	return report, err
 }
 
-// SampleResults reads the results of the matching samples, newest last.
+// SampleResults reads the results of the kept samples that match, newest last.
 func (t *Target) SampleResults(ctx context.Context, f store.Filter) (results []compare.Result, err error) {
 	if t.online() {
 		sidecar, err := t.Sidecar()
@@ -62,10 +62,10 @@ func (t *Target) Sample(ctx context.Context, id string) (sample compare.Sample, 
 	return sample, err
 }
 
-// online reports whether the target is a running sidecar.
+// online reports whether a running sidecar is asked.
 func (t *Target) online() bool { return t.Data == "" && t.Redis == "" }
 
-// offline reads the results from their store, without a sidecar.
+// offline reads where the results are stored, without a sidecar.
 func (t *Target) offline(read func(store.Backend) error) error {
 	o := store.Options{ReadOnly: true, Key: []byte(t.Getenv(SamplesKeyVariable))}
 	if t.Data != "" {

@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// WithoutPath removes the path from a file error, for messages that already name it.
+// WithoutPath takes the path out of a file error whose message names it
+// already.
 func WithoutPath(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {

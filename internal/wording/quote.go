@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Quote quotes user input, truncated so that a message stays one line.
+// Quote shows what somebody wrote, cut to one line's worth: a message is one line.
 func Quote(s string) string {
 	const limit = 60
 	if len(s) > limit {
@@ -14,5 +14,5 @@ func Quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// List joins names with commas.
+// List puts names in a row, separated by commas.
 func List(names []string) string { return strings.Join(names, ", ") }

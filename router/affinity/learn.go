@@ -27,13 +27,12 @@ func (l *lesson) finish() {
 // WantsBody reports whether Learn needs the body (Exchange.Body) of the
 // response to a request that arm serves; some tens of kilobytes are enough.
 func (t *Table) WantsBody(q *exchange.Request, arm exchange.Arm) bool {
-	dialect := q.Endpoint.Dialect.Spec()
 	switch {
 	case q.Endpoint.Kind == exchange.Stateful:
 		return !servesContent(q.Endpoint.Name)
-	case q.Endpoint.Generates && dialect.Storage == exchange.StoredByDefault:
+	case q.Endpoint.Name == "responses":
 		return arm == exchange.Relay && stored(q)
-	case dialect.CreatesObjects:
+	case q.Endpoint.Dialect == exchange.AnthropicMessages:
 		return q.Facts.Stateful != ""
 	}
 	return false
@@ -62,17 +61,16 @@ func (t *Table) Learn(q *exchange.Request, x *exchange.Exchange) <-chan struct{}
 			responses.add(id, maxResponseIDs)
 		}
 	}
-	dialect := q.Endpoint.Dialect.Spec()
 	switch {
 	case q.Endpoint.Kind == exchange.Stateful && !servesContent(q.Endpoint.Name):
 		responseIDs(x, &created, &created)
-	case q.Endpoint.Generates && dialect.Storage != exchange.NotStored:
+	case q.Endpoint.Name == "responses", q.Endpoint.Name == "chat/completions":
 		// Unknown ids go to the primary, so only the relay's need be known.
 		if x.Arm == exchange.Relay && stored(q) {
 			responses.add(x.Completion.ID, maxResponseIDs)
 			responseIDs(x, &responses, &created)
 		}
-	case dialect.CreatesObjects && q.Facts.Stateful != "":
+	case q.Endpoint.Dialect == exchange.AnthropicMessages && q.Facts.Stateful != "":
 		responseIDs(x, nil, &created)
 	}
 	if len(created.ids)+len(responses.ids) == 0 {
@@ -87,13 +85,10 @@ func (t *Table) Learn(q *exchange.Request, x *exchange.Exchange) <-chan struct{}
 // stored reports whether the provider keeps the response.
 func stored(q *exchange.Request) bool {
 	store := gjson.GetBytes(q.Body, "store")
-	switch q.Endpoint.Dialect.Spec().Storage {
-	case exchange.StoredByDefault:
+	if q.Endpoint.Name == "responses" {
 		return store.Type != gjson.False
-	case exchange.StoredOnRequest:
-		return store.Type == gjson.True
 	}
-	return false
+	return store.Type == gjson.True
 }
 
 // remember puts ids into the cache and queues them for the store; last says
