@@ -110,6 +110,7 @@ func only() map[string]room {
 		"golang.org/x/text":                      {[]string{"compare"}, "one place says which texts are the same to a reader"},
 		"net/http/httputil":                      {[]string{"router", "cmd/proxybench"}, "one reverse proxy"},
 		"github.com/google/jsonschema-go":        {nil, "its module ships the official JSON Schema suite, for tests"},
+		"github.com/diegoholiveira/jsonlogic":    {nil, "rules have a compiler of their own; the library is an oracle for tests"},
 		"github.com/openai/openai-go":            {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 		"github.com/anthropics/anthropic-sdk-go": {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 	}
