@@ -16,7 +16,7 @@ import (
 )
 
 func newDiffListCommand(con console) *cobra.Command {
-	where := &target.Target{Getenv: con.Env.Get}
+	where := &target.Target{Env: con.Env}
 	var scope resultsScope
 	var code, severity string
 	var limit int

@@ -15,7 +15,7 @@ import (
 )
 
 func newDiffShowCommand(con console) *cobra.Command {
-	where := &target.Target{Getenv: con.Env.Get}
+	where := &target.Target{Env: con.Env}
 	var html bool
 	cmd := &cobra.Command{
 		Use:     "show ID",

@@ -126,7 +126,7 @@ func mirrored(t *testing.T, primaryConfig, relayConfig mock.Config, pairs int, a
 	if err := r.Ledger.Flush(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	report, err := store.Report(within(t), r.Results, store.Filter{}, time.Now())
+	report, err := store.Report(within(t), r.Results, store.Filter{}, compare.Criteria{}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

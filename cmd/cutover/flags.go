@@ -11,7 +11,7 @@ import (
 
 // newFlagsCommand is `cutover flags` with its verbs.
 func newFlagsCommand(con console) *cobra.Command {
-	where := &target.Target{Getenv: con.Env.Get}
+	where := &target.Target{Env: con.Env}
 	cmd := &cobra.Command{
 		Use:   "flags",
 		Short: "Read and flip the flags that move traffic",

@@ -62,7 +62,7 @@ func rooms() map[string]room {
 			"the only place that wires rooms together",
 		},
 		"internal/config": {
-			[]string{"exchange", "flags", "shadow", "upstream", "internal/wording"},
+			[]string{"compare", "exchange", "flags", "shadow", "upstream", "internal/wording"},
 			"it checks values by the rooms' own parsers, and builds none of them",
 		},
 		"internal/admin": {
@@ -71,7 +71,7 @@ func rooms() map[string]room {
 			"it shows what the rooms say of themselves and flips flags; it gets the rooms, and makes none",
 		},
 		"internal/target": {
-			[]string{"compare", "flags", "internal/admin", "internal/store", "internal/usage"},
+			[]string{"compare", "flags", "internal/admin", "internal/config", "internal/store", "internal/usage"},
 			"where a command reads and flips: a running sidecar, a fleet's Redis or a data directory",
 		},
 		"internal/doctor": {

@@ -18,7 +18,7 @@ var errNoPairs = errors.New("no pairs yet")
 
 // newReportCommand is `cutover report`.
 func newReportCommand(con console) *cobra.Command {
-	where := &target.Target{Getenv: con.Env.Get}
+	where := &target.Target{Env: con.Env}
 	var scope resultsScope
 	output := dashboards.Text
 	cmd := &cobra.Command{

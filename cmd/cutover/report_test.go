@@ -101,6 +101,36 @@ func TestReportReadsTheDirectoryAndTheRunningSidecarAlike(t *testing.T) {
 	}
 }
 
+// TestReportByTheConfiguredCriteria: who signs a cutover can set the margins, for
+// a running sidecar and for commands that read what it stored.
+func TestReportByTheConfiguredCriteria(t *testing.T) {
+	dir := storedResults(t, 20)
+	report := func(env ...string) (string, error) {
+		cmd := newReportCommand(console{Env: env})
+		var b bytes.Buffer
+		cmd.SetOut(&b)
+		cmd.SetArgs([]string{"--data", dir, "--output", "json"})
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		err := cmd.ExecuteContext(t.Context())
+		return b.String(), err
+	}
+	standard, err := report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, err := report("CUTOVER_CRITERIA_ERROR_MARGIN=0.07")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(standard, "7 percentage points") || !strings.Contains(wide, "7 percentage points") {
+		t.Errorf("with a margin of .07 the report says:\n%s\nand without:\n%s", wide, standard)
+	}
+	var wrong *config.Error
+	if _, err := report("CUTOVER_CRITERIA_ALPHA=2"); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "criteria.alpha") {
+		t.Errorf("a wrong criterion: %v", err)
+	}
+}
+
 func TestReportAsJSON(t *testing.T) {
 	out, err := runReport(t, "--data", storedResults(t, 20), "--output", "json", "--since", "6h")
 	if err != nil {

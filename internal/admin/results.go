@@ -16,8 +16,9 @@ import (
 
 // resultsAPI serves what the comparisons found.
 type resultsAPI struct {
-	Results store.Backend
-	Flush   func(context.Context) error // may be nil
+	Results  store.Backend
+	Criteria compare.Criteria
+	Flush    func(context.Context) error // may be nil
 }
 
 // flushTimeout bounds how long a report waits for results on their way to the disk.
@@ -77,7 +78,7 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 // written.
 func (api resultsAPI) reportNow(ctx context.Context, f store.Filter) (compare.Report, error) {
 	api.flush(ctx)
-	return store.Report(ctx, api.Results, f, time.Now())
+	return store.Report(ctx, api.Results, f, api.Criteria, time.Now())
 }
 
 func (api resultsAPI) results(w http.ResponseWriter, req *http.Request) {

@@ -25,6 +25,8 @@ type Options struct {
 	Token   string
 	Flags   *flags.Set
 	Results store.Backend
+	// Criteria decide what a report concludes; the zero value is the default.
+	Criteria compare.Criteria
 	// Flush writes the results that still wait, so that a report is up to date;
 	// nil: there are none.
 	Flush    func(context.Context) error
@@ -49,7 +51,7 @@ func NewServer(o Options) *http.Server {
 // NewHandler is the API behind its guard.
 func NewHandler(o Options) http.Handler {
 	r := mux.NewRouter()
-	results := resultsAPI{Results: o.Results, Flush: o.Flush}
+	results := resultsAPI{Results: o.Results, Criteria: o.Criteria, Flush: o.Flush}
 	health := healthAPI{o}
 	health.register(r)
 	r.Handle("/metrics", o.Metrics).Methods(http.MethodGet).Name("metrics")

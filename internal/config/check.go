@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"cutover/compare"
 	"cutover/flags"
 	"cutover/internal/wording"
 	"cutover/shadow"
@@ -40,6 +41,7 @@ func (ld *loading) check() {
 	ld.checkPresence()
 	ld.checkLoops()
 	ld.checkNumbers()
+	ld.checkCriteria()
 	ld.checkKeepalive()
 	ld.checkWords()
 	ld.checkExcludes()
@@ -283,6 +285,15 @@ func (ld *loading) checkNumbers() {
 			ld.wrong(l.key, "found %v, expected 0 (never) or at least 1s: providers treat more frequent pings as an attack", time.Duration(n))
 		case n < 0:
 			ld.wrong(l.key, "found %v, expected 0 or more", n)
+		}
+	}
+}
+
+// checkCriteria rejects numbers that no report could decide by.
+func (ld *loading) checkCriteria() {
+	for _, c := range compare.CriterionTable() {
+		if v := *c.Of(&ld.config.Criteria); !(v > 0 && v <= c.Most) {
+			ld.wrong("criteria."+c.Key, "found %v, expected a number above 0 and at most %v", v, c.Most)
 		}
 	}
 }

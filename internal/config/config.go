@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"cutover/compare"
 	"cutover/exchange"
 	"cutover/flags"
 )
@@ -11,19 +12,20 @@ import (
 // set have their defaults. keys.go lists the keys, their defaults and meaning (of
 // flags, package flags does); the yaml tags here are the names in the file.
 type Config struct {
-	Listen    string          `yaml:"listen"`
-	TLS       TLSConfig       `yaml:"tls"`
-	Admin     AdminConfig     `yaml:"admin"`
-	Upstreams UpstreamsConfig `yaml:"upstreams"`
-	Server    ServerConfig    `yaml:"server"`
-	Capture   CaptureConfig   `yaml:"capture"`
-	Headers   HeadersConfig   `yaml:"headers"`
-	Fallback  FallbackConfig  `yaml:"fallback"`
-	Shadow    ShadowConfig    `yaml:"shadow"`
-	Store     StoreConfig     `yaml:"store"`
-	Flags     FlagsConfig     `yaml:"flags"`
-	Log       LogConfig       `yaml:"log"`
-	Shutdown  ShutdownConfig  `yaml:"shutdown"`
+	Listen    string           `yaml:"listen"`
+	TLS       TLSConfig        `yaml:"tls"`
+	Admin     AdminConfig      `yaml:"admin"`
+	Upstreams UpstreamsConfig  `yaml:"upstreams"`
+	Server    ServerConfig     `yaml:"server"`
+	Capture   CaptureConfig    `yaml:"capture"`
+	Headers   HeadersConfig    `yaml:"headers"`
+	Fallback  FallbackConfig   `yaml:"fallback"`
+	Shadow    ShadowConfig     `yaml:"shadow"`
+	Criteria  compare.Criteria `yaml:"criteria"`
+	Store     StoreConfig      `yaml:"store"`
+	Flags     FlagsConfig      `yaml:"flags"`
+	Log       LogConfig        `yaml:"log"`
+	Shutdown  ShutdownConfig   `yaml:"shutdown"`
 }
 
 // TLSConfig names the PEM files for TLS with callers. If both are empty, callers

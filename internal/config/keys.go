@@ -2,8 +2,10 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"cutover/compare"
 	"cutover/flags"
 )
 
@@ -40,7 +42,7 @@ func configKeyTable() []keyRow {
 	return slices.Concat(
 		listenerKeys(), upstreamKeys(), limitKeys(),
 		credentialKeys(), timeoutKeys(), serverKeys(),
-		routingKeys(), storeKeys(), processKeys(), flagKeys(),
+		routingKeys(), criteriaKeys(), storeKeys(), processKeys(), flagKeys(),
 	)
 }
 
@@ -301,6 +303,18 @@ func processKeys() []keyRow {
 				"`Connection: close`, and the listener closes as soon as nothing has been in flight for half a second, or after this time; " +
 				"at most half of `shutdown.drain`; 0: it closes at once"},
 	}
+}
+
+// criteriaKeys are the numbers by which reports decide, which package compare
+// defines.
+func criteriaKeys() []keyRow {
+	var rows []keyRow
+	for _, c := range compare.CriterionTable() {
+		rows = append(rows, keyRow{
+			key: "criteria." + c.Key, def: strconv.FormatFloat(c.Default, 'f', -1, 64), doc: c.Meaning,
+		})
+	}
+	return rows
 }
 
 // flagKeys are the initial values of the flags, which package flags defines.

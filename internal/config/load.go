@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"cutover/compare"
 	"cutover/internal/wording"
 )
 
@@ -237,4 +238,19 @@ func (ld *loading) resolveSecrets() {
 		}
 		ld.checkSecret(s)
 	}
+}
+
+// LoadCriteria reads the criteria alone, from the file and the variables of the
+// environment that serve would read: for commands that report on stored results
+// without a sidecar. What else is wrong with the configuration does not matter.
+func LoadCriteria(env Environ) (compare.Criteria, error) {
+	loaded, err := AddFlags(pflag.NewFlagSet("criteria", pflag.ContinueOnError)).Load(env)
+	var wrong *Error
+	switch {
+	case errors.As(err, &wrong):
+		err = wrong.About("criteria.")
+	case err != nil:
+		return compare.Criteria{}, err
+	}
+	return loaded.Criteria, err
 }

@@ -70,6 +70,21 @@ func (e *Error) Error() string {
 // be missing may be in it.
 func (e *Error) Unread() bool { return e.unread }
 
+// About is what is wrong with the keys that begin with prefix, and with the file
+// itself; nil when that is nothing.
+func (e *Error) About(prefix string) error {
+	about := &Error{unread: e.unread}
+	for _, p := range e.problems {
+		if strings.HasPrefix(p.key, prefix) || p.key == "" && e.unread {
+			about.problems = append(about.problems, p)
+		}
+	}
+	if len(about.problems) == 0 {
+		return nil
+	}
+	return about
+}
+
 // problemList collects problems while the configuration is read, and the keys that
 // already have one, so that each mistake is reported once.
 type problemList struct {

@@ -20,7 +20,7 @@ func TestWrongFiles(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		// names
 		{"lisen: x", "cutover.yaml:1: lisen: unknown key: did you mean listen?"},
-		{"a: 1\n", "cutover.yaml:1: a: unknown key: expected one of admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
+		{"a: 1\n", "cutover.yaml:1: a: unknown key: expected one of admin, capture, criteria, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
 		{"\nupstreams:\n  relay:\n    base_ulr: http://x", "cutover.yaml:4: upstreams.relay.base_ulr: unknown key: did you mean base_url?"},
 		{"base_url: http://x", "cutover.yaml:1: base_url: unknown key: did you mean upstreams.primary.base_url?"},
 		{"flags: {relay_percentage: 5}", "cutover.yaml:1: flags.relay_percentage: unknown key: did you mean relay-percentage?"},
@@ -31,7 +31,7 @@ func TestWrongFiles(t *testing.T) {
 		{"upstreams: {relay: {prices: {m: {inptu: 1}}}}", "cutover.yaml:1: upstreams.relay.prices.m.inptu: unknown key: expected input or output"},
 		// types
 		{"admin: x", "cutover.yaml:1: admin: found the text, expected a section with the keys listen, token"},
-		{"[]", "cutover.yaml:1: found a list, expected a section with the keys admin, capture, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
+		{"[]", "cutover.yaml:1: found a list, expected a section with the keys admin, capture, criteria, fallback, flags, headers, listen, log, server, shadow, shutdown, store, tls, upstreams"},
 		{"listen: 8080", `cutover.yaml:1: listen: found the number "8080", expected text`},
 		{"listen: [x]", "cutover.yaml:1: listen: found a list, expected text"},
 		{"flags: {relay-enabled: yes}", `cutover.yaml:1: flags.relay-enabled: found the text "yes", expected true or false`},
@@ -122,6 +122,8 @@ func TestWrongValues(t *testing.T) {
 		{file: "upstreams: {relay: {copy: {user: hashed}}}", want: `cutover.yaml:1: upstreams.relay.copy.user: found "hashed", expected one of drop, hash, keep: did you mean hash?`},
 		{file: "upstreams: {primary: {copy: {metadata: hash}}}", want: `cutover.yaml:1: upstreams.primary.copy.metadata: found "hash", expected one of drop, keep`},
 		{file: "upstreams: {relay: {copy: {key: {env: SHORT}}}}", env: Environ{"SHORT=0123456789"}, want: "cutover.yaml:1: upstreams.relay.copy.key: the environment variable SHORT has 10 bytes, expected at least 16"},
+		{file: "criteria: {alpha: 0}", want: "cutover.yaml:1: criteria.alpha: found 0, expected a number above 0 and at most 0.2"},
+		{file: "criteria: {error_margin: 1.5}", want: "cutover.yaml:1: criteria.error_margin: found 1.5, expected a number above 0 and at most 1"},
 		{file: "flags: {shadow-percentage: 100.5}", want: "cutover.yaml:1: flags.shadow-percentage: found 100.5, expected a number from 0 to 100"},
 		{file: "flags: {primary-provider: realy}", want: `cutover.yaml:1: flags.primary-provider: found "realy", expected one of primary, relay: did you mean relay?`},
 		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to turn mirroring off set flags.shadow-percentage to 0"},

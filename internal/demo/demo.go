@@ -109,7 +109,7 @@ func outcomeOf(ctx context.Context, s *sidecar.Sidecar, seen CallersSaw) (Outcom
 	if err := s.Ledger.Flush(patience); err != nil {
 		return Outcome{}, fmt.Errorf("demo: the results could not be stored: %w", err)
 	}
-	report, err := store.Report(patience, s.Results, store.Filter{}, time.Now())
+	report, err := store.Report(patience, s.Results, store.Filter{}, compare.Criteria{}, time.Now())
 	if err != nil {
 		return Outcome{}, fmt.Errorf("demo: %w", err)
 	}

@@ -212,7 +212,7 @@ func (s *Sidecar) wire() (err error) {
 		return err
 	}
 	s.admin = admin.NewServer(admin.Options{
-		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush,
+		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush, Criteria: s.cfg.Criteria,
 		Metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
 		Status:  s.status, Draining: s.draining.Load, Started: s.started,
 	})

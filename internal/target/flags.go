@@ -26,7 +26,7 @@ type Flags interface {
 func (t *Target) OpenFlags() (Flags, error) {
 	url := t.Redis
 	if url == "" && t.Admin == "" {
-		url = t.Getenv("CUTOVER_REDIS")
+		url = t.Env.Get("CUTOVER_REDIS")
 	}
 	if url == "" {
 		return t.Sidecar()

@@ -7,6 +7,7 @@ import (
 
 	"cutover/compare"
 	"cutover/flags"
+	"cutover/internal/config"
 	"cutover/internal/store"
 	"cutover/internal/usage"
 )
@@ -21,8 +22,12 @@ func (t *Target) Report(ctx context.Context, f store.Filter, now time.Time) (rep
 		report, err = sidecar.Report(ctx, f)
 		return report, errors.Join(err, sidecar.Close())
 	}
+	criteria, err := config.LoadCriteria(t.Env)
+	if err != nil {
+		return report, err
+	}
 	err = t.offline(func(db store.Backend) error {
-		report, err = store.Report(ctx, db, f, now)
+		report, err = store.Report(ctx, db, f, criteria, now)
 		return err
 	})
 	return report, err
@@ -67,7 +72,7 @@ func (t *Target) online() bool { return t.Data == "" && t.Redis == "" }
 
 // offline reads where the results are stored, without a sidecar.
 func (t *Target) offline(read func(store.Backend) error) error {
-	o := store.Options{ReadOnly: true, Key: []byte(t.Getenv(SamplesKeyVariable))}
+	o := store.Options{ReadOnly: true, Key: []byte(t.Env.Get(SamplesKeyVariable))}
 	if t.Data != "" {
 		db, err := store.Open(t.Data, o)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"cutover/flags"
 	"cutover/internal/admin"
+	"cutover/internal/config"
 )
 
 // SamplesKeyVariable is the environment variable with the key with which samples
@@ -20,7 +21,7 @@ type Target struct {
 	Data      string // data directory
 	Namespace string // of the fleet in that Redis
 	TLS       flags.TLSFiles
-	Getenv    func(string) string
+	Env       config.Environ
 }
 
 // AddFlags adds --admin, --redis and --namespace to a command's flags.
@@ -47,14 +48,14 @@ func (t *Target) Sidecar() (*admin.Client, error) {
 	if base == "" {
 		base = admin.DefaultURL
 	}
-	return admin.NewClient(base, t.Getenv(admin.TokenVariable))
+	return admin.NewClient(base, t.Env.Get(admin.TokenVariable))
 }
 
 // redisOptions are those of the Redis at url.
 func (t *Target) redisOptions(url string) flags.RedisOptions {
 	o := flags.RedisOptions{URL: url, Namespace: t.Namespace, TLS: t.TLS}
 	if o.Namespace == "" {
-		o.Namespace = t.Getenv("CUTOVER_NAMESPACE")
+		o.Namespace = t.Env.Get("CUTOVER_NAMESPACE")
 	}
 	return o
 }
