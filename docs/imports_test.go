@@ -1,16 +1,20 @@
-package main
+// Package docs holds the documentation and the tests that keep it true.
+package docs
 
 import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"cutover/internal/doctable"
 	"cutover/internal/wording"
 )
 
@@ -21,7 +25,7 @@ type room struct {
 	because string
 }
 
-// rooms is the picture of docs/design: who may import whom.
+// rooms is the picture of architecture.md: who may import whom.
 func rooms() map[string]room {
 	return map[string]room{
 		"exchange": {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
@@ -131,7 +135,7 @@ const moduleName = "cutover"
 // TestImportDirections pins the picture: a forbidden import is a mistake of
 // design, and the reason stands beside the rule.
 func TestImportDirections(t *testing.T) {
-	root := filepath.Join("..", "..")
+	const root = ".."
 	known := rooms()
 	found := importsBelow(t, root)
 	for _, must := range []string{"exchange", "upstream", "flags", "compare", "internal/store", "router", "shadow", "cmd/cutover"} {
@@ -259,4 +263,49 @@ func orNothing(names []string) string {
 		return "nothing"
 	}
 	return wording.List(names)
+}
+
+// TestArchitectureRooms writes the table of rooms into architecture.md.
+func TestArchitectureRooms(t *testing.T) {
+	known := rooms()
+	rows := [][]string{{"room", "may import", "because"}}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		may := make([]string, 0, len(known[name].may))
+		for _, other := range slices.Sorted(slices.Values(known[name].may)) {
+			may = append(may, "`"+other+"`")
+		}
+		imports := "nothing of ours"
+		if len(may) > 0 {
+			imports = wording.List(may)
+		}
+		rows = append(rows, []string{"`" + name + "`", imports, known[name].because})
+	}
+	doctable.Hold(t, "architecture.md", "rooms", doctable.Table(rows...))
+}
+
+// pathInText is a file or directory that a page names.
+var pathInText = regexp.MustCompile("`([a-zA-Z_.][a-zA-Z0-9_.-]*(?:/[a-zA-Z0-9_.-]+)+/?)`")
+
+// TestNamedFilesExist: a page that sends a newcomer to a file that has moved is
+// worse than none.
+func TestNamedFilesExist(t *testing.T) {
+	for _, page := range []string{"architecture.md", "../CONTRIBUTING.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := pathInText.FindAllStringSubmatch(string(text), -1)
+		if len(named) < 10 {
+			t.Errorf("%s names %d files: this test looks for the wrong thing", page, len(named))
+		}
+		for _, m := range named {
+			top, _, _ := strings.Cut(m[1], "/")
+			if _, err := os.Stat(filepath.Join("..", top)); err != nil {
+				continue // a URL's path, an API's route, ...
+			}
+			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+				t.Errorf("%s names %s: %v", page, m[1], err)
+			}
+		}
+	}
 }
