@@ -16,35 +16,35 @@ import (
 	"cutover/internal/usage"
 )
 
-// newDemoCommand shows the whole product in one process.
+// newDemoCommand is `cutover demo`: the whole product in one process.
 func newDemoCommand(con console) *cobra.Command {
 	var o demo.Options
 	var log bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See it work: two rehearsal providers, a sidecar and traffic, in one process",
-		Long: `demo starts two rehearsal providers and a sidecar between them and some callers,
-all in this process and on free ports of this machine. Every request is served
-by the first provider and mirrored to the second; at the end it prints how the
-two compare. Nothing needs to be there beforehand, and nothing is left behind.`,
+		Short: "Try it: two mock providers, a sidecar and simulated callers in one process",
+		Long: `demo starts two mock providers, a sidecar and simulated callers, all in this
+process and on free ports. The first provider serves every request, and each
+request is mirrored to the second. At the end demo prints how the two compare.
+It needs no keys, Redis or files, and leaves nothing behind.`,
 		Example: `  cutover demo
   cutover demo --for 1m --callers 40
 
-  # stay up afterwards, to look around and to send requests by hand
+  # keep running afterwards, to look around and send requests by hand
   cutover demo --stay`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().DurationVar(&o.Length, "for", 20*time.Second, "how long to send traffic")
-	cmd.Flags().BoolVar(&o.Stay, "stay", false, "stay up after the traffic, until Ctrl-C")
-	cmd.Flags().IntVar(&o.Callers, "callers", 16, "callers at the same time")
+	cmd.Flags().BoolVar(&o.Stay, "stay", false, "keep running after the traffic, until Ctrl-C")
+	cmd.Flags().IntVar(&o.Callers, "callers", 16, "number of concurrent callers")
 	cmd.Flags().BoolVar(&log, "log", false, "write the sidecar's log to standard error")
 	format := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case o.Length <= 0:
-			return usage.Errorf("--for %s: give a time above 0, such as 20s", o.Length)
+			return usage.Errorf("--for %s: use a duration above 0, such as 20s", o.Length)
 		case o.Callers < 1 || o.Callers > 1000:
-			return usage.Errorf("--callers %d: give a number from 1 to 1000", o.Callers)
+			return usage.Errorf("--callers %d: use a number from 1 to 1000", o.Callers)
 		}
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -59,7 +59,7 @@ two compare. Nothing needs to be there beforehand, and nothing is left behind.`,
 	return cmd
 }
 
-// runDemo shows what happens on the terminal.
+// runDemo runs the demo and shows its progress and outcome.
 func runDemo(ctx context.Context, con console, o demo.Options, format *outputFormat) error {
 	var bar *progress
 	o.Started = func(at demo.Addresses) {
@@ -76,7 +76,7 @@ func runDemo(ctx context.Context, con console, o demo.Options, format *outputFor
 	return demo.Run(ctx, o)
 }
 
-const demoPicture = `cutover demo: everything below runs in this process
+const demoPicture = `cutover demo: everything shown here runs in this process
 
   callers ─> sidecar %s/v1 ─> primary %s   serves every request
                        └─ mirror ─> relay   %s   gets a shadow request; the responses are compared

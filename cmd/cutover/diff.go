@@ -2,13 +2,13 @@ package main
 
 import "github.com/spf13/cobra"
 
-// newDiffCommand is `cutover diff`: single pairs to look at.
+// newDiffCommand is `cutover diff`: single pairs to inspect.
 func newDiffCommand(con console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff",
-		Short: "Look at single pairs: both answers side by side",
-		Long: "Shows samples of compared pairs. The sidecar keeps the worst, the newest and a fair\n" +
-			"share of all, with what its capture setting lets it keep.",
+		Short: "Inspect single pairs: both responses side by side",
+		Long: "Shows samples of compared pairs. The sidecar keeps the worst, the newest and a random\n" +
+			"sample of all pairs, with as much of their text as capture.mode allows.",
 		Example: "  cutover diff list --severity major\n" +
 			"  cutover diff show 01JQXYZ\n" +
 			"  cutover diff show 01JQXYZ --html > pair.html",

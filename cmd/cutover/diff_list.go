@@ -22,7 +22,7 @@ func newDiffListCommand(con console) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the pairs of which a sample is kept, newest last",
+		Short: "List the sampled pairs, newest last",
 		Example: "  cutover diff list --severity critical\n" +
 			"  cutover diff list --code tools.json --since 24h",
 		Args: cobra.NoArgs,
@@ -39,7 +39,7 @@ func newDiffListCommand(con console) *cobra.Command {
 			}
 		}
 		if limit < 0 {
-			return usage.Errorf("--limit %d: use 0 for all, or how many", limit)
+			return usage.Errorf("--limit %d: use 0 for all, or a number above 0", limit)
 		}
 		f.Code, f.Limit = code, limit
 		results, err := where.SampleResults(cmd.Context(), f)
@@ -47,7 +47,7 @@ func newDiffListCommand(con console) *cobra.Command {
 			return err
 		}
 		if len(results) == 0 && *output == outputText {
-			return fmt.Errorf("no sample matches: see `cutover report` for what was compared at all")
+			return fmt.Errorf("no sample matches; `cutover report` shows what was compared")
 		}
 		if results == nil {
 			results = []compare.Result{}
@@ -58,9 +58,9 @@ func newDiffListCommand(con console) *cobra.Command {
 	}
 	addResultsFlags(cmd, where)
 	scope.addFlags(cmd)
-	cmd.Flags().StringVar(&code, "code", "", "only pairs with this finding, like tools.json")
+	cmd.Flags().StringVar(&code, "code", "", "only pairs with this finding, such as tools.json")
 	cmd.Flags().StringVar(&severity, "severity", "", "only pairs with a finding of at least this severity: info, minor, major, critical")
-	cmd.Flags().IntVar(&limit, "limit", 50, "the newest so many; 0 for all")
+	cmd.Flags().IntVar(&limit, "limit", 50, "show only this many of the newest; 0 for all")
 	return cmd
 }
 
@@ -72,22 +72,24 @@ func writeSampleList(w io.Writer, results []compare.Result) error {
 	}
 	for i := range results {
 		r := &results[i]
-		alike := "–"
+		similarity := "–"
 		if r.Checked {
-			alike = fmt.Sprintf("%.3f", r.Similarity)
+			similarity = fmt.Sprintf("%.3f", r.Similarity)
 		}
 		var codes []string
 		for _, f := range r.Findings {
 			codes = append(codes, f.Code+of(f.Arm))
 		}
-		if _, err := fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.At.UTC().Format(time.DateTime), r.Endpoint, r.Model, alike, strings.Join(codes, " ")); err != nil {
+		_, err := fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.At.UTC().Format(time.DateTime),
+			r.Endpoint, r.Model, similarity, strings.Join(codes, " "))
+		if err != nil {
 			return err
 		}
 	}
 	return tw.Flush()
 }
 
-// of marks the findings that are the primary's.
+// of marks findings about the primary.
 func of(arm string) string {
 	if arm == "primary" {
 		return "(primary)"

@@ -19,14 +19,14 @@ func newDiffShowCommand(con console) *cobra.Command {
 	var html bool
 	cmd := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show one pair: request, both answers side by side, times and findings",
+		Short:   "Show one pair: the request, both responses side by side, times and findings",
 		Example: "  cutover diff show 01JQXYZ\n  cutover diff show 01JQXYZ --html > pair.html",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage.Errorf("name one pair by its id: see `cutover diff list`")
+				return usage.Errorf("give the id of one pair: see `cutover diff list`")
 			}
 			if strings.ContainsAny(args[0], "/\\?#%") || strings.Trim(args[0], ".") == "" {
-				return usage.Errorf("%s is no pair's id: see `cutover diff list`", wording.Quote(args[0]))
+				return usage.Errorf("%s is not a pair's id: see `cutover diff list`", wording.Quote(args[0]))
 			}
 			return nil
 		},
@@ -43,15 +43,16 @@ func newDiffShowCommand(con console) *cobra.Command {
 		if *output == outputJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")
-			e.SetEscapeHTML(true) // what was said may be markup
+			e.SetEscapeHTML(true) // the text of a response may be markup
 			return e.Encode(sample)
 		}
 		return page(cmd.Context(), cmd.OutOrStdout(), con.Env.Get, func(w io.Writer, colour bool) error {
-			return sample.WriteText(w, compare.TextStyle{Width: widthOf(cmd.OutOrStdout()), Colour: colour && con.Env.Get("NO_COLOR") == ""})
+			style := compare.TextStyle{Width: widthOf(cmd.OutOrStdout()), Colour: colour && con.Env.Get("NO_COLOR") == ""}
+			return sample.WriteText(w, style)
 		})
 	}
 	addResultsFlags(cmd, where)
-	cmd.Flags().BoolVar(&html, "html", false, "write one page of HTML that needs nothing else")
+	cmd.Flags().BoolVar(&html, "html", false, "write a self-contained HTML page")
 	cmd.MarkFlagsMutuallyExclusive("html", "output")
 	return cmd
 }

@@ -104,7 +104,7 @@ func TestDiffAsksARunningSidecar(t *testing.T) {
 	if out, err := runDiff(t, nil, "show", "01JB", "--admin", server.URL); err != nil || !strings.Contains(out, "{+quack+}") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, err := runDiff(t, nil, "show", "../report", "--admin", server.URL); err == nil || !strings.Contains(err.Error(), "no pair's id") {
+	if _, err := runDiff(t, nil, "show", "../report", "--admin", server.URL); err == nil || !strings.Contains(err.Error(), "not a pair's id") {
 		t.Errorf("an id that is a path: %v", err)
 	}
 	if _, err := runDiff(t, nil, "show", "none", "--admin", server.URL); err == nil || !strings.Contains(err.Error(), "no sample is kept") {
@@ -132,7 +132,7 @@ func TestDiffSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		{env, []string{"show", "--data", dir}, "name one pair"},
+		{env, []string{"show", "--data", dir}, "give the id of one pair"},
 		{env, []string{"show", "none", "--data", dir}, "no sample is kept"},
 		{nil, []string{"show", "01JA", "--data", dir}, "encrypted"},
 		{env, []string{"list", "--data", dir, "--code", "none"}, "no sample matches"},

@@ -17,14 +17,14 @@ func newDoctorCommand(env config.Environ) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check configuration, providers, Redis, data directory and a running sidecar",
-		Long: `Checks everything that serving needs, with the configuration that serving
-would have: the configuration itself, both providers (their list of models, with
-the configured key), Redis, the data directory, and the sidecar if one runs.
+		Long: `Checks everything that serve needs, with the configuration that serve would use:
+the configuration itself, both providers (their list of models, with the
+configured key), Redis, the data directory, and the sidecar if one is running.
 
-With --live it asks only whether a running sidecar is alive: the health check of
-a container.
+With --live it only checks whether a running sidecar is alive. Use it as the
+health check of a container.
 
-Exit codes: 0 all is well, 1 something failed, 2 the configuration is wrong.`,
+Exit codes: 0 everything is OK, 1 a check failed, 2 the configuration is wrong.`,
 		Example: `  cutover doctor --primary https://api.openai.com/v1 --relay https://relay.example/v1
   cutover doctor --config cutover.yaml --output json
   cutover doctor --live`,
@@ -32,8 +32,8 @@ Exit codes: 0 all is well, 1 something failed, 2 the configuration is wrong.`,
 	}
 	settings := config.AddFlags(cmd.Flags())
 	output := addOutputFlag(cmd)
-	cmd.Flags().BoolVar(&live, "live", false, "only ask a running sidecar whether it is alive")
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "for each check")
+	cmd.Flags().BoolVar(&live, "live", false, "only check whether a running sidecar is alive")
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "timeout for each check")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		conf, err := settings.Load(env)
 		if conf == nil {
@@ -42,8 +42,8 @@ Exit codes: 0 all is well, 1 something failed, 2 the configuration is wrong.`,
 		d := doctor.New(conf, timeout)
 		var found doctor.Diagnosis
 		if live {
-			// A container is alive or not, whatever else is wrong with the
-			// settings of the process that asks.
+			// Whether a sidecar is alive does not depend on whether this process's
+			// own configuration is valid.
 			err = nil
 			found = d.Alive(cmd.Context())
 		} else {

@@ -82,9 +82,9 @@ func TestDoctorFindsAllWell(t *testing.T) {
 	}
 	for check, want := range map[string]string{
 		"configuration":  "complete and valid",
-		"primary":        "/models answers 401",
+		"primary":        "/models returned 401",
 		"relay":          ": 2 models",
-		"data directory": "can be written",
+		"data directory": "is writable",
 		"sidecar":        "are free",
 	} {
 		if f := found[check]; f.Status != doctor.OK || !strings.Contains(f.Detail, want) || f.Advice != "" {
@@ -104,18 +104,18 @@ func TestDoctorOnProviders(t *testing.T) {
 		want           doctor.Status
 		detail, advice string
 	}{
-		{401, "", "auth: none", doctor.Failed, "answers 401", "it asks for a key, and none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
-		{403, "", "auth: {bearer: {env: K}}", doctor.Failed, "answers 403", "the key (the environment variable K) is refused"},
-		{401, "", "auth: {key: {env: K}}", doctor.Failed, "answers 401", "is refused as a bearer token"},
-		{404, "", "auth: none", doctor.Note, "answers 404", "no list of models there"},
-		{302, "", "auth: none", doctor.Note, "it redirects", "set upstreams.relay.base_url to where it leads"},
-		{429, "", "auth: none", doctor.Note, "answers 429", "too many calls"},
-		{500, "", "auth: none", doctor.Failed, "answers 500", "fails by itself"},
-		{400, "", "auth: none", doctor.Failed, "answers 400", "refuses this call"},
-		{200, "<html>", "auth: none", doctor.Note, "not a list of models", "and not a web page"},
+		{401, "", "auth: none", doctor.Failed, "returned 401", "it requires a key, but none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
+		{403, "", "auth: {bearer: {env: K}}", doctor.Failed, "returned 403", "the key (the environment variable K) is rejected"},
+		{401, "", "auth: {key: {env: K}}", doctor.Failed, "returned 401", "is rejected as a bearer token"},
+		{404, "", "auth: none", doctor.Note, "returned 404", "no list of models at this URL"},
+		{302, "", "auth: none", doctor.Note, "a redirect", "set upstreams.relay.base_url to its target"},
+		{429, "", "auth: none", doctor.Note, "returned 429", "rate-limits this call"},
+		{500, "", "auth: none", doctor.Failed, "returned 500", "reports an internal error"},
+		{400, "", "auth: none", doctor.Failed, "returned 400", "rejects this call"},
+		{200, "<html>", "auth: none", doctor.Note, "not a list of models", ", not a web page"},
 		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", doctor.Note, "2 models", `not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
 		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}", doctor.Note, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", doctor.OK, "2 models, with all that names are mapped to: gpt-4.1, other", ""},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", doctor.OK, "2 models, including all mapped models: gpt-4.1, other", ""},
 	} {
 		relay, _ := modelsServer(t, c.status, c.body)
 		file := filepath.Join(t.TempDir(), "c.yaml")
@@ -184,11 +184,11 @@ func TestDoctorOnDataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		dir:                           dir + " can be written",
-		filepath.Join(dir, "a/b"):     filepath.Join(dir, "a/b") + " will be made",
-		file:                          file + " is no directory",
+		dir:                           dir + " is writable",
+		filepath.Join(dir, "a/b"):     filepath.Join(dir, "a/b") + " will be created",
+		file:                          file + " is not a directory",
 		filepath.Join(file, "deeper"): "not a directory",
-		"/proc/cutover":               "can't be written",
+		"/proc/cutover":               "is not writable",
 	} {
 		_, found := doctorSays(t, nil, "--data", path)
 		if f := found["data directory"]; !strings.Contains(f.Detail, want) {
@@ -206,7 +206,7 @@ func TestDoctorOnRedis(t *testing.T) {
 		want   doctor.Status
 		detail string
 	}{
-		{"redis://:" + canary + "@" + fakeRedis(t, "+OK") + "/0", doctor.OK, " answers: 0 flags set, version 0"},
+		{"redis://:" + canary + "@" + fakeRedis(t, "+OK") + "/0", doctor.OK, " responds: 0 flags set, version 0"},
 		{"redis://:" + canary + "@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0", doctor.Failed, "WRONGPASS"},
 		{"redis://:" + canary + "@" + closedPort(t) + "/0", doctor.Failed, "connection refused"},
 	} {
@@ -296,9 +296,9 @@ func TestDoctorOnSidecar(t *testing.T) {
 	}{
 		{200, `{"ready": true, "flags": {"status": "READY", "source": "redis"}}`, doctor.OK, ", ready; flags READY, from redis", ""},
 		{200, `{"ready": true, "flags": {"status": "STALE", "source": "disk", "reason": "no connection"}}`, doctor.Note, "STALE", "no connection"},
-		{503, `{"ready": false, "draining": true, "flags": {}}`, doctor.Note, "it is being stopped", ""},
+		{503, `{"ready": false, "draining": true, "flags": {}}`, doctor.Note, "it is shutting down", ""},
 		{503, `{"ready": false, "flags": {}}`, doctor.Note, "not ready", ""},
-		{200, "hello", doctor.Failed, "like no sidecar", "another program's"},
+		{200, "hello", doctor.Failed, "is not that of a sidecar", "of another program"},
 	} {
 		admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
@@ -348,7 +348,7 @@ func TestDoctorLive(t *testing.T) {
 		t.Errorf("exit %d, %q, standard error %q; want alive", code, out, errs)
 	}
 	status = http.StatusInternalServerError
-	if code, out, _ = runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed || !strings.Contains(out, "answers 500") {
+	if code, out, _ = runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed || !strings.Contains(out, "/healthz returns 500") {
 		t.Errorf("exit %d, %q; want 1", code, out)
 	}
 	if code, out, _ = runCommand(t, nil, "doctor", "--live", "--admin-listen", closedPort(t)); code != exitFailed || !strings.Contains(out, "connection refused") {

@@ -28,13 +28,13 @@ func exitCodes() map[int]string {
 	}
 }
 
-// errReported ends the program without a further message: the command has said
-// already what failed. The exit code is 1, or that of an error joined to it.
+// errReported ends the program without another message, because the command has
+// already reported what failed. The exit code is 1, or that of an error joined to
+// it.
 var errReported = errors.New("failed")
 
-// startedError marks an error that a command returned after it had started.
-// Whatever comes without this mark was found by cobra while it read the
-// command line.
+// startedError marks an error that a command returned after it had started. Errors
+// without this mark come from cobra's parsing of the command line.
 type startedError struct {
 	err error
 }
@@ -42,7 +42,7 @@ type startedError struct {
 func (e *startedError) Error() string { return e.err.Error() }
 func (e *startedError) Unwrap() error { return e.err }
 
-// markStarted wraps the commands of a tree so that their errors bear the mark.
+// markStarted wraps the commands of a tree so that their errors are marked.
 func markStarted(cmd *cobra.Command) {
 	if body := cmd.RunE; body != nil {
 		cmd.RunE = func(c *cobra.Command, args []string) error {
@@ -57,7 +57,7 @@ func markStarted(cmd *cobra.Command) {
 	}
 }
 
-// exitCode tells what an error means for the caller of the program.
+// exitCode is the exit code for an error.
 func exitCode(err error) int {
 	var (
 		started *startedError
@@ -73,8 +73,8 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// report writes an error for a person: one line for each thing that is wrong,
-// and for a mistake on the command line where help is found.
+// report writes an error for a person, one line for each problem. For a usage error
+// it adds where to find help.
 func report(w io.Writer, cmd *cobra.Command, err error) {
 	if errors.Is(err, errReported) {
 		return

@@ -9,18 +9,19 @@ import (
 	"cutover/internal/target"
 )
 
-// newFlagsCommand is `cutover flags` with its verbs.
+// newFlagsCommand is `cutover flags` with its subcommands.
 func newFlagsCommand(con console) *cobra.Command {
 	where := &target.Target{Env: con.Env}
 	cmd := &cobra.Command{
 		Use:   "flags",
-		Short: "Read and flip the flags that move traffic",
-		Long: `flags reads and flips the flags: of a whole fleet in Redis (--redis), or of one
-sidecar by its admin API (--admin). A flip is checked, compared before it is
-set, in force at once, and kept in the audit with who, when and why.`,
+		Short: "Read and change the flags that move traffic",
+		Long: `flags reads and changes the flags of a whole fleet in Redis (--redis), or of one
+sidecar through its admin API (--admin). A change is validated, written only if
+the flag still has the expected value, effective at once, and recorded in the
+audit log with who, when and why. All percentages are shares of callers.`,
 		Example: `  cutover flags list
   cutover flags set relay-percentage 5 --reason "canary"
-  cutover flags set relay-enabled false --reason "relay answers nonsense"   # the kill switch
+  cutover flags set relay-enabled false --reason "relay returns garbage"   # the kill switch
   cutover flags undo
   cutover flags --redis redis://127.0.0.1:6379 watch
   cutover flags explain --key user-1 --model gpt-4o`,
@@ -38,7 +39,7 @@ set, in force at once, and kept in the audit with who, when and why.`,
 	return cmd
 }
 
-// whoAmI is user@host, for the audit.
+// whoAmI is user@host, for the audit log.
 func whoAmI(env func(string) string) string {
 	name := env("USER")
 	if u, err := user.Current(); err == nil && u.Username != "" {

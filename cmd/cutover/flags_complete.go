@@ -10,7 +10,7 @@ import (
 	"cutover/internal/usage"
 )
 
-// completeKeys offers the flags' keys, with their meaning.
+// completeKeys completes the flags' keys, with their meaning, and values.
 func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	switch len(args) {
@@ -28,7 +28,7 @@ func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeKey is completeKeys for commands that take a key alone.
+// completeKey is completeKeys for commands that take only a key.
 func completeKey(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -36,8 +36,8 @@ func completeKey(cmd *cobra.Command, args []string, typed string) ([]string, cob
 	return completeKeys(cmd, args, typed)
 }
 
-// checkKey refuses a key that was probably mistyped. Keys of other programs'
-// flags are fine once they exist, or when asked for.
+// checkKey rejects a key that was probably mistyped. Keys of other programs' flags
+// are accepted if they exist, or with --create.
 func checkKey(key string, stored map[string]flags.Field, create bool) error {
 	if _, ok := stored[key]; ok || create || strings.HasPrefix(key, "$") {
 		return nil
@@ -47,5 +47,5 @@ func checkKey(key string, stored map[string]flags.Field, create bool) error {
 			return nil
 		}
 	}
-	return usage.Errorf("%v; --create makes a flag of your own", admin.UnknownFlag(key))
+	return usage.Errorf("%v; use --create to add a flag of your own", admin.UnknownFlag(key))
 }

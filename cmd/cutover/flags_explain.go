@@ -16,20 +16,20 @@ func newFlagsExplainCommand(where *target.Target) *cobra.Command {
 	var a flags.Attributes
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Who would serve this caller, and why",
+		Short: "Show which provider would serve a caller, and why",
 		Example: `  cutover flags explain --key user-1 --model gpt-4o
   cutover flags explain --key user-1 --endpoint messages --tenant acme --output json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&a.TargetingKey, "key", "", "the caller's targeting key (X-Cutover-Key, user, ...)")
-	cmd.Flags().StringVar(&a.Model, "model", "", "the model asked for")
+	cmd.Flags().StringVar(&a.Model, "model", "", "the model that the caller asks for")
 	cmd.Flags().StringVar(&a.Endpoint, "endpoint", "chat/completions", "the endpoint")
 	cmd.Flags().StringVar(&a.Tenant, "tenant", "", "the tenant")
-	cmd.Flags().BoolVar(&a.Stream, "stream", false, "a stream is asked for")
+	cmd.Flags().BoolVar(&a.Stream, "stream", false, "the caller asks for a stream")
 	output := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if a.TargetingKey == "" {
-			return usage.Errorf("--key is missing: the targeting key of the caller to explain")
+			return usage.Errorf("--key is missing: give the targeting key of a caller")
 		}
 		return where.WithFlags(func(p target.Flags) error {
 			e, err := p.Explain(cmd.Context(), a)
@@ -49,17 +49,17 @@ func writeExplanation(w io.Writer, e flags.Explanation) error {
 	if d.ServeRelay {
 		other = "primary"
 		if d.Fallback {
-			parts = append(parts, "a failure of the relay is hidden")
+			parts = append(parts, "if it fails, the primary serves instead")
 		}
 	}
 	if d.Shadow {
-		parts = append(parts, "a copy goes to the "+other)
+		parts = append(parts, "a shadow request goes to the "+other)
 	}
 	if d.Noise {
-		parts = append(parts, "the primary is called twice")
+		parts = append(parts, "the primary gets the request twice")
 	}
 	if !d.RelayEnabled {
-		parts = append(parts, "nothing may go to the relay")
+		parts = append(parts, "nothing goes to the relay")
 	}
 	if e.State.Halted != nil {
 		parts = append(parts, "this sidecar's relay is halted")
@@ -81,7 +81,7 @@ func writeExplanation(w io.Writer, e flags.Explanation) error {
 	return nil
 }
 
-// stepNote says where the caller stands.
+// stepNote says where the caller's bucket is.
 func stepNote(s flags.ExplainStep) string {
 	switch {
 	case s.Error != "":
@@ -91,7 +91,7 @@ func stepNote(s flags.ExplainStep) string {
 	case s.In == nil:
 		return ""
 	case *s.In:
-		return fmt.Sprintf("in: the caller stands at %.3f, below %v", *s.Bucket, *s.Share)
+		return fmt.Sprintf("in: the caller's bucket is %.3f, below %v", *s.Bucket, *s.Share)
 	}
-	return fmt.Sprintf("out: the caller stands at %.3f", *s.Bucket)
+	return fmt.Sprintf("out: the caller's bucket is %.3f", *s.Bucket)
 }

@@ -17,7 +17,7 @@ func newFlagsExportCommand(where *target.Target) *cobra.Command {
 		Example: "  cutover flags export > flags.flagd.json",
 		Args:    cobra.NoArgs,
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "also flags that are not set, with the values in force")
+	cmd.Flags().BoolVar(&all, "all", false, "include flags that are not set, with their effective values")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return where.WithFlags(func(p target.Flags) error {
 			l, err := p.List(cmd.Context())

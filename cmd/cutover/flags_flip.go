@@ -17,10 +17,10 @@ import (
 	"cutover/internal/usage"
 )
 
-// bigStep is by how many points a percentage may rise without being asked.
+// bigStep is how many percentage points a percentage may rise without confirmation.
 const bigStep = 25
 
-// flipOptions are what every command that flips takes.
+// flipOptions are the options of every command that changes flags.
 type flipOptions struct {
 	reason, who string
 	yes         bool
@@ -28,9 +28,9 @@ type flipOptions struct {
 }
 
 func (o *flipOptions) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.reason, "reason", "", "why, for the audit")
-	cmd.Flags().StringVar(&o.who, "who", "", "who, for the audit (default user@host)")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, fmt.Sprintf("do not ask before a percentage rises by more than %d points", bigStep))
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why, for the audit log")
+	cmd.Flags().StringVar(&o.who, "who", "", "who, for the audit log (default user@host)")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, fmt.Sprintf("do not ask before raising a percentage by more than %d percentage points", bigStep))
 	o.output = addOutputFlag(cmd)
 }
 
@@ -41,10 +41,12 @@ func (o *flipOptions) name(con console) string {
 	return whoAmI(con.Env.Get)
 }
 
-// flip looks at what is stored, makes the flip out of it, asks where it must,
-// writes, and shows what changed. Where nobody named an expected value the
-// values looked at are expected: what was asked about is what is done.
-func flip(cmd *cobra.Command, con console, p target.Flags, o *flipOptions, create bool, plan func(flags.Fields) (flags.Flip, error)) error {
+// flip reads the stored values, plans the change, asks for confirmation if needed,
+// writes, and shows what changed. After a confirmation, values that have no
+// --expect must still be those that the person was shown.
+func flip(cmd *cobra.Command, con console, p target.Flags, o *flipOptions, create bool,
+	plan func(flags.Fields) (flags.Flip, error),
+) error {
 	have, err := p.Fields(cmd.Context())
 	if err != nil {
 		return err
@@ -57,7 +59,7 @@ func flip(cmd *cobra.Command, con console, p target.Flags, o *flipOptions, creat
 		if err := checkKey(c.Key, have.Values, create); err != nil {
 			return err
 		}
-		// A definition that refers to shared rules is for the store to check.
+		// The store checks definitions that refer to shared rules.
 		if c.Value != nil && !strings.Contains(*c.Value, `"$ref"`) {
 			if err := flags.ValidateValue(c.Key, *c.Value); err != nil {
 				return usage.Errorf("%v", err)
@@ -86,7 +88,7 @@ func flip(cmd *cobra.Command, con console, p target.Flags, o *flipOptions, creat
 	return writeFlip(cmd.OutOrStdout(), o.output, entries)
 }
 
-// expectLooked makes a flip conditional on the values that a person was shown.
+// expectLooked makes a change conditional on the values that the person was shown.
 func expectLooked(f *flags.Flip, have flags.Fields) {
 	for i, c := range f.Changes {
 		if c.Expect == nil {
@@ -96,7 +98,7 @@ func expectLooked(f *flags.Flip, have flags.Fields) {
 	}
 }
 
-// confirm asks before big steps up. It reports whether it asked.
+// confirm asks before large increases. It reports whether it asked.
 func confirm(cmd *cobra.Command, con console, o *flipOptions, f flags.Flip, have flags.Fields) (bool, error) {
 	if o.yes {
 		return false, nil
@@ -112,9 +114,9 @@ func confirm(cmd *cobra.Command, con console, o *flipOptions, f flags.Flip, have
 		return false, nil
 	}
 	if !asksPerson(con.In) {
-		return false, usage.Errorf("this raises %s; say --yes for a step of more than %d points", strings.Join(steps, " and "), bigStep)
+		return false, usage.Errorf("this raises %s: use --yes to raise a percentage by more than %d percentage points", strings.Join(steps, " and "), bigStep)
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "This raises %s. Go on? [y/N] ", strings.Join(steps, " and "))
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "This raises %s. Continue? [y/N] ", strings.Join(steps, " and "))
 	line, err := bufio.NewReader(con.In).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return true, err
@@ -126,7 +128,7 @@ func confirm(cmd *cobra.Command, con console, o *flipOptions, f flags.Flip, have
 	return true, errors.New("nothing was changed")
 }
 
-// percentages are a change's old and new share, where both are plain.
+// percentages are a change's old and new percentage, if both are plain numbers.
 func percentages(c flags.Change, have flags.Fields) (from, to float64, ok bool) {
 	if c.Value == nil || !strings.HasSuffix(c.Key, "-percentage") {
 		return 0, 0, false
@@ -141,7 +143,7 @@ func percentages(c flags.Change, have flags.Fields) (from, to float64, ok bool) 
 	return from, to, err == nil
 }
 
-// asksPerson reports whether somebody can answer.
+// asksPerson reports whether a person can be asked.
 func asksPerson(in io.Reader) bool {
 	f, ok := in.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -15,7 +15,7 @@ import (
 func newFlagsGetCommand(where *target.Target) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "get KEY",
-		Short:             "The value of one flag",
+		Short:             "Show the value of one flag",
 		Example:           "  cutover flags get relay-percentage",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKey,

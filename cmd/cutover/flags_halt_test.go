@@ -36,12 +36,12 @@ func TestFlagsHalt(t *testing.T) {
 		code       int
 		by         string
 	}{
-		{"set relay-enabled false", "", 1, "relay"}, // nobody can: Redis is away
-		{"halt --reason nonsense", "gets nothing", 0, "primary"},
+		{"set relay-enabled false", "", 1, "relay"}, // not possible while Redis is unavailable
+		{"halt --reason nonsense", "sends nothing to the relay", 0, "primary"},
 		{"list", "HALTED since|(nonsense)|cutover flags resume", 0, "primary"},
 		{"explain --key anybody", "halted", 0, "primary"},
 		{"halt --output json", `"halted"`, 0, "primary"},
-		{"resume", "rule again", 0, "relay"},
+		{"resume", "apply again", 0, "relay"},
 		{"resume extra", "", 2, "relay"},
 	} {
 		code, out, errs := cutoverFlags(t, "", append([]string{"--admin", r.AdminURL()}, strings.Fields(step.args)...)...)
@@ -57,7 +57,7 @@ func TestFlagsHalt(t *testing.T) {
 	if page := get(t, client, r.AdminURL()+"/metrics"); !strings.Contains(page, "\ncutover_flags_halted 0\n") {
 		t.Error("/metrics lacks cutover_flags_halted")
 	}
-	if code, _, errs := cutoverFlags(t, "", "--redis", "redis://127.0.0.1:1", "halt"); code != 2 || !strings.Contains(errs, "name it with --admin") {
+	if code, _, errs := cutoverFlags(t, "", "--redis", "redis://127.0.0.1:1", "halt"); code != 2 || !strings.Contains(errs, "use --admin instead of --redis") {
 		t.Errorf("halt --redis: exit %d, %s", code, errs)
 	}
 }

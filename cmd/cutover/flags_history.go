@@ -17,12 +17,12 @@ func newFlagsHistoryCommand(where *target.Target) *cobra.Command {
 	limit := 20
 	cmd := &cobra.Command{
 		Use:               "history [KEY]",
-		Short:             "The audit: who changed what, when and why, newest first",
+		Short:             "Show the audit log: who changed what, when and why, newest first",
 		Example:           "  cutover flags history relay-percentage --limit 50",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeKey,
 	}
-	cmd.Flags().IntVar(&limit, "limit", limit, "how many entries at most")
+	cmd.Flags().IntVar(&limit, "limit", limit, "maximum number of entries")
 	output := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if limit < 1 || limit > 10_000 {
@@ -47,7 +47,7 @@ func newFlagsHistoryCommand(where *target.Target) *cobra.Command {
 
 func writeHistory(w io.Writer, entries []flags.Entry) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintln(w, "no flips yet")
+		_, err := fmt.Fprintln(w, "no changes yet")
 		return err
 	}
 	rows := [][]string{{"AT", "FLAG", "CHANGE", "BY", "WHY", "VERSION"}}

@@ -17,13 +17,13 @@ func newFlagsImportCommand(where *target.Target, con console) *cobra.Command {
 	var replace bool
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Set the flags of a file, flagd's or a plain one, in one flip",
+		Short: "Set the flags from a file, in flagd's format or a plain mapping, in one change",
 		Example: `  cutover flags import flags.flagd.json --reason "from flagd"
   cutover flags export | cutover flags --redis redis://other:6379 import - --yes`,
 		Args: cobra.ExactArgs(1),
 	}
 	o.add(cmd)
-	cmd.Flags().BoolVar(&replace, "replace", false, "also unset what the file does not have")
+	cmd.Flags().BoolVar(&replace, "replace", false, "also unset flags that are not in the file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		data, err := readFileOr(con.In, args[0])
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 func newFlagsListCommand(where *target.Target) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "Every flag: value, source, since when, by whom",
+		Short:   "List every flag: value, source, since when and by whom",
 		Example: "  cutover flags list\n  cutover flags --redis redis://127.0.0.1:6379 list --output json",
 		Args:    cobra.NoArgs,
 	}
@@ -45,7 +45,7 @@ func writeFlagList(w io.Writer, l admin.FlagList) error {
 		return err
 	}
 	if h := l.State.Halted; h != nil {
-		_, err := fmt.Fprintf(w, "\nHALTED since %s by %s (%s): the relay gets nothing from this sidecar, until: cutover flags resume\n",
+		_, err := fmt.Fprintf(w, "\nHALTED since %s by %s (%s): this sidecar sends nothing to the relay until you run: cutover flags resume\n",
 			h.At.Local().Format(time.DateTime), oneLine(h.Who), oneLine(h.Why))
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func writeFlagList(w io.Writer, l admin.FlagList) error {
 		return err
 	}
 	if l.StoreError != "" {
-		_, err := fmt.Fprintf(w, "\nWho and since when is not known now: %s\n", l.StoreError)
+		_, err := fmt.Fprintf(w, "\nWho made the last changes, and when, is unknown at the moment: %s\n", l.StoreError)
 		return err
 	}
 	return nil

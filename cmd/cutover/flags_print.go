@@ -26,7 +26,7 @@ func table(w io.Writer, rows [][]string) error {
 	return nil
 }
 
-// shown is a value as a table can hold it.
+// shown is a value shortened for a table.
 func shown(value string) string {
 	if strings.HasPrefix(strings.TrimSpace(value), "{") {
 		return "(definition)"
@@ -34,7 +34,8 @@ func shown(value string) string {
 	return oneLine(value)
 }
 
-// oneLine keeps what others wrote from taking a terminal over.
+// oneLine removes control characters, which could manipulate the terminal, and
+// shortens long text.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -59,7 +60,7 @@ func stored(v *string) string {
 	return shown(*v)
 }
 
-// writeFlip shows what a flip changed.
+// writeFlip shows what changed.
 func writeFlip(w io.Writer, output *outputFormat, entries []flags.Entry) error {
 	if entries == nil {
 		entries = []flags.Entry{}
@@ -71,7 +72,7 @@ func writeFlip(w io.Writer, output *outputFormat, entries []flags.Entry) error {
 			}
 		}
 		if len(entries) == 0 {
-			_, err := fmt.Fprintln(w, "nothing to change: it was so already")
+			_, err := fmt.Fprintln(w, "nothing to change: the value is already set")
 			return err
 		}
 		return nil

@@ -19,9 +19,9 @@ func newFlagsSetCommand(where *target.Target, con console) *cobra.Command {
 		Use:   "set KEY VALUE",
 		Short: "Set a flag",
 		Long: `set sets a flag: a percentage from 0 to 100, true or false, primary or relay, or
-a flagd flag definition in JSON (@FILE reads it from a file). A percentage that
-rises by more than 25 points is asked about on a terminal and needs --yes
-elsewhere; going down never does.`,
+a flagd flag definition in JSON (@FILE reads it from a file). Raising a percentage
+by more than 25 percentage points prompts for confirmation on a terminal and needs
+--yes elsewhere; lowering it never does.`,
 		Example: `  cutover flags set relay-percentage 5 --reason "canary"
   cutover flags set relay-percentage 10 --expect 5
   cutover flags set relay-percentage @only-acme.json`,
@@ -29,8 +29,8 @@ elsewhere; going down never does.`,
 		ValidArgsFunction: completeKeys,
 	}
 	o.add(cmd)
-	cmd.Flags().StringVar(&expect, "expect", "", "set only if this is stored; empty: only if the flag is not set")
-	cmd.Flags().BoolVar(&create, "create", false, "the flag is one of your own, not cutover's")
+	cmd.Flags().StringVar(&expect, "expect", "", "set only if this is the stored value; empty: only if the flag is not set")
+	cmd.Flags().BoolVar(&create, "create", false, "allow a flag of your own, which is not one of cutover's")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		value, err := valueArgument(args[1])
 		if err != nil {
@@ -50,7 +50,7 @@ elsewhere; going down never does.`,
 	return cmd
 }
 
-// valueArgument reads a value, or the file that @ names.
+// valueArgument returns a value, or the content of the file for @FILE.
 func valueArgument(arg string) (string, error) {
 	path, ok := strings.CutPrefix(arg, "@")
 	if !ok {
@@ -58,7 +58,7 @@ func valueArgument(arg string) (string, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", usage.Errorf("the value can't be read: %v", err)
+		return "", usage.Errorf("can't read the value: %v", err)
 	}
 	return strings.TrimSpace(string(data)), nil
 }

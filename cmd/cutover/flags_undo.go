@@ -11,9 +11,9 @@ func newFlagsUndoCommand(where *target.Target, con console) *cobra.Command {
 	var o flipOptions
 	cmd := &cobra.Command{
 		Use:   "undo",
-		Short: "Take back the last flip, whoever made it",
-		Long: `undo takes back the last flip that has not been taken back yet; called again, the
-one before. It refuses if the same flags have been changed since.`,
+		Short: "Revert the last change, whoever made it",
+		Long: `undo reverts the last change that has not been reverted yet; run it again to revert
+the one before. It refuses if the same flags have been changed since.`,
 		Example: "  cutover flags undo --reason \"error rate\"",
 		Args:    cobra.NoArgs,
 	}

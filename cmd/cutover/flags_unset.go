@@ -11,7 +11,7 @@ func newFlagsUnsetCommand(where *target.Target, con console) *cobra.Command {
 	var o flipOptions
 	cmd := &cobra.Command{
 		Use:               "unset KEY",
-		Short:             "Unset a flag: the configured value or the default rules again",
+		Short:             "Unset a flag: the configured value or the default applies again",
 		Example:           "  cutover flags unset relay-percentage --reason \"back to the file\"",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKey,

@@ -18,7 +18,7 @@ import (
 func newFlagsWatchCommand(where *target.Target) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "watch",
-		Short:   "Print flips as they come",
+		Short:   "Print changes as they happen",
 		Example: "  cutover flags watch\n  cutover flags watch --output json | jq .key",
 		Args:    cobra.NoArgs,
 	}
@@ -32,7 +32,7 @@ func newFlagsWatchCommand(where *target.Target) *cobra.Command {
 				switch {
 				case e == nil && !begun:
 					begun = true
-					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "watching; end with Ctrl-C")
+					_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "watching for changes; stop with Ctrl-C")
 					return nil
 				case e == nil:
 					return nil
@@ -44,14 +44,14 @@ func newFlagsWatchCommand(where *target.Target) *cobra.Command {
 			})
 		})
 		if errors.Is(err, context.Canceled) {
-			return nil // asked to end
+			return nil // stopped by a signal
 		}
 		return err
 	}
 	return cmd
 }
 
-// flipLine is one flip as watch prints it.
+// flipLine is one change as watch prints it.
 func flipLine(e flags.Entry) string {
 	line := fmt.Sprintf("%s  %s: %s  by %s", e.At.Local().Format(time.DateTime), e.Key, change(e), oneLine(e.Who))
 	if e.Why != "" {

@@ -1,8 +1,7 @@
-// Command cutover is a sidecar that moves live LLM traffic from one provider
-// to another, and proves on the way that it is safe.
+// Command cutover is a sidecar that moves live LLM traffic from one provider to
+// another, and proves along the way that it is safe.
 //
-// Each subcommand has a file of its own; root.go lists them. config.go is the
-// configuration that they share.
+// Each subcommand has its own file; root.go lists them.
 package main
 
 import (
@@ -17,11 +16,10 @@ import (
 )
 
 func main() {
-	// Until serving has a log: what goes wrong comes as an error value too.
+	// There is no log until serve opens one; failures are returned as errors anyway.
 	flags.LogRedisTo(zerolog.Nop())
-	// net/http tells the standard log how an answer began that nobody asked for.
-	// What providers say belongs into no log; that one came shows as a
-	// connection that ended.
+	// net/http writes the start of an unsolicited response to the standard log, but
+	// provider data must not be logged. The closed connection is visible elsewhere.
 	log.SetOutput(io.Discard)
 	os.Exit(execute(context.Background(), os.Args[1:], console{
 		In:  os.Stdin,

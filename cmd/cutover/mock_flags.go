@@ -12,8 +12,7 @@ import (
 	"cutover/internal/wording"
 )
 
-// mockOptions are the flags of the command; those that were given win over the
-// file.
+// mockOptions are the flags of the command. Flags that are given override the file.
 type mockOptions struct {
 	listen string
 	file   string
@@ -26,30 +25,30 @@ func (o *mockOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9090", "`address` to listen on; port 0 picks a free one")
 	f.StringVar(&o.file, "config", "", "`file` with the mock's configuration (YAML or JSON)")
 	f.StringVar(&o.set.Name, "name", "", "name in the Server header and in owned_by")
-	f.StringVar(&o.set.BasePath, "base-path", "", "`path` before every endpoint (default /v1)")
-	f.BoolVar(&o.set.BarePaths, "bare-paths", false, "serve the endpoints without the base path as well")
-	f.StringSliceVar(&o.set.Models, "model", nil, "`model` that exists; repeatable (default: every name is served)")
-	f.StringToStringVar(&o.set.Aliases, "alias", nil, "`asked=served`: another name for a model; repeatable")
-	f.Uint64Var(&o.set.Seed, "seed", 0, "what all texts depend on, besides model and prompt")
-	f.Uint64Var(&o.set.DrawSeed, "draw-seed", 0, "what noise, waits and faults depend on (default: the seed)")
-	f.StringVar(&o.set.Voice, "voice", "", "speak like this `model`, whatever model is asked for")
-	f.Float64Var(&o.set.Noise, "noise", 0, "how much two answers to the same prompt differ, 0 to 1")
+	f.StringVar(&o.set.BasePath, "base-path", "", "`path` prefix of every endpoint (default /v1)")
+	f.BoolVar(&o.set.BarePaths, "bare-paths", false, "also serve the endpoints without the base path")
+	f.StringSliceVar(&o.set.Models, "model", nil, "available `model`; repeatable (default: any name is served)")
+	f.StringToStringVar(&o.set.Aliases, "alias", nil, "`requested=served`: another name for a model; repeatable")
+	f.Uint64Var(&o.set.Seed, "seed", 0, "seed of all generated text")
+	f.Uint64Var(&o.set.DrawSeed, "draw-seed", 0, "seed of noise, delays and faults (default: the seed)")
+	f.StringVar(&o.set.Voice, "voice", "", "generate text like this `model`, whatever model is requested")
+	f.Float64Var(&o.set.Noise, "noise", 0, "how much two responses to the same prompt differ, 0 to 1")
 	f.TextVar(&o.set.TTFT, "ttft", mock.Delay{}, "`delay` until the first token")
 	f.TextVar(&o.set.Gap, "gap", mock.Delay{}, "`delay` between tokens")
-	f.Float64Var(&o.set.TokensPerSecond, "tokens-per-second", 0, "speed of a stream, instead of --gap")
+	f.Float64Var(&o.set.TokensPerSecond, "tokens-per-second", 0, "speed of streams, instead of --gap")
 	f.StringArrayVar(&o.errors, "error-rate", nil, "`kind=rate` of a fault, e.g. 429=0.02 or reset-after-5=0.01; repeatable")
 	f.StringSliceVar(&o.set.Script, "script", nil, "`faults` of the first calls in order, e.g. ok,500,reset-after-3")
-	f.StringSliceVar(&o.set.Keys, "keys", nil, "API `keys` that are accepted (default: any)")
-	f.IntVar(&o.set.RPM, "rpm", 0, "requests a minute and key (default: no limit)")
-	f.IntVar(&o.set.TPM, "tpm", 0, "tokens a minute and key (default: no limit)")
-	f.IntVar(&o.set.TruncateAt, "truncate-at", 0, "cut every answer after so many tokens")
-	f.Float64Var(&o.set.BreakToolArguments, "break-tool-arguments", 0, "`rate` of tool calls with wrong arguments, 0 to 1")
-	f.Float64Var(&o.set.Bill, "bill", 0, "`factor` on the tokens of usage, e.g. 1.2 (default 1)")
-	f.BoolVar(&o.set.Overrides, "overrides", false, "let requests choose faults and waits by X-Mock-* headers")
+	f.StringSliceVar(&o.set.Keys, "keys", nil, "accepted API `keys` (default: any)")
+	f.IntVar(&o.set.RPM, "rpm", 0, "requests per minute and key (default: no limit)")
+	f.IntVar(&o.set.TPM, "tpm", 0, "tokens per minute and key (default: no limit)")
+	f.IntVar(&o.set.TruncateAt, "truncate-at", 0, "truncate every response after this many tokens")
+	f.Float64Var(&o.set.BreakToolArguments, "break-tool-arguments", 0, "`rate` of tool calls with invalid arguments, 0 to 1")
+	f.Float64Var(&o.set.Bill, "bill", 0, "`factor` applied to the reported token usage, e.g. 1.2 (default 1)")
+	f.BoolVar(&o.set.Overrides, "overrides", false, "let requests choose faults and delays with X-Mock-* headers")
 	f.BoolVar(&o.set.Admin, "admin", false, "serve /_mock/config, /_mock/calls and /_mock/journal")
 }
 
-// config is the file's configuration with the flags that were given.
+// config is the configuration from the file, overridden by the flags.
 func (o *mockOptions) config(cmd *cobra.Command) (mock.Config, error) {
 	var cfg mock.Config
 	if o.file != "" {
@@ -94,8 +93,7 @@ func (o *mockOptions) config(cmd *cobra.Command) (mock.Config, error) {
 	return cfg, usageOfMock(cfg.Validate())
 }
 
-// speed takes --gap and --tokens-per-second, of which each replaces the file's
-// other one.
+// speed applies --gap and --tokens-per-second. Each replaces the other in the file.
 func (o *mockOptions) speed(cmd *cobra.Command, cfg *mock.Config) {
 	gap, rate := cmd.Flags().Changed("gap"), cmd.Flags().Changed("tokens-per-second")
 	if gap || rate {
@@ -103,7 +101,7 @@ func (o *mockOptions) speed(cmd *cobra.Command, cfg *mock.Config) {
 	}
 }
 
-// usageOfMock makes a wrong setting a mistake in usage.
+// usageOfMock turns an invalid setting into a usage error.
 func usageOfMock(err error) error {
 	var wrong *mock.ConfigError
 	if errors.As(err, &wrong) {

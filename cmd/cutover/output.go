@@ -10,8 +10,8 @@ import (
 	"cutover/internal/wording"
 )
 
-// outputFormat is the value of --output. It is a pflag.Value, so that a wrong
-// word is found with the rest of the command line.
+// outputFormat is the value of --output. It is a pflag.Value, so that an invalid
+// value is found while the command line is parsed.
 type outputFormat string
 
 // The formats.
@@ -23,7 +23,7 @@ const (
 // addOutputFlag gives a command --output text|json.
 func addOutputFlag(cmd *cobra.Command) *outputFormat {
 	format := outputText
-	cmd.Flags().Var(&format, "output", "`format` of what is printed: text or json")
+	cmd.Flags().Var(&format, "output", "output `format`: text or json")
 	// The only error is that the flag does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return &format

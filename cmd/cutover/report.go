@@ -13,7 +13,7 @@ import (
 	"cutover/internal/usage"
 )
 
-// errNoPairs is the report's answer when there is nothing to report on.
+// errNoPairs is returned when there is nothing to report on.
 var errNoPairs = errors.New("no pairs yet")
 
 // newReportCommand is `cutover report`.
@@ -23,9 +23,9 @@ func newReportCommand(con console) *cobra.Command {
 	output := dashboards.Text
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "What the comparisons found, both providers side by side",
-		Long: "Sums up what the comparisons found. Asks a running sidecar by its admin address, or\n" +
-			"reads the Redis of a fleet, or the data directory of a sidecar that is not running.",
+		Short: "Show what the comparisons found, both providers side by side",
+		Long: "Summarizes what the comparisons found. Reads from a running sidecar (--admin), from the\n" +
+			"Redis of a fleet (--redis), or from the data directory of a stopped sidecar (--data).",
 		Example: "  cutover report\n" +
 			"  cutover report --output html > report.html\n" +
 			"  cutover report --since 24h --model gpt-4o\n" +
@@ -49,28 +49,28 @@ func newReportCommand(con console) *cobra.Command {
 	}
 	addResultsFlags(cmd, where)
 	scope.addFlags(cmd)
-	cmd.Flags().Var(&output, "output", "`format`: text, json, markdown or html (one file that needs nothing else)")
+	cmd.Flags().Var(&output, "output", "`format`: text, json, markdown or html (one self-contained file)")
 	// The only error is that the flag does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(dashboards.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// addResultsFlags adds the flags that say where results are read.
+// addResultsFlags adds the flags for where results are read from.
 func addResultsFlags(cmd *cobra.Command, where *target.Target) {
 	where.AddFlags(cmd.Flags())
 	where.AddDataFlag(cmd.Flags())
 	cmd.MarkFlagsMutuallyExclusive("admin", "data", "redis")
 }
 
-// resultsScope are the flags that restrict which results are looked at.
+// resultsScope holds the flags that restrict which results are used.
 type resultsScope struct {
 	since, model, endpoint string
 }
 
 func (s *resultsScope) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.since, "since", "", "only requests since a span before now (24h, 7d) or a moment (RFC 3339)")
+	cmd.Flags().StringVar(&s.since, "since", "", "only requests of this period until now (24h, 7d), or since this time (RFC 3339)")
 	cmd.Flags().StringVar(&s.model, "model", "", "only requests for this model, as callers name it")
-	cmd.Flags().StringVar(&s.endpoint, "endpoint", "", "only this endpoint, like chat/completions")
+	cmd.Flags().StringVar(&s.endpoint, "endpoint", "", "only this endpoint, such as chat/completions")
 }
 
 func (s *resultsScope) filter(now time.Time) (f store.Filter, err error) {
@@ -83,10 +83,10 @@ func (s *resultsScope) filter(now time.Time) (f store.Filter, err error) {
 	return f, nil
 }
 
-// nothing says why there may be no pairs, and what to do.
+// nothing is the error when there are no pairs: why that may be, and what to do.
 func (s *resultsScope) nothing() error {
 	if s.since != "" || s.model != "" || s.endpoint != "" {
-		return fmt.Errorf("%w that match --since, --model and --endpoint: leave some out", errNoPairs)
+		return fmt.Errorf("%w that match --since, --model and --endpoint: remove some of them", errNoPairs)
 	}
-	return fmt.Errorf("%w: nothing has been mirrored; set the flag shadow-percentage above 0 and send requests", errNoPairs)
+	return fmt.Errorf("%w: nothing has been mirrored. Set the flag shadow-percentage above 0 and send requests", errNoPairs)
 }

@@ -13,16 +13,15 @@ import (
 	"cutover/internal/wording"
 )
 
-// console is what a run of the program sees of its surroundings; tests give
-// it buffers.
+// console is the program's input, output and environment. Tests pass buffers.
 type console struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      config.Environ
 }
 
-// execute is the program: it runs one command line and returns the exit code.
-// Commands that serve end when ctx does.
+// execute runs one command line and returns the exit code. Commands that serve stop
+// when ctx is done.
 func execute(ctx context.Context, args []string, con console) int {
 	root := newRootCommand(con)
 	root.SetArgs(args)
@@ -46,16 +45,16 @@ func newRootCommand(con console) *cobra.Command {
 		Use:   "cutover",
 		Short: "Move live LLM traffic from one provider to another, and prove that it is safe",
 		Long: `cutover is a sidecar between your programs and their LLM provider (the primary).
-It passes everything on unchanged, sends copies of a share of the requests to
-the provider that you want to move to (the relay), compares both answers, and
-moves callers over step by step by feature flags, with instant roll-back.`,
-		Example: `  # see it work: two rehearsal providers, a sidecar and traffic, in one process
+It passes everything on unchanged, mirrors the requests of a share of callers to
+the provider that you want to move to (the relay), compares both responses, and
+moves callers over step by step with feature flags and instant rollback.`,
+		Example: `  # try it: two mock providers, a sidecar and simulated callers in one process
   cutover demo
 
   # in front of OpenAI; callers change their base URL to http://127.0.0.1:8080/v1
   RELAY_API_KEY=... cutover serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
 
-  # is everything in reach?
+  # can everything be reached?
   cutover doctor --primary https://api.openai.com/v1 --relay https://relay.example/v1`,
 		SilenceErrors:         true, // execute reports them
 		SilenceUsage:          true,
@@ -78,8 +77,8 @@ moves callers over step by step by feature flags, with instant roll-back.`,
 	return root
 }
 
-// completeGroups makes commands that only hold others show their help, and
-// answer an unknown word with the nearest command.
+// completeGroups makes commands that only have subcommands show their help, and
+// suggest the nearest command for an unknown word.
 func completeGroups(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		completeGroups(sub)
@@ -101,7 +100,7 @@ func completeGroups(cmd *cobra.Command) {
 		if near := wording.Nearest(args[0], known); near != "" {
 			return usage.Errorf("unknown command %s: did you mean '%s %s'?", wording.Quote(args[0]), c.CommandPath(), near)
 		}
-		return usage.Errorf("unknown command %s: known are %s", wording.Quote(args[0]), wording.List(known))
+		return usage.Errorf("unknown command %s: expected one of %s", wording.Quote(args[0]), wording.List(known))
 	}
 }
 
@@ -118,7 +117,7 @@ func addCommands(root *cobra.Command, con console) {
 	add(groupOther, newDoctorCommand(con.Env), newVersionCommand())
 }
 
-// flagError words cobra's complaint about a flag, and names the flag that was
+// flagError rewords cobra's error about a flag, and suggests the flag that was
 // probably meant.
 func flagError(cmd *cobra.Command, err error) error {
 	text := err.Error()

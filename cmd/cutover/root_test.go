@@ -47,7 +47,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestUnknownCommandWithoutANearOne(t *testing.T) {
 	code, _, errs := runCommand(t, nil, "xxxxxxxxxxxx")
-	if code != exitUsage || !strings.HasPrefix(errs, `cutover: unknown command "xxxxxxxxxxxx": known are `) || !strings.Contains(errs, "serve") {
+	if code != exitUsage || !strings.HasPrefix(errs, `cutover: unknown command "xxxxxxxxxxxx": expected one of `) || !strings.Contains(errs, "serve") {
 		t.Errorf("exit %d, standard error %q", code, errs)
 	}
 }

@@ -12,26 +12,26 @@ import (
 	"cutover/internal/usage"
 )
 
-// newServeCommand runs a sidecar until a signal stops it.
+// newServeCommand is `cutover serve`: it runs a sidecar until a signal stops it.
 func newServeCommand(con console) *cobra.Command {
 	var printConfig bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the sidecar",
-		Long: `serve runs the sidecar in front of the primary. Callers change their base URL
-to its address and notice nothing else. With shadow-percentage above 0 a share
-of the requests is mirrored to the relay, and the answers are compared.
+		Long: `serve runs the sidecar in front of the primary. Callers change their base URL to
+its address and notice no other difference. With shadow-percentage above 0, the
+requests of that share of callers are mirrored to the relay, and both responses
+are compared.
 
-SIGTERM or SIGINT stops it: /readyz turns off, answers under way are finished
-(at most shutdown.drain long), and it exits with 0. A second signal stops it at
-once.`,
+SIGTERM or SIGINT stops it: /readyz fails, in-flight responses are drained (for at
+most shutdown.drain), and it exits with 0. A second signal stops it at once.`,
 		Example: `  # in front of OpenAI, nothing mirrored yet
   cutover serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
 
-  # the same by file, with every request mirrored
+  # the same from a file, with every request mirrored
   CUTOVER_FLAGS_SHADOW_PERCENTAGE=100 cutover serve --config cutover.yaml
 
-  # what would it run with, and where does each value come from?
+  # print the effective configuration, and where each value comes from
   cutover serve --config cutover.yaml --print-config`,
 		Args: cobra.NoArgs,
 	}
@@ -56,7 +56,7 @@ once.`,
 	return cmd
 }
 
-// newLogger writes to w, as JSON or, for a person, in columns.
+// newLogger writes to w, as JSON or in columns for a person.
 func newLogger(w io.Writer, c config.LogConfig) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(c.Level)
 	if err != nil {

@@ -13,15 +13,14 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far a long command has come: a bar on a terminal, and
-// nothing at all anywhere else (a pipe, a file, a log). Its methods are safe
-// for concurrent use.
+// progress shows the progress of a long command: a bar on a terminal, and nothing
+// elsewhere (a pipe, a file, a log). Its methods are safe for concurrent use.
 type progress struct {
 	bar *progressbar.ProgressBar // nil: nothing is shown
 }
 
-// newProgress begins a bar on w, usually standard error, that is full after
-// total steps; a total below 1 is unknown, and spins.
+// newProgress starts a bar on w, usually standard error, that is full after total
+// steps. A total below 1 means unknown, and shows a spinner.
 func newProgress(w io.Writer, total int64, label string) *progress {
 	if !isTerminal(w) {
 		return &progress{}
@@ -44,21 +43,21 @@ func newBar(w io.Writer, total int64, label string) *progressbar.ProgressBar {
 	)
 }
 
-// isTerminal reports whether a person is looking at w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// add records n more steps. The bar's errors are those of writing to the
-// terminal: not worth ending anything for.
+// add records n more steps. Errors of the bar are errors of writing to the terminal,
+// and are ignored.
 func (p *progress) add(n int64) {
 	if p.bar != nil {
 		_ = p.bar.Add64(n)
 	}
 }
 
-// set records how many steps are done in all.
+// set records how many steps are done in total.
 func (p *progress) set(n int64) {
 	if p.bar != nil {
 		_ = p.bar.Set64(n)
@@ -72,14 +71,14 @@ func (p *progress) describe(label string) {
 	}
 }
 
-// end takes the bar away, so that what is printed next begins on a clean line.
+// end removes the bar, so that later output starts on a clean line.
 func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
 }
 
-// widthOf is the width of the terminal behind w; 0 when it is none.
+// widthOf is the width of the terminal that w is; 0 if w is not a terminal.
 func widthOf(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
@@ -89,8 +88,8 @@ func widthOf(w io.Writer) int {
 	return 0
 }
 
-// page shows what write writes page by page when a person is looking at w, and
-// writes it plainly otherwise. The pager is the one of $PAGER, else less.
+// page shows the output of write in a pager if w is a terminal, and writes it to w
+// otherwise. The pager is $PAGER, or less.
 func page(ctx context.Context, w io.Writer, getenv func(string) string, write func(w io.Writer, colour bool) error) error {
 	if !isTerminal(w) {
 		return write(w, false)
@@ -112,7 +111,7 @@ func page(ctx context.Context, w io.Writer, getenv func(string) string, write fu
 	if err := pager.Start(); err != nil {
 		return write(w, true)
 	}
-	// Whoever leaves the pager early breaks the pipe: that is no failure.
+	// Quitting the pager early breaks the pipe, which is not an error.
 	_ = write(in, true)
 	_ = in.Close()
 	if err := pager.Wait(); err != nil {

@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// buildFacts say what program this is. Fields that the build did not record
-// are empty.
+// buildFacts identify this binary. Fields that the build did not record are empty.
 type buildFacts struct {
 	Version  string `json:"version"`            // of the module, or "devel"
 	Revision string `json:"revision,omitempty"` // of the source
@@ -72,7 +71,7 @@ func (f buildFacts) writeText(w io.Writer) error {
 func newVersionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "What program this is: version, source revision, Go, platform",
+		Short: "Show the version, source revision, Go version and platform",
 		Example: `  cutover version
   cutover version --output json`,
 		Args: cobra.NoArgs,

@@ -1,5 +1,5 @@
-// Package demo shows the whole product in one process: two mock providers, a
-// sidecar between them and some callers, and what came of it.
+// Package demo runs the whole product in one process: two mock providers, a sidecar
+// and simulated callers, and a report at the end.
 package demo
 
 import (
@@ -20,14 +20,14 @@ import (
 	"cutover/internal/store"
 )
 
-// Options are what a person can choose, and where the demo shows itself.
+// Options are the user's choices and the callbacks for progress and outcome.
 type Options struct {
 	Length  time.Duration // of the traffic
-	Callers int           // at the same time
-	Stay    bool          // stay up afterwards, until the context ends
+	Callers int           // concurrent
+	Stay    bool          // keep running afterwards, until the context ends
 	Log     zerolog.Logger
-	// Started is told the addresses once all is up; Progress the milliseconds of
-	// traffic that have passed; Done what came of it.
+	// Started gets the addresses once everything is running, Progress the milliseconds
+	// of traffic so far, and Done the outcome.
 	Started  func(Addresses)
 	Progress func(ms int64)
 	Done     func(*Outcome) error
@@ -36,11 +36,11 @@ type Options struct {
 // Addresses are base URLs on this machine.
 type Addresses struct{ Sidecar, Admin, Primary, Relay string }
 
-// Run brings everything up, sends traffic, reports, and takes it down.
+// Run starts everything, sends traffic, reports, and stops everything.
 func Run(ctx context.Context, o Options) (err error) {
 	dir, err := os.MkdirTemp("", "cutover-demo-")
 	if err != nil {
-		return fmt.Errorf("demo: a temporary directory is needed for the results: %w", err)
+		return fmt.Errorf("demo: can't create a temporary directory for the results: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	primary, err := startMock(demoPrimary())
@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	return demonstrate(ctx, s, o)
 }
 
-// demonstrate sends the traffic and says what came of it.
+// demonstrate sends the traffic and reports the outcome.
 func demonstrate(ctx context.Context, s *sidecar.Sidecar, o Options) error {
 	seen := newTraffic(s.URL(), o.Callers).run(ctx, o.Length, o.Progress)
 	outcome, err := outcomeOf(ctx, s, seen)
@@ -93,32 +93,32 @@ type Outcome struct {
 	Report  compare.Report `json:"report"`
 }
 
-// outcomeOf waits for the shadow requests that are still under way: they are part of
-// the traffic that was sent.
+// outcomeOf waits for in-flight shadow requests, which are part of the traffic, and
+// reads the report.
 func outcomeOf(ctx context.Context, s *sidecar.Sidecar, seen CallersSaw) (Outcome, error) {
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for s.Mirror.Counts().Total() < seen.Requests && patience.Err() == nil {
+	for s.Mirror.Counts().Total() < seen.Requests && deadline.Err() == nil {
 		select {
 		case <-tick.C:
-		case <-patience.Done():
+		case <-deadline.Done():
 		}
 	}
-	if err := s.Ledger.Flush(patience); err != nil {
-		return Outcome{}, fmt.Errorf("demo: the results could not be stored: %w", err)
+	if err := s.Ledger.Flush(deadline); err != nil {
+		return Outcome{}, fmt.Errorf("demo: can't store the results: %w", err)
 	}
-	report, err := store.Report(patience, s.Results, store.Filter{}, compare.Criteria{}, time.Now())
+	report, err := store.Report(deadline, s.Results, store.Filter{}, compare.Criteria{}, time.Now())
 	if err != nil {
 		return Outcome{}, fmt.Errorf("demo: %w", err)
 	}
 	return Outcome{Sidecar: s.URL(), Admin: s.AdminURL(), Callers: seen, Report: report}, nil
 }
 
-// WriteText writes the outcome for a person, and what to do next.
+// WriteText writes the outcome as text, and what to do next.
 func (a *Outcome) WriteText(w io.Writer, stay bool) error {
-	fmt.Fprintf(w, "What callers saw: %d requests in %s, %d with an error that the primary gave, %d without a whole answer.\n\n",
+	fmt.Fprintf(w, "What callers saw: %d requests in %s, %d got an error from the primary, %d got no complete response.\n\n",
 		a.Callers.Requests, (time.Duration(a.Callers.TookMS) * time.Millisecond).Round(100*time.Millisecond), a.Callers.Errors, a.Callers.Broken)
 	if err := a.Report.WriteText(w); err != nil {
 		return err
@@ -126,15 +126,15 @@ func (a *Outcome) WriteText(w io.Writer, stay bool) error {
 	if !stay {
 		_, err := fmt.Fprintf(w, `
 Next:
-  %[1]s demo --stay     look around while it runs
+  %[1]s demo --stay     keeps running, to look around
   %[1]s serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
-      in front of your own provider; nothing is mirrored until you say so
+      runs in front of your own provider; nothing is mirrored until you turn it on
 `, program())
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
 Where to look, until Ctrl-C:
-  %[1]s                  the report, in a browser
+  %[1]s                  the report in a browser
   %[3]s report --admin %[1]s
   %[3]s diff list --admin %[1]s
   %[3]s flags list --admin %[1]s
@@ -146,8 +146,8 @@ Where to look, until Ctrl-C:
 	return err
 }
 
-// program is how the reader can call this program again: whoever came by "go
-// run" has no cutover on the path.
+// program is the command to run this program again: with "go run" there is no
+// cutover on the path.
 func program() string {
 	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./cmd/cutover"
@@ -155,8 +155,8 @@ func program() string {
 	return "cutover"
 }
 
-// demoSidecar is a sidecar with the configuration that serve would have with
-// these variables set.
+// demoSidecar is a sidecar with the configuration that serve would have with these
+// environment variables.
 func demoSidecar(ctx context.Context, primary, relay, dir string, log zerolog.Logger) (*sidecar.Sidecar, error) {
 	loaded, err := config.AddFlags(pflag.NewFlagSet("demo", pflag.ContinueOnError)).Load(config.Environ{
 		"CUTOVER_PRIMARY=" + primary, "CUTOVER_RELAY=" + relay, "CUTOVER_DATA=" + dir,

@@ -9,8 +9,8 @@ import (
 	"cutover/internal/mock"
 )
 
-// demoPrimary and demoRelay are two providers of the same models: the relay is
-// faster, words things a little differently, and fails now and then.
+// demoPrimary and demoRelay are two providers with the same models. The relay is
+// faster, phrases things slightly differently, and fails sometimes.
 func demoPrimary() mock.Config {
 	c := mock.Config{Name: "primary", Seed: 1, DrawSeed: 1}
 	c.TTFT, c.Gap = mock.Lognormal(180*time.Millisecond, .35), mock.Lognormal(6*time.Millisecond, .3)
@@ -28,7 +28,7 @@ func demoRelay() mock.Config {
 	return c
 }
 
-// mockServer is a mock on a port of its own.
+// mockServer is a mock provider on its own port.
 type mockServer struct {
 	url   string // base URL, with /v1
 	srv   *http.Server
@@ -43,7 +43,7 @@ func startMock(c mock.Config) (*mockServer, error) {
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("demo: no free port on this machine: %w", err)
+		return nil, fmt.Errorf("demo: can't listen on a free port: %w", err)
 	}
 	s := &mockServer{
 		url: "http://" + l.Addr().String() + "/v1", mock: m,
@@ -52,7 +52,7 @@ func startMock(c mock.Config) (*mockServer, error) {
 	}
 	go func() {
 		defer close(s.ended)
-		_ = s.srv.Serve(l) // ends by Close
+		_ = s.srv.Serve(l) // until close
 	}()
 	return s, nil
 }

@@ -13,20 +13,19 @@ import (
 	"time"
 )
 
-// traffic is a crowd of callers with the habits of real ones: chats of one and
-// of several turns, streamed and not, in both dialects, with tools, with JSON
-// answers, and some embeddings.
+// traffic simulates callers with a realistic mix of requests: chats, streamed and
+// not, in both API formats, with tools, with JSON output, and some embeddings.
 type traffic struct {
 	url     string
 	callers int
 	client  *http.Client
 }
 
-// CallersSaw is what came back to the callers.
+// CallersSaw counts what the callers got.
 type CallersSaw struct {
 	Requests uint64 `json:"requests"`
-	Errors   uint64 `json:"errors"` // answered with a status of 400 or more
-	Broken   uint64 `json:"broken"` // no answer, or half of one
+	Errors   uint64 `json:"errors"` // responses with a status of 400 or above
+	Broken   uint64 `json:"broken"` // no response, or an incomplete one
 	TookMS   int64  `json:"took_ms"`
 }
 
@@ -36,8 +35,8 @@ func newTraffic(url string, callers int) *traffic {
 	}}
 }
 
-// run sends requests for a while and then lets the last ones finish. progress
-// is told the milliseconds that have gone.
+// run sends requests for the given time and lets the last ones finish. progress gets
+// the elapsed milliseconds.
 func (t *traffic) run(ctx context.Context, length time.Duration, progress func(int64)) CallersSaw {
 	began := time.Now()
 	over, cancel := context.WithTimeout(ctx, length)
@@ -72,7 +71,7 @@ func (t *traffic) run(ctx context.Context, length time.Duration, progress func(i
 	return CallersSaw{requests.Load(), failed.Load(), broken.Load(), time.Since(began).Milliseconds()}
 }
 
-// ask sends one request and reads the whole answer.
+// ask sends one request and reads the whole response.
 func (t *traffic) ask(ctx context.Context, caller int, dice *rand.Rand) (status int, err error) {
 	path, body := question(caller, dice)
 	text, err := json.Marshal(body)
@@ -99,7 +98,7 @@ func (t *traffic) ask(ctx context.Context, caller int, dice *rand.Rand) (status 
 	return resp.StatusCode, err
 }
 
-// topics are what the callers want to know.
+// topics are the callers' prompts.
 func topics() []string {
 	return []string{
 		"Summarise the incident report about the payment outage for a manager.",
@@ -117,7 +116,7 @@ func topics() []string {
 	}
 }
 
-// question makes one request: a path and a body.
+// question returns one request: its path and body.
 func question(caller int, dice *rand.Rand) (path string, body map[string]any) {
 	all := topics()
 	topic := all[dice.IntN(len(all))]

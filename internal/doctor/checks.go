@@ -18,23 +18,23 @@ import (
 	"cutover/internal/wording"
 )
 
-// alive asks a running sidecar's /healthz.
+// alive queries the /healthz of a running sidecar.
 func (d *Doctor) alive(ctx context.Context) Finding {
 	f := Finding{Check: "sidecar", Status: Failed}
 	status, _, err := d.askSidecar(ctx, "/healthz")
 	switch {
 	case err != nil:
-		f.Detail = fmt.Sprintf("nothing answers at %s: %s", d.adminURL(), dialFault(err))
-		f.Advice = "start one with `cutover serve`, or name its admin address by --admin-listen"
+		f.Detail = fmt.Sprintf("no sidecar responds at %s: %s", d.adminURL(), dialFault(err))
+		f.Advice = "start one with `cutover serve`, or set its admin address with --admin-listen"
 	case status != http.StatusOK:
-		f.Detail = fmt.Sprintf("%s/healthz answers %d", d.adminURL(), status)
+		f.Detail = fmt.Sprintf("%s/healthz returns %d", d.adminURL(), status)
 	default:
 		f.Status, f.Detail = OK, "alive at "+d.adminURL()
 	}
 	return f
 }
 
-// sidecar looks at the one that runs, or at whether one could start.
+// sidecar checks the running sidecar, or whether one could start.
 func (d *Doctor) sidecar(ctx context.Context) Finding {
 	f := Finding{Check: "sidecar", Status: OK}
 	status, _, err := d.askSidecar(ctx, "/healthz")
@@ -43,7 +43,7 @@ func (d *Doctor) sidecar(ctx context.Context) Finding {
 	}
 	ready, body, err := d.askSidecar(ctx, "/readyz")
 	if err != nil {
-		f.Status, f.Detail = Failed, d.adminURL()+" is alive, but /readyz does not answer: "+dialFault(err)
+		f.Status, f.Detail = Failed, d.adminURL()+" is alive, but /readyz does not respond: "+dialFault(err)
 		return f
 	}
 	f.Detail = "running at " + d.adminURL()
@@ -58,14 +58,14 @@ func (d *Doctor) sidecar(ctx context.Context) Finding {
 	}
 	if err := json.Unmarshal(body, &says); err != nil {
 		f.Status = Failed
-		f.Detail += fmt.Sprintf(", but /readyz answers %d like no sidecar", ready)
-		f.Advice = "is --admin-listen the admin address of a sidecar, and not another program's?"
+		f.Detail += fmt.Sprintf(", but its /readyz (status %d) is not that of a sidecar", ready)
+		f.Advice = "check that --admin-listen is the admin address of a sidecar, not of another program"
 		return f
 	}
 	switch {
 	case says.Draining:
 		f.Status = Note
-		f.Detail += ", draining: it is being stopped"
+		f.Detail += ", draining: it is shutting down"
 	case !says.Ready:
 		f.Status = Note
 		f.Detail += ", not ready"
@@ -76,13 +76,13 @@ func (d *Doctor) sidecar(ctx context.Context) Finding {
 	f.Detail += d.flagValues(ctx)
 	if says.Flags.Reason != "" {
 		f.Status = Note
-		f.Advice = "the last good flags rule: " + says.Flags.Reason
+		f.Advice = "the last good flags are in force: " + says.Flags.Reason
 	}
 	return f
 }
 
-// flagValues words the flags in force at a running sidecar; "" when it does
-// not tell.
+// flagValues lists the flags in force at a running sidecar; "" if they can't be
+// read.
 func (d *Doctor) flagValues(ctx context.Context) string {
 	status, body, err := d.askSidecar(ctx, "/api/v1/flags")
 	if err != nil || status != http.StatusOK {
@@ -114,13 +114,13 @@ func (d *Doctor) portsFree(ctx context.Context, f Finding) Finding {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
 		if err != nil {
 			f.Status = Failed
-			f.Detail = fmt.Sprintf("none is running, and %s (%s) can't be opened: %s", l.addr, l.key, dialFault(err))
-			f.Advice = "stop what listens there, or choose another address with --" + strings.ReplaceAll(l.key, ".", "-")
+			f.Detail = fmt.Sprintf("not running, and can't listen on %s (%s): %s", l.addr, l.key, dialFault(err))
+			f.Advice = "stop the program that uses the address, or choose another one with --" + strings.ReplaceAll(l.key, ".", "-")
 			return f
 		}
 		_ = listener.Close()
 	}
-	f.Detail = "none is running; " + d.conf.Listen + " and " + d.conf.Admin.Listen + " are free"
+	f.Detail = "not running; " + d.conf.Listen + " and " + d.conf.Admin.Listen + " are free"
 	return f
 }
 
@@ -158,9 +158,9 @@ func dialFault(err error) string {
 	case errors.Is(err, syscall.EACCES):
 		return "permission denied"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine has no such address"
+		return "this machine does not have this address"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return "no answer in time"
+		return "no response in time"
 	case errors.As(err, &dns):
 		return "the name " + dns.Name + " can't be resolved"
 	}
@@ -171,29 +171,29 @@ func dialFault(err error) string {
 	return "the connection broke"
 }
 
-// redis reads the flags, as a sidecar would.
+// redis reads the flags like a sidecar.
 func (d *Doctor) redis(ctx context.Context) Finding {
 	f := Finding{Check: "redis", Status: Failed}
 	where := d.conf.Store.Redis.String()
 	store, err := flags.OpenRedisStore(*sidecar.RedisOptions(&d.conf.Store))
 	if err != nil {
-		f.Detail = where + ": not understood"
-		f.Advice = "see the finding about the configuration"
+		f.Detail = where + ": not a valid Redis URL"
+		f.Advice = "see the configuration check"
 		return f
 	}
 	defer func() { _ = store.Close() }()
 	fields, err := store.Fields(ctx)
 	if err != nil {
 		f.Detail = where + ": " + strings.ReplaceAll(err.Error(), "\n", " ")
-		f.Advice = "is Redis there, reachable from this machine (rediss for TLS), and does it let this user in?"
+		f.Advice = "check that Redis is running, that this machine can reach it (rediss for TLS), and that the user may log in"
 		return f
 	}
 	f.Status = OK
-	f.Detail = fmt.Sprintf("%s answers: %d flags set, version %d", where, len(fields.Values), fields.Version)
+	f.Detail = fmt.Sprintf("%s responds: %d flags set, version %d", where, len(fields.Values), fields.Version)
 	return f
 }
 
-// dataDirectory reports whether the data directory can be written, or made.
+// dataDirectory checks whether the data directory is writable or can be created.
 func (d *Doctor) dataDirectory(context.Context) Finding {
 	f := Finding{Check: "data directory", Status: Failed}
 	dir, err := filepath.Abs(d.conf.Store.Dir)
@@ -212,24 +212,24 @@ func (d *Doctor) dataDirectory(context.Context) Finding {
 		f.Detail = fmt.Sprintf("%s: %v", at, wording.WithoutPath(err))
 		return f
 	case !info.IsDir():
-		f.Detail = at + " is no directory"
-		f.Advice = "name another one with --data"
+		f.Detail = at + " is not a directory"
+		f.Advice = "choose another one with --data"
 		return f
 	}
 	probe, err := os.CreateTemp(at, ".cutover-doctor-*")
 	if err != nil {
-		f.Detail = fmt.Sprintf("%s can't be written: %v", at, wording.WithoutPath(err))
-		f.Advice = "give this user write permission there, or name another directory with --data"
+		f.Detail = fmt.Sprintf("%s is not writable: %v", at, wording.WithoutPath(err))
+		f.Advice = "give this user write permission, or choose another directory with --data"
 		return f
 	}
 	_ = probe.Close()
 	if err := os.Remove(probe.Name()); err != nil {
-		f.Detail = fmt.Sprintf("%s: a file made there can't be removed: %v", at, wording.WithoutPath(err))
+		f.Detail = fmt.Sprintf("%s: can't remove a file created there: %v", at, wording.WithoutPath(err))
 		return f
 	}
-	f.Status, f.Detail = OK, dir+" can be written"
+	f.Status, f.Detail = OK, dir+" is writable"
 	if at != dir {
-		f.Detail = dir + " will be made"
+		f.Detail = dir + " will be created"
 	}
 	return f
 }

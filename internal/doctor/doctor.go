@@ -1,4 +1,4 @@
-// Package doctor checks everything that serving needs: the configuration, both
+// Package doctor checks everything that serve needs: the configuration, both
 // providers, Redis, the data directory and a running sidecar.
 package doctor
 
@@ -17,7 +17,7 @@ import (
 	"cutover/internal/sidecar"
 )
 
-// Status is how a check of the doctor ended.
+// Status is the outcome of a check.
 type Status string
 
 // The statuses. Only failed makes the doctor fail.
@@ -48,8 +48,8 @@ type Doctor struct {
 	timeout time.Duration // for each check
 }
 
-// New is a doctor for a configuration, which may be wrong; each check may take as
-// long as the timeout.
+// New returns a Doctor for a configuration, which may be invalid. The timeout is for
+// each check.
 func New(conf *config.Loaded, timeout time.Duration) *Doctor {
 	return &Doctor{conf: conf, timeout: timeout}
 }
@@ -62,7 +62,7 @@ func (d *Doctor) Examine(ctx context.Context, configErr error) Diagnosis {
 	checks := []check{func(context.Context) Finding { return configurationFinding(configErr) }}
 	var wrong *config.Error
 	if errors.As(configErr, &wrong) && wrong.Unread() {
-		return d.run(ctx, checks...) // the other checks would be about defaults
+		return d.run(ctx, checks...) // the other checks would only check defaults
 	}
 	for _, arm := range []exchange.Arm{exchange.Primary, exchange.Relay} {
 		if c := sidecar.UpstreamConfig(&d.conf.Config, arm); c.BaseURL != "" && config.CheckBaseURL(c.BaseURL) == "" {
@@ -76,10 +76,10 @@ func (d *Doctor) Examine(ctx context.Context, configErr error) Diagnosis {
 	return d.run(ctx, checks...)
 }
 
-// check looks at one thing.
+// check checks one thing.
 type check func(context.Context) Finding
 
-// run makes the checks at the same time and keeps their order.
+// run runs the checks concurrently and keeps their order.
 func (d *Doctor) run(ctx context.Context, checks ...check) Diagnosis {
 	found := Diagnosis{OK: true, Findings: make([]Finding, len(checks))}
 	var all sync.WaitGroup
@@ -100,6 +100,7 @@ func (d *Doctor) run(ctx context.Context, checks ...check) Diagnosis {
 	return found
 }
 
+// WriteText writes the findings as text.
 func (d Diagnosis) WriteText(w io.Writer) error {
 	const indent = "                       " // below the details
 	for _, f := range d.Findings {
@@ -115,7 +116,7 @@ func (d Diagnosis) WriteText(w io.Writer) error {
 	return nil
 }
 
-// configurationFinding sums up what loading the configuration said.
+// configurationFinding reports the errors from loading the configuration.
 func configurationFinding(err error) Finding {
 	if err == nil {
 		return Finding{Check: "configuration", Status: OK, Detail: "complete and valid"}
@@ -128,8 +129,8 @@ func configurationFinding(err error) Finding {
 	}
 }
 
-// dialable is an address on which this machine listens, as one that can be
-// called: all addresses become loopback.
+// dialable turns a listen address into one that can be dialed: the unspecified
+// address becomes loopback.
 func dialable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

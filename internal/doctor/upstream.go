@@ -20,11 +20,11 @@ import (
 	"cutover/upstream"
 )
 
-// modelListLimit bounds what is read of a provider's list of models.
+// modelListLimit bounds how much of a provider's list of models is read.
 const modelListLimit = 8 << 20
 
-// upstream asks one provider for its list of models, with the credentials and
-// over the transport that served calls would have.
+// upstream requests a provider's list of models, with the credentials and the
+// transport that served calls would use.
 func (d *Doctor) upstream(ctx context.Context, arm exchange.Arm) Finding {
 	f := Finding{Check: arm.String(), Status: Failed}
 	up, err := upstream.New(sidecar.UpstreamConfig(&d.conf.Config, arm))
@@ -43,7 +43,7 @@ func (d *Doctor) upstream(ctx context.Context, arm exchange.Arm) Finding {
 	if err != nil {
 		return d.unreachable(ctx, f, arm, err)
 	}
-	f.Detail = fmt.Sprintf("%s/models answers %d in %d ms over %s", strings.TrimRight(d.settings(arm).BaseURL, "/"),
+	f.Detail = fmt.Sprintf("%s/models returned %d in %d ms over %s", strings.TrimRight(d.settings(arm).BaseURL, "/"),
 		answer.StatusCode, time.Since(begun).Milliseconds(), protocolOf(answer))
 	return d.judge(f, arm, answer, body)
 }
@@ -61,7 +61,7 @@ func (d *Doctor) listModels(ctx context.Context, up *upstream.Upstream, arm exch
 	query := ""
 	if d.settings(arm).Auth.Kind == config.AuthXAPIKey {
 		header["Anthropic-Version"] = []string{"2023-06-01"}
-		query = "limit=1000" // all at once, in place of the first twenty
+		query = "limit=1000" // all at once, instead of the first twenty
 	}
 	q := &exchange.Request{
 		Endpoint: exchange.Lookup(http.MethodGet, path),
@@ -78,7 +78,7 @@ func (d *Doctor) listModels(ctx context.Context, up *upstream.Upstream, arm exch
 	return up.RoundTrip(req)
 }
 
-// protocolOf names the versions of HTTP and TLS that an answer came over.
+// protocolOf names the HTTP and TLS versions of a response.
 func protocolOf(answer *http.Response) string {
 	if answer.TLS == nil {
 		return answer.Proto + " without TLS"
@@ -86,23 +86,23 @@ func protocolOf(answer *http.Response) string {
 	return answer.Proto + ", " + tls.VersionName(answer.TLS.Version)
 }
 
-// unreachable words a call that brought no answer.
+// unreachable describes a call without a response.
 func (d *Doctor) unreachable(ctx context.Context, f Finding, arm exchange.Arm, err error) Finding {
 	class, code := upstream.Classify(ctx, err)
-	f.Detail = d.settings(arm).BaseURL + ": no answer: " + dialFault(err)
+	f.Detail = d.settings(arm).BaseURL + ": no response: " + dialFault(err)
 	switch class {
 	case exchange.ClassTLS:
 		f.Detail = d.settings(arm).BaseURL + ": no TLS connection (" + code + ")"
-		f.Advice = "is base_url's scheme right, and the certificate from an authority that this machine trusts? upstreams." + arm.String() + ".ca names another"
+		f.Advice = "check the scheme of base_url, and that this machine trusts the CA of the certificate; upstreams." + arm.String() + ".ca sets another CA"
 	case exchange.ClassConnect:
-		f.Advice = "check host and port of upstreams." + arm.String() + ".base_url, and whether this machine may connect there (firewall, HTTPS_PROXY)"
+		f.Advice = "check host and port of upstreams." + arm.String() + ".base_url, and that this machine can connect to it (firewall, HTTPS_PROXY)"
 	default:
-		f.Advice = "it connects and then fails: check upstreams." + arm.String() + ".protocol, and --timeout"
+		f.Advice = "the connection fails after connecting: check upstreams." + arm.String() + ".protocol, and --timeout"
 	}
 	return f
 }
 
-// judge turns an answer into a Finding with advice.
+// judge turns a response into a Finding with advice.
 func (d *Doctor) judge(f Finding, arm exchange.Arm, answer *http.Response, body []byte) Finding {
 	auth := d.settings(arm).Auth
 	key := "upstreams." + arm.String() + "."
@@ -111,21 +111,21 @@ func (d *Doctor) judge(f Finding, arm exchange.Arm, answer *http.Response, body 
 		return d.judgeAuth(f, key, auth)
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
 		f.Status = Note
-		f.Advice = "there is no list of models there: if calls fail too, " + key + "base_url is wrong"
+		f.Advice = "no list of models at this URL: if calls fail too, " + key + "base_url is wrong"
 		if !strings.Contains(d.settings(arm).BaseURL, "/v1") {
-			f.Advice += " (most providers' ends in /v1)"
+			f.Advice += " (for most providers it ends in /v1)"
 		}
 	case status >= 300 && status < 400:
 		f.Status = Note
-		f.Detail += ": it redirects"
-		f.Advice = "callers would get the redirect: set " + key + "base_url to where it leads"
+		f.Detail += ": a redirect"
+		f.Advice = "callers would get the redirect: set " + key + "base_url to its target"
 	case status == http.StatusTooManyRequests:
 		f.Status = Note
-		f.Advice = "it is reachable, and refuses for too many calls: try again later, or ask for a higher limit"
+		f.Advice = "the provider can be reached but rate-limits this call: try again later, or request a higher limit"
 	case status >= 500:
-		f.Advice = "it is reachable, and fails by itself: try again, and look at the provider's status page"
+		f.Advice = "the provider can be reached but reports an internal error: try again, and check its status page"
 	case status >= 400:
-		f.Advice = "it is reachable, and refuses this call: check " + key + "base_url and " + key + "auth"
+		f.Advice = "the provider can be reached but rejects this call: check " + key + "base_url and " + key + "auth"
 	default:
 		return d.judgeModels(f, arm, body)
 	}
@@ -136,21 +136,23 @@ func (d *Doctor) judgeAuth(f Finding, key string, auth config.Auth) Finding {
 	switch auth.Kind {
 	case config.AuthPassthrough:
 		f.Status = OK
-		f.Detail += ": it asks for a key, and callers bring their own"
+		f.Detail += ": it requires a key, and callers send their own"
 	case config.AuthNone:
-		f.Advice = "it asks for a key, and none is configured: set " + key + "auth"
+		f.Advice = "it requires a key, but none is configured: set " + key + "auth"
 		if strings.HasPrefix(key, "upstreams.relay") {
 			f.Advice += " or RELAY_API_KEY"
 		}
 	case config.AuthKey:
-		f.Advice = "the key (" + auth.Secret.Where() + ") is refused as a bearer token: is it this provider's, complete and not expired? Callers that send x-api-key or api-key have it sent there"
+		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected as a bearer token: check that it belongs to this provider, is complete and has not expired. " +
+			"For callers that send x-api-key or api-key it is sent in that header"
 	default:
-		f.Advice = "the key (" + auth.Secret.Where() + ") is refused: is it this provider's, complete and not expired, and does it belong into " + string(auth.Kind) + "?"
+		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected: check that it belongs to this provider, is complete and has not expired, " +
+			"and that the provider expects it as " + string(auth.Kind)
 	}
 	return f
 }
 
-// judgeModels reads the list of models and looks for those of the map.
+// judgeModels reads the list of models and looks up those that the map refers to.
 func (d *Doctor) judgeModels(f Finding, arm exchange.Arm, body []byte) Finding {
 	var list struct {
 		Data []struct {
@@ -160,7 +162,7 @@ func (d *Doctor) judgeModels(f Finding, arm exchange.Arm, body []byte) Finding {
 	if err := json.Unmarshal(body, &list); err != nil || list.Data == nil {
 		f.Status = Note
 		f.Detail += ": not a list of models"
-		f.Advice = "is upstreams." + arm.String() + ".base_url the API, and not a web page?"
+		f.Advice = "check that upstreams." + arm.String() + ".base_url is the API, not a web page"
 		return f
 	}
 	f.Status = OK
@@ -172,16 +174,16 @@ func (d *Doctor) judgeModels(f Finding, arm exchange.Arm, body []byte) Finding {
 	models := &d.settings(arm).Models
 	astray := astrayModels(models, offered)
 	if reached := reachedModels(models); len(reached) > 0 && len(astray) == 0 {
-		f.Detail += ", with all that names are mapped to: " + strings.Join(reached, ", ")
+		f.Detail += ", including all mapped models: " + strings.Join(reached, ", ")
 	}
 	if len(astray) > 0 {
 		f.Status = Note
-		f.Advice = "not in the list: " + strings.Join(astray, ", ") + ": calls that are mapped there will fail; correct upstreams." + arm.String() + ".models"
+		f.Advice = "not in the list: " + strings.Join(astray, ", ") + ": calls that are mapped to them will fail; correct upstreams." + arm.String() + ".models"
 	}
 	return f
 }
 
-// reachedModels are the models that names are mapped to, sorted.
+// reachedModels are the models that the maps refer to, sorted.
 func reachedModels(m *config.ModelsConfig) []string {
 	var to []string
 	for _, one := range m.All() {
@@ -194,8 +196,8 @@ func reachedModels(m *config.ModelsConfig) []string {
 	return slices.Compact(to)
 }
 
-// astrayModels are the names that are mapped to models which are not offered, each
-// with the key that does so.
+// astrayModels are the mapped models that the provider does not offer, each with
+// the key that maps to it.
 func astrayModels(m *config.ModelsConfig, offered map[string]bool) []string {
 	var found []string
 	for _, one := range m.All() {

@@ -12,17 +12,17 @@ import (
 	"cutover/internal/usage"
 )
 
-// Flags are the flags of a target, as a command sees them.
+// Flags gives a command access to the flags of a target.
 type Flags interface {
 	flags.Store
 	List(context.Context) (admin.FlagList, error)
 	Explain(context.Context, flags.Attributes) (flags.Explanation, error)
-	// Watch calls emit for each flip from now on, and with nil for a sign of life.
+	// Watch calls emit for each change from now on, and with nil as a heartbeat.
 	Watch(ctx context.Context, emit func(*flags.Entry) error) error
 }
 
-// OpenFlags picks the place: what the command line says, else the Redis of the
-// environment, else the sidecar on this machine. They must be closed.
+// OpenFlags opens the flags of the target: the one on the command line, else the
+// Redis in CUTOVER_REDIS, else the sidecar on this machine. Close them.
 func (t *Target) OpenFlags() (Flags, error) {
 	url := t.Redis
 	if url == "" && t.Admin == "" {
@@ -39,7 +39,7 @@ func (t *Target) OpenFlags() (Flags, error) {
 	return redisFlags{store, o}, nil
 }
 
-// WithFlags opens the flags for the time of one command.
+// WithFlags opens the flags for the duration of one command.
 func (t *Target) WithFlags(use func(Flags) error) error {
 	f, err := t.OpenFlags()
 	if err != nil {
@@ -54,8 +54,8 @@ type redisFlags struct {
 	options flags.RedisOptions
 }
 
-// open reads the flags as a sidecar without configuration would. A Redis that
-// can't be read is an error here: there is nothing to fall back on.
+// open reads the flags like a sidecar without configuration. A Redis that can't be
+// read is an error here, because there is nothing to fall back on.
 func (p redisFlags) open(ctx context.Context) (*flags.Set, error) {
 	set, err := flags.Open(ctx, flags.Options{Redis: &p.options, Logger: zerolog.Nop()})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"cutover/internal/usage"
 )
 
-// Report reads a report in the filter's scope.
+// Report reads a report restricted by the filter.
 func (t *Target) Report(ctx context.Context, f store.Filter, now time.Time) (report compare.Report, err error) {
 	if t.online() {
 		sidecar, err := t.Sidecar()
@@ -33,7 +33,7 @@ func (t *Target) Report(ctx context.Context, f store.Filter, now time.Time) (rep
 	return report, err
 }
 
-// SampleResults reads the results of the kept samples that match, newest last.
+// SampleResults reads the results of the matching samples, newest last.
 func (t *Target) SampleResults(ctx context.Context, f store.Filter) (results []compare.Result, err error) {
 	if t.online() {
 		sidecar, err := t.Sidecar()
@@ -67,10 +67,10 @@ func (t *Target) Sample(ctx context.Context, id string) (sample compare.Sample, 
 	return sample, err
 }
 
-// online reports whether a running sidecar is asked.
+// online reports whether the target is a running sidecar.
 func (t *Target) online() bool { return t.Data == "" && t.Redis == "" }
 
-// offline reads where the results are stored, without a sidecar.
+// offline reads the results from their store, without a sidecar.
 func (t *Target) offline(read func(store.Backend) error) error {
 	o := store.Options{ReadOnly: true, Key: []byte(t.Env.Get(SamplesKeyVariable))}
 	if t.Data != "" {

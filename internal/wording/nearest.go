@@ -1,10 +1,10 @@
-// Package wording helps messages to name what was wrong and what was meant.
+// Package wording helps messages name what was wrong and what was meant.
 package wording
 
 import "strings"
 
-// Nearest returns the name that a mistyped one most likely meant, or "" when
-// none is near: at most one edit in three letters.
+// Nearest returns the name that a mistyped one most likely meant, or "" if none is
+// close: at most one edit per three letters.
 func Nearest(typed string, names []string) string {
 	if len(typed) > longestName {
 		return ""
@@ -25,12 +25,11 @@ func Nearest(typed string, names []string) string {
 	return best
 }
 
-// longestName bounds the work, which is quadratic: nobody mistypes longer ones.
+// longestName bounds the work, which is quadratic in the length.
 const longestName = 64
 
-// editDistance counts the letters to insert, delete, replace or swap with
-// their neighbour to make b out of a. Of names longer than
-// longestName it reads the beginning.
+// editDistance counts the letters to insert, delete, replace or swap with their
+// neighbor to turn a into b. It reads at most longestName letters of each.
 func editDistance(a, b string) int {
 	a, b = a[:min(len(a), longestName)], b[:min(len(b), longestName)]
 	var before, last, row [longestName + 1]int

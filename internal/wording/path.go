@@ -5,8 +5,7 @@ import (
 	"os"
 )
 
-// WithoutPath takes the path out of a file error whose message names it
-// already.
+// WithoutPath removes the path from a file error, for messages that already name it.
 func WithoutPath(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {

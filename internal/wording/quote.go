@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Quote shows what somebody wrote, cut to one line's worth: a message is one line.
+// Quote quotes user input, truncated so that a message stays one line.
 func Quote(s string) string {
 	const limit = 60
 	if len(s) > limit {
@@ -14,5 +14,5 @@ func Quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// List puts names in a row, separated by commas.
+// List joins names with commas.
 func List(names []string) string { return strings.Join(names, ", ") }
