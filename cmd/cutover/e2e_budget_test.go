@@ -26,7 +26,7 @@ func TestABudgetThatCannotBeDrawnOn(t *testing.T) {
 	copies := func() uint64 { return uint64(len(r.relay.Journal())) }
 	eventually(t, "copies go out", func() bool { chat(); return copies() > 0 }, func() any { return r.Mirror.Counts().All() })
 	purse.Kill()
-	const line = "the mirror's budget can't be drawn on"
+	const line = "can't reserve budget for shadow requests"
 	eventually(t, "the outage is told", func() bool { chat(); return strings.Contains(r.log.String(), line) }, func() any { return r.Mirror.Counts().All() })
 	asked, begun := 0, time.Now()
 	for ; time.Since(begun) < 2500*time.Millisecond; asked++ { // the purse is asked each second

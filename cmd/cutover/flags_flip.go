@@ -114,7 +114,8 @@ func confirm(cmd *cobra.Command, con console, o *flipOptions, f flags.Flip, have
 		return false, nil
 	}
 	if !asksPerson(con.In) {
-		return false, usage.Errorf("this raises %s: use --yes to raise a percentage by more than %d percentage points", strings.Join(steps, " and "), bigStep)
+		return false, usage.Errorf("this raises %s: use --yes to raise a percentage by more than %d percentage points",
+			strings.Join(steps, " and "), bigStep)
 	}
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "This raises %s. Continue? [y/N] ", strings.Join(steps, " and "))
 	line, err := bufio.NewReader(con.In).ReadString('\n')

@@ -38,7 +38,8 @@ func newHaltSwitch(where *target.Target, con console, verb string) *cobra.Comman
 	output := addOutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if where.Redis != "" {
-			return usage.Errorf("%s applies to one sidecar: use --admin instead of --redis. For the fleet: cutover flags set relay-enabled false", verb)
+			return usage.Errorf("%s applies to one sidecar: use --admin instead of --redis. "+
+				"For the fleet: cutover flags set relay-enabled false", verb)
 		}
 		// CUTOVER_REDIS is ignored: Redis may be what is unavailable.
 		sidecar, err := where.Sidecar()

@@ -33,7 +33,8 @@ func (ld *loading) check() {
 		ld.wrong("admin.listen", "the same address as listen: give each its own port")
 	}
 	if !isLoopback(c.Admin.Listen) && !c.Admin.Token.IsSet() {
-		ld.wrong("admin.token", "missing, but required because %s can be reached from other machines: set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN", c.Admin.Listen)
+		ld.wrong("admin.token", "missing, but required because %s can be reached from other machines: "+
+			"set it to {env: NAME} or {file: PATH}, or set CUTOVER_ADMIN_TOKEN", c.Admin.Listen)
 	}
 	ld.checkTLS()
 	ld.checkUpstream("primary", &c.Upstreams.Primary)
@@ -105,12 +106,14 @@ func (ld *loading) checkTLS() {
 func (ld *loading) checkPresence() {
 	u, f := &ld.config.Upstreams, &ld.config.Flags
 	if u.Primary.BaseURL == "" {
-		ld.wrong("upstreams.primary.base_url", "missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: https://api.openai.com/v1)")
+		ld.wrong("upstreams.primary.base_url",
+			"missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: https://api.openai.com/v1)")
 	}
 	switch {
 	case u.Relay.BaseURL != "":
 	case *f.RelayEnabled || *f.PrimaryProvider == "relay":
-		ld.wrong("upstreams.relay.base_url", "missing: set it with --relay URL, CUTOVER_RELAY or in the file, or set flags.relay-enabled to false")
+		ld.wrong("upstreams.relay.base_url",
+			"missing: set it with --relay URL, CUTOVER_RELAY or in the file, or set flags.relay-enabled to false")
 	default:
 		ld.checkIdleModels("upstreams.relay.", &u.Relay.Models)
 	}
@@ -140,7 +143,8 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 		ld.word(key+"protocol", u.Protocol, "auto", "http1", "h2", "h2c")
 	}
 	if name == "relay" && u.Auth.Kind == AuthPassthrough && !ld.config.Upstreams.SameProvider {
-		ld.wrong(key+"auth", "passthrough would send every caller's key for the primary to the relay: use a separate key such as {key: {env: RELAY_API_KEY}}, or none")
+		ld.wrong(key+"auth", "passthrough would send every caller's key for the primary to the relay: "+
+			"use a separate key such as {key: {env: RELAY_API_KEY}}, or none")
 	}
 	if u.Auth.Kind == AuthHeader && !isToken(u.Auth.Name) {
 		ld.wrong(key+"auth", "header.name is not a valid HTTP header name")
@@ -170,7 +174,8 @@ func CheckBaseURL(text string) string {
 	case u.Hostname() == "":
 		return "the host is missing: expected a URL such as https://api.openai.com/v1"
 	case u.RawQuery != "" || u.ForceQuery:
-		return "the URL has a query string: remove it, callers' own queries are passed on; for a key in the query use auth: {query: {name: NAME, value: SECRET}}"
+		return "the URL has a query string: remove it, callers' own queries are passed on; " +
+			"for a key in the query use auth: {query: {name: NAME, value: SECRET}}"
 	case u.Fragment != "" || strings.Contains(text, "#"):
 		return "the URL has a fragment (#...), which is never sent: remove it"
 	}
@@ -201,7 +206,8 @@ func (ld *loading) checkLoops() {
 	switch same := primary == relay; {
 	case primary == "":
 	case same && !up.SameProvider:
-		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to compare; for a trial run with one provider set upstreams.same_provider to true")
+		ld.wrong("upstreams.relay.base_url", "the same as upstreams.primary.base_url: there would be nothing to compare; "+
+			"for a trial run with one provider set upstreams.same_provider to true")
 	case !same && up.SameProvider:
 		ld.wrong("upstreams.same_provider", "true, but the two base_url differ: remove it if there are two providers")
 	}
@@ -275,7 +281,8 @@ func (ld *loading) checkNumbers() {
 		switch {
 		case strings.HasSuffix(l.key, "-percentage") && (n < 0 || n > 100):
 			ld.wrong(l.key, "found %v, expected a number from 0 to 100", n)
-		case strings.HasSuffix(l.key, ".error_rate") && (n <= 0 || n > 1), strings.HasSuffix(l.key, "_budget") && n > 1, strings.HasSuffix(l.key, ".retry.budget") && n > 1:
+		case strings.HasSuffix(l.key, ".error_rate") && (n <= 0 || n > 1),
+			strings.HasSuffix(l.key, "_budget") && n > 1, strings.HasSuffix(l.key, ".retry.budget") && n > 1:
 			ld.wrong(l.key, "found %v, expected a share from 0 to 1", n)
 		case strings.HasSuffix(l.key, ".retry.attempts") && (n < 1 || n > 10):
 			ld.wrong(l.key, "found %v, expected a number from 1 (no retries) to 10", n)

@@ -78,7 +78,8 @@ func (d *decoder) section(n *yaml.Node, t reflect.Type, prefix string) {
 		names[f.Tag.Get("yaml")] = f
 	}
 	if n.Kind != yaml.MappingNode {
-		d.report(n.Line, key, fmt.Sprintf("found %s, expected a section with the keys %s", kindName(n), wording.List(slices.Sorted(maps.Keys(names)))))
+		known := wording.List(slices.Sorted(maps.Keys(names)))
+		d.report(n.Line, key, fmt.Sprintf("found %s, expected a section with the keys %s", kindName(n), known))
 		return
 	}
 	for k, v := range d.pairs(n, key) {

@@ -213,7 +213,8 @@ func (ld *loading) text(l *leaf, text string, from origin) {
 		v.Set(reflect.ValueOf(a))
 	case l.typ == typeRedisURL:
 		if hasPassword(text) {
-			ld.problems.add(from.where, l.key, "the URL contains a password, which every user of this machine can see in the process list: set CUTOVER_REDIS in the environment instead")
+			ld.problems.add(from.where, l.key, "the URL contains a password, which every user of this machine can see "+
+				"in the process list: set CUTOVER_REDIS in the environment instead")
 			return
 		}
 		v.Set(reflect.ValueOf(RedisURL{Plain: text}))
@@ -307,6 +308,7 @@ func (ld *loading) unknownVariables() {
 			ld.problems.add(name, "", "unknown environment variable: did you mean %s?", near)
 			continue
 		}
-		ld.problems.add(name, "", "unknown environment variable: names that start with %s are reserved for the settings in docs/configuration.md", envPrefix)
+		ld.problems.add(name, "", "unknown environment variable: names that start with %s are reserved "+
+			"for the settings in docs/configuration.md", envPrefix)
 	}
 }

@@ -207,8 +207,9 @@ func CheckRedisURL(text string) error {
 	case err == nil:
 		return store.Close() // it has not connected yet
 	case hasPassword(text):
-		return errors.New("not a valid Redis URL: expected redis://[user:password@]host:port[/db], redis-sentinel://...host:port,host:port/master or " +
-			"redis-cluster://...host:port,host:port (rediss for TLS), with special characters in the user name and password percent-encoded")
+		return errors.New("not a valid Redis URL: expected redis://[user:password@]host:port[/db], " +
+			"redis-sentinel://...host:port,host:port/master or redis-cluster://...host:port,host:port (rediss for TLS), " +
+			"with special characters in the user name and password percent-encoded")
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "redis URL: "))
 }

@@ -93,9 +93,11 @@ func (d *Doctor) unreachable(ctx context.Context, f Finding, arm exchange.Arm, e
 	switch class {
 	case exchange.ClassTLS:
 		f.Detail = d.settings(arm).BaseURL + ": no TLS connection (" + code + ")"
-		f.Advice = "check the scheme of base_url, and that this machine trusts the CA of the certificate; upstreams." + arm.String() + ".ca sets another CA"
+		f.Advice = "check the scheme of base_url, and that this machine trusts the CA of the certificate; " +
+			"upstreams." + arm.String() + ".ca sets another CA"
 	case exchange.ClassConnect:
-		f.Advice = "check host and port of upstreams." + arm.String() + ".base_url, and that this machine can connect to it (firewall, HTTPS_PROXY)"
+		f.Advice = "check host and port of upstreams." + arm.String() + ".base_url, " +
+			"and that this machine can connect to it (firewall, HTTPS_PROXY)"
 	default:
 		f.Advice = "the connection fails after connecting: check upstreams." + arm.String() + ".protocol, and --timeout"
 	}
@@ -143,10 +145,12 @@ func (d *Doctor) judgeAuth(f Finding, key string, auth config.Auth) Finding {
 			f.Advice += " or RELAY_API_KEY"
 		}
 	case config.AuthKey:
-		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected as a bearer token: check that it belongs to this provider, is complete and has not expired. " +
+		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected as a bearer token: " +
+			"check that it belongs to this provider, is complete and has not expired. " +
 			"For callers that send x-api-key or api-key it is sent in that header"
 	default:
-		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected: check that it belongs to this provider, is complete and has not expired, " +
+		f.Advice = "the key (" + auth.Secret.Where() + ") is rejected: " +
+			"check that it belongs to this provider, is complete and has not expired, " +
 			"and that the provider expects it as " + string(auth.Kind)
 	}
 	return f
@@ -178,7 +182,8 @@ func (d *Doctor) judgeModels(f Finding, arm exchange.Arm, body []byte) Finding {
 	}
 	if len(astray) > 0 {
 		f.Status = Note
-		f.Advice = "not in the list: " + strings.Join(astray, ", ") + ": calls that are mapped to them will fail; correct upstreams." + arm.String() + ".models"
+		f.Advice = "not in the list: " + strings.Join(astray, ", ") +
+			": calls that are mapped to them will fail; correct upstreams." + arm.String() + ".models"
 	}
 	return f
 }

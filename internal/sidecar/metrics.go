@@ -12,9 +12,9 @@ import (
 	"cutover/upstream/limit"
 )
 
-// policyCollector shows in /metrics what /api/v1/status shows of breakers,
-// limits, keys and the ids that are bound to a provider: read when somebody
-// asks, so that calls have nothing to count twice.
+// policyCollector exposes in /metrics what /api/v1/status shows about circuit
+// breakers, limits, keys and ids bound to a provider. It reads the state on each
+// scrape, so that calls do not have to count anything twice.
 type policyCollector struct {
 	policies map[string]*upstream.Policies // by upstream
 	affinity *affinity.Table
@@ -32,20 +32,21 @@ func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affini
 	}
 	return &policyCollector{
 		policies: policies, affinity: affinity,
-		breakerState:   desc("breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model is the upstream as a whole.", "upstream", "model"),
+		breakerState: desc("breaker_state",
+			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream.", "upstream", "model"),
 		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
-		breakerRefused: desc("breaker_refused_total", "Calls that an open circuit breaker kept from an upstream.", "upstream", "model"),
-		limitInFlight:  desc("limit_in_flight", "Calls under way at an upstream with limits.", "upstream"),
-		limitWaiting:   desc("limit_waiting", "Served calls that wait for room within an upstream's limits.", "upstream"),
-		limitWaited:    desc("limit_waited_total", "Served calls that had to wait for room.", "upstream"),
-		limitPaused:    desc("limit_paused_models", "Models that the provider's own rate limit headers hold back.", "upstream"),
-		limitRefused:   desc("limit_refused_total", "Calls for which there was no room, by the limit that was reached.", "upstream", "limit"),
-		limitAway:      desc("limit_fleet_away", "1 while the fleet's limits can't be shared, because Redis does not answer.", "upstream"),
-		keys:           desc("keys", "Keys of an upstream, by whether they are in use or set aside.", "upstream", "state"),
+		breakerRefused: desc("breaker_refused_total", "Calls blocked by an open circuit breaker.", "upstream", "model"),
+		limitInFlight:  desc("limit_in_flight", "In-flight calls to an upstream with limits.", "upstream"),
+		limitWaiting:   desc("limit_waiting", "Served calls waiting for capacity within an upstream's limits.", "upstream"),
+		limitWaited:    desc("limit_waited_total", "Served calls that had to wait for capacity.", "upstream"),
+		limitPaused:    desc("limit_paused_models", "Models paused because of the provider's own rate limit headers.", "upstream"),
+		limitRefused:   desc("limit_refused_total", "Calls rejected for lack of capacity, by the limit that was reached.", "upstream", "limit"),
+		limitAway:      desc("limit_fleet_away", "1 while the fleet can't share its limits because Redis is unavailable.", "upstream"),
+		keys:           desc("keys", "Keys of an upstream: in use, or quarantined (aside).", "upstream", "state"),
 		ids:            desc("affinity_ids", "Ids in memory whose provider is known."),
-		idsFailing:     desc("affinity_store_failing", "1 while the store of ids does not answer."),
-		lookups:        desc("affinity_lookups_total", "Requests that asked the store for an id's provider, by result.", "result"),
-		idsLearned:     desc("affinity_ids_total", "Ids that answers made known, by what became of them.", "result"),
+		idsFailing:     desc("affinity_store_failing", "1 while the store of ids is unavailable."),
+		lookups:        desc("affinity_lookups_total", "Lookups of an id's provider in the store, by result.", "result"),
+		idsLearned:     desc("affinity_ids_total", "Ids learned from responses, by what happened to them.", "result"),
 	}
 }
 
@@ -90,7 +91,7 @@ func (c *policyCollector) breakers(out chan<- prometheus.Metric, name string, ci
 	for _, b := range circuits {
 		model := modelLabel(b.Model)
 		if seen[model] {
-			continue // two names that look the same would spoil the whole page
+			continue // duplicate labels would make the whole scrape fail
 		}
 		seen[model] = true
 		state := 0.0
@@ -106,7 +107,7 @@ func (c *policyCollector) breakers(out chan<- prometheus.Metric, name string, ci
 	}
 }
 
-// modelLabel makes a label of a name that a caller wrote: it may be anything.
+// modelLabel makes a valid label of a model name, which callers choose freely.
 func modelLabel(model string) string {
 	const longest = 80
 	if len(model) <= longest && utf8.ValidString(model) {

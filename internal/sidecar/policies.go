@@ -16,8 +16,8 @@ import (
 	"cutover/upstream/limit"
 )
 
-// newPolicies builds what stands before an arm's calls, as configured; served and
-// mirrored calls share it.
+// newPolicies builds the limits, circuit breaker, retries and keys of an arm. Served
+// calls and shadow requests share them.
 func newPolicies(c *config.Config, arm exchange.Arm, fleet redis.UniversalClient, log zerolog.Logger) (*upstream.Policies, error) {
 	u := c.Upstreams.Of(arm)
 	policies := &upstream.Policies{
@@ -60,8 +60,7 @@ func newLimiter(u *config.UpstreamConfig, arm exchange.Arm, namespace string, fl
 	return limit.New(o)
 }
 
-// keys are those of an auth that is ours; the caller's own are nobody's to
-// choose.
+// newKeys returns the keys of an auth with a secret; nil if callers send their own.
 func newKeys(u *config.UpstreamConfig, arm exchange.Arm, log zerolog.Logger) (*upstream.Keys, error) {
 	secret := &u.Auth.Secret
 	if !secret.IsSet() {
@@ -78,7 +77,7 @@ func newKeys(u *config.UpstreamConfig, arm exchange.Arm, log zerolog.Logger) (*u
 	})
 }
 
-// newHedge is when the reference is called beside a silent relay.
+// newHedge says when the reference is called because the relay is silent.
 func newHedge(f *config.FallbackConfig) router.Hedge {
 	h := router.Hedge{Delay: f.HedgeAfter.Fixed}
 	if f.HedgeAfter.Percentile > 0 {
@@ -90,8 +89,9 @@ func newHedge(f *config.FallbackConfig) router.Hedge {
 	return h
 }
 
-// newAffinity remembers who made which id, for the fleet where there is a Redis.
-// The owners go by their URLs, which outlive a swap of the roles.
+// newAffinity remembers which provider created which id, for the whole fleet if
+// there is a Redis. Owners are identified by their URLs, which stay valid when the
+// roles are swapped.
 func (s *Sidecar) newAffinity() *affinity.Table {
 	names := [2]string{s.cfg.Upstreams.Primary.BaseURL, s.cfg.Upstreams.Relay.BaseURL}
 	if names[exchange.Primary] == names[exchange.Relay] { // upstreams.same_provider: still two owners
@@ -102,10 +102,10 @@ func (s *Sidecar) newAffinity() *affinity.Table {
 		Names: names,
 		StoreHealth: func(err error) {
 			if err != nil {
-				s.log.Warn().Err(err).Msg("who made which id can't be looked up or stored: memory is all there is")
+				s.log.Warn().Err(err).Msg("can't look up or store which provider created an id: using memory only")
 				return
 			}
-			s.log.Info().Msg("who made which id can be looked up again")
+			s.log.Info().Msg("looking up which provider created an id works again")
 		},
 	}
 	if s.redis != nil {

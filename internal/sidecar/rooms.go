@@ -10,11 +10,11 @@ import (
 	"cutover/upstream"
 )
 
-// The functions of this file word the configuration for the packages that it
-// is about.
+// The functions of this file translate the configuration into the options of the
+// packages that use it.
 
-// UpstreamConfig is the configuration of one arm's upstream. It holds the secret
-// itself: it must not be printed.
+// UpstreamConfig is the configuration of one arm's upstream. It contains the secret
+// itself and must not be printed.
 func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 	u := c.Upstreams.Of(arm)
 	return upstream.Config{
@@ -44,8 +44,8 @@ func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 	}
 }
 
-// words are the texts of a list: empty rather than nil, for what is listed is
-// all there is.
+// words converts a list to strings. The result is never nil: an empty list must not
+// turn into a default.
 func words[T ~string](list []T) []string {
 	out := make([]string, len(list))
 	for i, item := range list {
@@ -58,7 +58,7 @@ func namesOf(n config.NamesConfig) upstream.NameMap {
 	return upstream.NameMap{Exact: n.Map, Default: n.Default}
 }
 
-// pingOf words the interval for the upstream, for which 0 is a default.
+// pingOf translates the interval: for the upstream, 0 means its default.
 func pingOf(c config.ConnectionsConfig) time.Duration {
 	if c.Ping == 0 {
 		return -1
@@ -66,7 +66,7 @@ func pingOf(c config.ConnectionsConfig) time.Duration {
 	return c.Ping
 }
 
-// authOf holds the secret itself: it must not be printed.
+// authOf returns credentials that contain the secret and must not be printed.
 func authOf(a config.Auth) upstream.Auth {
 	out := upstream.Auth{Name: a.Name, Key: a.Secret.Reveal()}
 	switch a.Kind {
@@ -90,8 +90,8 @@ func authOf(a config.Auth) upstream.Auth {
 	return out
 }
 
-// RedisOptions is where the fleet's flags and results live; nil without a Redis. It
-// holds the password, if there is one.
+// RedisOptions are the options for the fleet's Redis; nil without one. They contain
+// the password, if there is one.
 func RedisOptions(s *config.StoreConfig) *flags.RedisOptions {
 	if !s.Redis.IsSet() {
 		return nil
@@ -104,7 +104,7 @@ func RedisOptions(s *config.StoreConfig) *flags.RedisOptions {
 	}
 }
 
-// prices words a price list for comparisons.
+// prices converts a price list for comparisons.
 func prices(from map[string]config.Price) compare.Prices {
 	out := make(compare.Prices, len(from))
 	for model, p := range from {

@@ -33,7 +33,8 @@ func loadFrom(t *testing.T, file string, env config.Environ) *config.Loaded {
 	return conf
 }
 
-// TestStatusesToFallBackOn: an empty list is a list, and no list is the default.
+// TestStatusesToFallBackOn checks that an empty list stays empty, and that no list
+// means the default.
 func TestStatusesToFallBackOn(t *testing.T) {
 	for _, c := range []struct {
 		file, env string

@@ -7,9 +7,9 @@ import (
 	"github.com/oklog/run"
 )
 
-// Run serves until ctx is done or a part of the sidecar fails, and then ends
-// the parts one after the other, each when nothing needs it any more: proxy,
-// mirror, ledger, flags and admin.
+// Run serves until ctx is done or a part of the sidecar fails. Then it stops the
+// parts one after the other, each when nothing needs it any more: proxy, mirror,
+// ledger, flags and admin.
 func (s *Sidecar) Run(ctx context.Context) error {
 	defer s.release()
 	var g run.Group
@@ -19,13 +19,13 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	restCtx, endRest := context.WithCancel(context.Background())
 	defer func() { endProxy(); endMirror(); endLedger(); endRest() }()
 
-	// The first part to end makes the proxy end; the others follow in turn.
+	// The first part to end stops the proxy; the others follow in turn.
 	follow := func(error) { endProxy() }
 	g.Add(func() error { defer endMirror(); return s.serveProxy(proxyCtx) }, follow)
 	g.Add(func() error { defer endLedger(); return s.Mirror.Run(mirrorCtx) }, follow)
 	g.Add(func() error { defer endRest(); return s.Ledger.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.Sampler.Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // settles after the last copy
+	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // accounts for the last shadow request
 	g.Add(func() error { return s.Affinity.Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.primary.serve.Policies().Run(ledgerCtx) }, follow)
 	g.Add(func() error { return s.relay.serve.Policies().Run(ledgerCtx) }, follow)
@@ -39,7 +39,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 func (s *Sidecar) serveProxy(ctx context.Context) error {
 	listener := s.connLimit.Listen(s.proxyListener)
 	served := make(chan error, 1)
-	go func() { // ends when the listener does, which the code below waits for
+	go func() { // ends with the listener, which the code below waits for
 		if s.cfg.TLS.Cert != "" {
 			served <- s.proxy.ServeTLS(listener, "", "")
 		} else {
@@ -57,7 +57,7 @@ func (s *Sidecar) serveProxy(ctx context.Context) error {
 	s.waitQuiet(limit)
 	err := s.proxy.Shutdown(limit)
 	if err == nil {
-		err = waitIdle(limit, s.Router.Active) // upgraded connections, which the server has let go of
+		err = waitIdle(limit, s.Router.Active) // upgraded connections, which the server no longer tracks
 	}
 	if err != nil {
 		s.log.Warn().Int64("open", s.Router.Active()).Msg("the drain limit is over: in-flight responses are cut")
@@ -140,7 +140,7 @@ func waitIdle(ctx context.Context, active func() int64) error {
 	return nil
 }
 
-// Abort cuts everything that is still open.
+// Abort closes everything that is still open.
 func (s *Sidecar) Abort() {
 	s.Router.Close()
 	_ = s.proxy.Close()

@@ -12,7 +12,7 @@ import (
 	"cutover/internal/config"
 )
 
-// Serve runs a sidecar until a signal, or until ctx is done.
+// Serve runs a sidecar until a signal arrives or ctx is done.
 func Serve(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -58,7 +58,7 @@ func (s *Sidecar) obey(signals <-chan os.Signal, stop context.CancelFunc, ended 
 			if first {
 				first = false
 				s.log.Info().Stringer("signal", sig).Int64("open", s.Router.Active()).
-					Dur("drain", s.cfg.Shutdown.Drain).Msg("stopping: a second signal stops at once")
+					Dur("drain", s.cfg.Shutdown.Drain).Msg("draining; a second signal stops at once")
 				stop()
 				continue
 			}

@@ -1,6 +1,6 @@
-// Package sidecar wires the rooms of the product into the process that `cutover
-// serve` runs: every hook between router, mirror, comparison, store, flags and
-// admin API is filled here and nowhere else.
+// Package sidecar wires the product's packages into the process that `cutover serve`
+// runs: all hooks between router, mirror, comparison, store, flags and admin API are
+// set here and nowhere else.
 package sidecar
 
 import (
@@ -25,15 +25,14 @@ import (
 	"cutover/upstream"
 )
 
-// Sidecar is everything that serve runs, wired together: bound by New, served by
-// Run.
+// Sidecar is everything that serve runs, wired together. New binds its ports, Run
+// serves.
 type Sidecar struct {
-	// The rooms, for whoever watches the process. New sets them; they are not
-	// replaced.
+	// The parts, for the admin API and tests. New sets them; they are not replaced.
 	Flags    *flags.Set
 	Router   *router.Router
 	Mirror   *shadow.Mirror
-	Results  store.Backend // where results, sums and samples go
+	Results  store.Backend // where results, summaries and samples go
 	Ledger   *store.Ledger
 	Sampler  *store.Sampler
 	Affinity *affinity.Table
@@ -44,9 +43,9 @@ type Sidecar struct {
 	version        string
 	log            zerolog.Logger
 	primary, relay upstreamPair
-	store          *store.Store          // this process's own
+	store          *store.Store          // local to this process
 	redis          redis.UniversalClient // nil without one
-	budget         *shadow.Budget        // nil without a limit in dollars
+	budget         *shadow.Budget        // nil without a budget
 	hedge          router.Hedge
 
 	proxy, admin                 *http.Server
@@ -58,12 +57,12 @@ type Sidecar struct {
 	certificate                  *certificate // nil: plain HTTP
 }
 
-// upstreamPair is one provider twice: the mirror has a connection pool of its
-// own, so that nothing it does can hold up a served call.
+// upstreamPair is one provider with two connection pools: the mirror has its own, so
+// that it can't delay served calls.
 type upstreamPair struct{ serve, shadow *upstream.Upstream }
 
-// New builds and binds. What it returns holds ports and files: it must be Run.
-// The version is shown in the status.
+// New builds a Sidecar and binds its ports. It holds ports and files, so it must be
+// Run. The version is shown in the status.
 func New(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) (*Sidecar, error) {
 	registry := prometheus.NewRegistry()
 	s := &Sidecar{cfg: cfg, version: version, log: log, started: time.Now(), Registry: registry, registerer: registry}
@@ -76,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	return s, nil
 }
 
-// URL is where callers are served, AdminURL where people look.
+// URL is the base URL for callers.
 func (s *Sidecar) URL() string {
 	if s.cfg.TLS.Cert != "" {
 		return "https://" + s.proxyListener.Addr().String()
@@ -87,8 +86,7 @@ func (s *Sidecar) URL() string {
 // AdminURL is the address of the admin API.
 func (s *Sidecar) AdminURL() string { return "http://" + s.adminListener.Addr().String() }
 
-// release gives back what newSidecar took. A listener that was served is
-// closed already.
+// release frees what New acquired. Listeners that were served are already closed.
 func (s *Sidecar) release() {
 	for _, l := range []net.Listener{s.proxyListener, s.adminListener} {
 		if l != nil {

@@ -7,7 +7,7 @@ import (
 	"cutover/upstream"
 )
 
-// status is how the sidecar is at the moment.
+// status is the sidecar's current state.
 func (s *Sidecar) status() admin.Status {
 	now := time.Now()
 	return admin.Status{
@@ -26,7 +26,7 @@ func (s *Sidecar) status() admin.Status {
 	}
 }
 
-// hedgeStatus is nil where nothing is hedged.
+// hedgeStatus is nil without hedging.
 func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
 	if s.hedge.Budget == nil {
 		return nil

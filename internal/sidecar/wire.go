@@ -21,7 +21,8 @@ import (
 	"cutover/upstream"
 )
 
-// build fills the sidecar in; after an error it holds what was made so far.
+// build creates the sidecar's parts. After an error the parts created so far remain
+// set.
 func (s *Sidecar) build(ctx context.Context) (err error) {
 	if o := RedisOptions(&s.cfg.Store); o != nil {
 		if s.redis, err = flags.DialRedis(*o); err != nil {
@@ -46,8 +47,8 @@ func (s *Sidecar) build(ctx context.Context) (err error) {
 	return s.wire()
 }
 
-// openStore opens what this process keeps for itself, and where results, sums
-// and samples go: there too, or to the Redis of a fleet.
+// openStore opens this process's own store. Results, summaries and samples go there
+// too, or to the Redis of a fleet.
 func (s *Sidecar) openStore() (err error) {
 	o := store.Options{
 		Key: []byte(s.cfg.Capture.Key.Reveal()),
@@ -71,7 +72,7 @@ func (s *Sidecar) openStore() (err error) {
 	s.Sampler = store.NewSampler(s.Results.PutSamples, store.SamplerOptions{
 		Capture: mode, PerClass: s.cfg.Capture.Samples,
 		Failed: func(lost int, err error) {
-			s.log.Error().Err(err).Int("lost", lost).Msg("samples could not be stored")
+			s.log.Error().Err(err).Int("lost", lost).Msg("can't store samples")
 		},
 	})
 	return nil
@@ -93,11 +94,11 @@ func (s *Sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) 
 	return p, err
 }
 
-// noRelay stands for a relay that is not configured. It is never called: decide
-// sees to that.
+// noRelay is the base URL of a relay that is not configured. decide ensures that it
+// is never called.
 const noRelay = "http://relay.invalid/v1"
 
-// decide is the flags' Decision, less what can't be done without a relay.
+// decide is the flags' Decision, without what is impossible without a relay.
 func (s *Sidecar) decide(a flags.Attributes) flags.Decision {
 	d := s.Flags.Decide(a)
 	if s.cfg.Upstreams.Relay.BaseURL == "" {
@@ -106,8 +107,8 @@ func (s *Sidecar) decide(a flags.Attributes) flags.Decision {
 	return d
 }
 
-// shadowTimeouts bound a copy also where the served call has all the time that
-// its caller has: a copy that hangs would hold its slot for ever.
+// shadowTimeouts bound a shadow request even if the served call has no timeouts: a
+// shadow request that hangs would hold its slot forever.
 func shadowTimeouts(t upstream.Timeouts) upstream.Timeouts {
 	limit := func(d *time.Duration, most time.Duration) {
 		if *d <= 0 {
@@ -122,7 +123,7 @@ func shadowTimeouts(t upstream.Timeouts) upstream.Timeouts {
 	return t
 }
 
-// listen takes both ports, so that a taken one is an error at start.
+// listen binds both ports, so that a port in use is an error at startup.
 func (s *Sidecar) listen() (err error) {
 	if s.proxyListener, err = listenOn("listen", s.cfg.Listen); err != nil {
 		return err
@@ -134,7 +135,7 @@ func (s *Sidecar) listen() (err error) {
 func listenOn(key, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: can't listen on %s: %w; choose another address, or stop what holds it", key, address, err)
+		return nil, fmt.Errorf("%s: can't listen on %s: %w; choose another address, or stop the program that uses it", key, address, err)
 	}
 	return l, nil
 }
@@ -146,8 +147,8 @@ func (s *Sidecar) flagOptions() flags.Options {
 	}
 }
 
-// newBudget bounds what copies cost in a day: the fleet's day where there is a
-// Redis, this process's day otherwise.
+// newBudget bounds the daily cost of shadow requests: of the fleet if there is a
+// Redis, of this process otherwise.
 func (s *Sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
 	if s.cfg.Shadow.BudgetUSDPerDay <= 0 {
 		return nil
@@ -159,15 +160,15 @@ func (s *Sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
 	return shadow.NewBudget(shadow.BudgetConfig{
 		Purse: purse, PerDay: s.cfg.Shadow.BudgetUSDPerDay, Primary: primary, Relay: relay,
 		Failed: func(err error) {
-			s.log.Warn().Err(err).Msg("the mirror's budget can't be drawn on: copies wait until it can")
+			s.log.Warn().Err(err).Msg("can't reserve budget for shadow requests: they are dropped until it works again")
 		},
 	})
 }
 
-// wire connects the rooms: the router's hooks are filled here and nowhere else.
+// wire connects the parts: the router's hooks are set here and nowhere else.
 func (s *Sidecar) wire() (err error) {
 	s.Ledger = store.NewLedger(s.Results, store.LedgerOptions{Failed: func(lost int, err error) {
-		s.log.Error().Err(err).Int("lost", lost).Msg("results could not be stored")
+		s.log.Error().Err(err).Int("lost", lost).Msg("can't store results")
 	}})
 	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
 	if err != nil {
@@ -219,8 +220,7 @@ func (s *Sidecar) wire() (err error) {
 	return nil
 }
 
-// sink takes a pair's result: one log line, and the store. It runs off the
-// path of requests.
+// sink logs and stores a pair's result. It does not run on the request path.
 func (s *Sidecar) sink(r compare.Result) {
 	s.log.Info().EmbedObject(r).Msg("pair")
 	s.Ledger.Add(r)
