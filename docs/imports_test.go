@@ -66,7 +66,7 @@ func rooms() map[string]room {
 			"the only place that wires rooms together",
 		},
 		"internal/config": {
-			[]string{"compare", "exchange", "flags", "shadow", "upstream", "internal/wording"},
+			[]string{"compare", "exchange", "flags", "shadow", "upstream", "internal/rediskeys", "internal/wording"},
 			"it checks values by the rooms' own parsers, and builds none of them",
 		},
 		"internal/admin": {

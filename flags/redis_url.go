@@ -33,23 +33,19 @@ type RedisOptions struct {
 	// TLS replaces the system's certificate authorities, or adds a client
 	// certificate. Only with the TLS forms of URL.
 	TLS TLSFiles
-	// Namespace separates fleets in one Redis; "" is "default".
+	// Namespace separates fleets in one Redis; "" is rediskeys.DefaultNamespace.
 	Namespace string
 }
 
 // TLSFiles are paths of PEM files; "" is the system's default.
 type TLSFiles struct {
-	CA         string // certificate authorities to trust instead of the system's
-	Cert, Key  string // client certificate
-	ServerName string // expected in the server's certificate; "": the host of the URL
+	CA        string // certificate authorities to trust instead of the system's
+	Cert, Key string // client certificate
 }
 
 // config loads the files.
 func (f TLSFiles) config(host string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
-	if c.ServerName == "" {
-		c.ServerName = host
-	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if f.CA != "" {
 		pem, err := os.ReadFile(f.CA)
 		if err != nil {

@@ -1,7 +1,9 @@
 package flags
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -33,17 +35,26 @@ func evaluateOurs(t rapid.TB, rule any, data map[string]any) any {
 }
 
 // evaluateTheirs runs a rule by the library, which may panic.
-func evaluateTheirs(rule any, data map[string]any) (v any, err any) {
+func evaluateTheirs(rule any, data map[string]any) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = p
+			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	v, e := jsonlogic.ApplyInterface(rule, data)
-	if e != nil {
-		return nil, e
+	ruleText, err := json.Marshal(rule)
+	if err != nil {
+		return nil, err
 	}
-	return v, nil
+	dataText, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	var result bytes.Buffer
+	if err := jsonlogic.Apply(bytes.NewReader(ruleText), bytes.NewReader(dataText), &result); err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(result.Bytes(), &v)
+	return v, err
 }
 
 func TestRulesAgreeWithTheLibrary(t *testing.T) {

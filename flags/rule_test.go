@@ -276,10 +276,8 @@ func TestDecisionByRules(t *testing.T) {
 
 // A hook that fails, or a rule, must not undo the kill switch.
 func TestFailingEvaluationKeepsTheKillSwitch(t *testing.T) {
-	s, err := flags.Open(context.Background(), flags.Options{
-		Initial: flags.Values{RelayEnabled: ptr(false), RelayPercentage: ptr(100.0)},
-		Hooks:   []openfeature.Hook{failingHook{}}, Logger: zerolog.Nop(),
-	})
+	o := flags.Options{Initial: flags.Values{RelayEnabled: ptr(false), RelayPercentage: ptr(100.0)}, Logger: zerolog.Nop()}
+	s, err := flags.Open(context.Background(), flags.WithHooks(o, failingHook{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +323,7 @@ func benchmarkRules(b *testing.B, keys ...string) {
 type quietHook struct{ openfeature.UnimplementedHook }
 
 func BenchmarkDecideThroughSDK(b *testing.B) {
-	s, err := flags.Open(context.Background(), flags.Options{Hooks: []openfeature.Hook{quietHook{}}, Logger: zerolog.Nop()})
+	s, err := flags.Open(context.Background(), flags.WithHooks(flags.Options{Logger: zerolog.Nop()}, quietHook{}))
 	if err != nil {
 		b.Fatal(err)
 	}

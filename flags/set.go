@@ -29,9 +29,10 @@ type Options struct {
 	// DataDir holds the last good values from Redis or, with neither Redis nor
 	// File, the flags themselves (flags.yaml), and the local audit.
 	DataDir string
-	// Hooks are OpenFeature hooks that run on each evaluation. With any hook, every
+	// hooks are OpenFeature hooks that run on each evaluation, set by tests: a
+	// program registers its own with the SDK. With any hook, every
 	// Decision goes through the SDK, at some 13 microseconds each.
-	Hooks []openfeature.Hook
+	hooks []openfeature.Hook
 	// Logger gets one line per change of a flag and per change of state.
 	Logger zerolog.Logger
 	// Registerer receives the metrics; nil: none.
@@ -99,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	}
 	s := &Set{
 		base:      base,
-		hasHooks:  len(o.Hooks) > 0,
+		hasHooks:  len(o.hooks) > 0,
 		log:       o.Logger,
 		fields:    map[string]string{},
 		listeners: map[chan Update]struct{}{},
@@ -110,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	if s.metrics, err = newMetrics(o.Registerer, s); err != nil {
 		return nil, fmt.Errorf("flags: metrics: %w", err)
 	}
-	if s.client, err = newClient(ctx, s, o.Hooks); err != nil {
+	if s.client, err = newClient(ctx, s, o.hooks); err != nil {
 		return nil, fmt.Errorf("flags: OpenFeature client: %w", err)
 	}
 	if s.source, s.store, err = openSource(o); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"cutover/compare"
 	"cutover/flags"
+	"cutover/internal/rediskeys"
 )
 
 // keyRow is one key of the configuration.
@@ -285,7 +286,7 @@ func storeKeys() []keyRow {
 		{key: "store.redis_key", doc: "PEM file with that certificate's private key"},
 		{key: "store.dir", def: "./cutover-data", flag: "data", env: "CUTOVER_DATA",
 			doc: "directory of the embedded store and the last good flags"},
-		{key: "store.namespace", def: "default", env: "CUTOVER_NAMESPACE",
+		{key: "store.namespace", def: rediskeys.DefaultNamespace, env: "CUTOVER_NAMESPACE",
 			doc: "the fleet that this sidecar belongs to: part of every key in Redis"},
 	}
 }
