@@ -8,7 +8,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /cutover ./cmd/cutover 
  && mkdir -p /root-of-image/data /root-of-image/tmp \
  && echo 'cutover:x:65532:65532::/:' > /root-of-image/passwd
 
-# Nothing but the binary, certificate roots, and a user without rights.
+# Only the binary, CA certificates and an unprivileged user.
 FROM scratch
 LABEL org.opencontainers.image.title="cutover" \
       org.opencontainers.image.description="Move live LLM traffic from one provider to another, and prove that it is safe" \
@@ -23,8 +23,8 @@ VOLUME /data
 ENV CUTOVER_LISTEN=:8080 \
     CUTOVER_DATA=/data
 EXPOSE 8080 8081
-# The admin listener stays on the container's own loopback, where no token is
-# needed: publish it by CUTOVER_ADMIN_LISTEN and a token.
+# The admin listener stays on the container's loopback, where it needs no token. To
+# publish it, set CUTOVER_ADMIN_LISTEN and a token.
 HEALTHCHECK --interval=10s --timeout=3s CMD ["/cutover", "doctor", "--live"]
 ENTRYPOINT ["/cutover"]
 CMD ["serve"]

@@ -64,9 +64,9 @@ func netFaults() []netFault {
 			why:     exchange.ClassHeaderTimeout,
 			unheard: true,
 		},
-		{name: "header cut by a reset", faults: netfault.Faults{Answer: line(20, netfault.Reset)}, why: exchange.ClassBroken},
-		{name: "header cut by an end", faults: netfault.Faults{Answer: line(20, netfault.Close)}, why: exchange.ClassBroken},
-		{name: "header swallowed", faults: netfault.Faults{Answer: line(20, netfault.Silence)}, silent: true, why: exchange.ClassHeaderTimeout},
+		{name: "header cut by a reset", faults: netfault.Faults{Response: line(20, netfault.Reset)}, why: exchange.ClassBroken},
+		{name: "header cut by an end", faults: netfault.Faults{Response: line(20, netfault.Close)}, why: exchange.ClassBroken},
+		{name: "header swallowed", faults: netfault.Faults{Response: line(20, netfault.Silence)}, silent: true, why: exchange.ClassHeaderTimeout},
 
 		{name: "reset before content", when: afterOpening, end: netfault.Reset, why: exchange.ClassBroken},
 		{name: "end before content", when: afterOpening, end: netfault.Close, why: exchange.ClassBroken},
@@ -76,17 +76,17 @@ func netFaults() []netFault {
 		{name: "silence after content", when: afterContent, end: netfault.Silence, silent: true, why: exchange.ClassIdle},
 
 		{name: "a good network"},
-		{name: "response in single bytes", faults: netfault.Faults{Answer: netfault.Line{Slice: 1}}},
+		{name: "response in single bytes", faults: netfault.Faults{Response: netfault.Line{Slice: 1}}},
 		{name: "request in single bytes", faults: netfault.Faults{Request: netfault.Line{Slice: 1}}},
 		{
 			name: "latency and jitter",
 			faults: netfault.Faults{
-				Request: netfault.Line{Latency: 10 * time.Millisecond},
-				Answer:  netfault.Line{Latency: 5 * time.Millisecond, Jitter: 10 * time.Millisecond},
+				Request:  netfault.Line{Latency: 10 * time.Millisecond},
+				Response: netfault.Line{Latency: 5 * time.Millisecond, Jitter: 10 * time.Millisecond},
 			},
 		},
-		{name: "little bandwidth", faults: netfault.Faults{Answer: netfault.Line{Rate: 20_000, Slice: 100}}},
-		{name: "a late end", faults: netfault.Faults{Answer: netfault.Line{Linger: 100 * time.Millisecond}}},
+		{name: "little bandwidth", faults: netfault.Faults{Response: netfault.Line{Rate: 20_000, Slice: 100}}},
+		{name: "a late end", faults: netfault.Faults{Response: netfault.Line{Linger: 100 * time.Millisecond}}},
 	}
 }
 
@@ -208,7 +208,7 @@ func (n *networkCase) serveRelay(w http.ResponseWriter, r *http.Request) {
 		right(&n.d, w, r)
 	case afterOpening:
 		send(w, n.d.opening)
-		for n.net.Answered() < int64(len(n.d.opening[0])+100) && r.Context().Err() == nil {
+		for n.net.ResponseBytes() < int64(len(n.d.opening[0])+100) && r.Context().Err() == nil {
 			runtime.Gosched() // until the header is on its way
 		}
 		n.net.Break(n.f.end)

@@ -30,7 +30,7 @@ import (
 func TestFaultsOfTLS(t *testing.T) {
 	t.Parallel()
 	limited := func(n int64, end netfault.End) netfault.Faults {
-		return netfault.Faults{Answer: netfault.Line{Limited: true, Limit: n, End: end}}
+		return netfault.Faults{Response: netfault.Line{Limited: true, Limit: n, End: end}}
 	}
 	for _, row := range []struct {
 		name     string

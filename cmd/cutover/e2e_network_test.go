@@ -74,7 +74,7 @@ func waysToBeAway() []away {
 	return []away{
 		{"silent", netfault.Silence, netfault.Faults{Mute: true}},
 		{"reset", netfault.Reset, netfault.Faults{Drop: true}},
-		{"slow", netfault.Reset, netfault.Faults{Answer: netfault.Line{Latency: time.Second}}},
+		{"slow", netfault.Reset, netfault.Faults{Response: netfault.Line{Latency: time.Second}}},
 	}
 }
 
@@ -146,7 +146,7 @@ func TestBondsWhileRedisIsAway(t *testing.T) {
 func TestAnOwnerThatIsAway(t *testing.T) {
 	for _, row := range waysToBeAway() {
 		if row.name == "slow" {
-			row.then.Answer.Latency = time.Minute
+			row.then.Response.Latency = time.Minute
 		}
 		t.Run(row.name, func(t *testing.T) {
 			primary := startProvider(t, mock.Config{Name: "primary"})
@@ -189,7 +189,7 @@ func TestACreateThatBreaksOff(t *testing.T) {
 			network := netfault.Start(t, relay.host())
 			relay.url = "http://" + network.Addr()
 			f := newFiles(t, startSidecar(t, primary, relay, relayServes))
-			network.Set(netfault.Faults{Answer: netfault.Line{Limited: true, Limit: limit, End: end}})
+			network.Set(netfault.Faults{Response: netfault.Line{Limited: true, Limit: limit, End: end}})
 			if id, err := f.create(within(t)); err == nil {
 				t.Errorf("cut after %d bytes: the caller got %s", limit, id)
 			}

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// link is one connection: near is the side that called, far the target.
+// link is one connection: near is the client's side, far the target's.
 type link struct {
 	near, far *net.TCPConn
-	mute      chan struct{} // closed: nothing passes any more
+	mute      chan struct{} // closed: nothing is forwarded any more
 	ended     chan struct{} // closed with the link
-	done      chan struct{} // the test's end
+	done      chan struct{} // closed at the end of the test
 	seed      uint64
 
 	mu     sync.Mutex
@@ -22,7 +22,7 @@ type link struct {
 	closed bool
 }
 
-// setFar names the target's side, unless the link has ended meanwhile.
+// setFar sets the target's side, and closes it if the link has already ended.
 func (l *link) setFar(c *net.TCPConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,7 +32,7 @@ func (l *link) setFar(c *net.TCPConn) {
 	}
 }
 
-// end breaks both directions at once.
+// end ends both directions at once.
 func (l *link) end(how End) {
 	l.mu.Lock()
 	if l.closed {
@@ -53,7 +53,7 @@ func (l *link) end(how End) {
 	}
 }
 
-// reset ends the link hard on both sides.
+// reset ends the link with RST on both sides.
 func (l *link) reset() {
 	l.mu.Lock()
 	for _, c := range []*net.TCPConn{l.near, l.far} {
@@ -65,7 +65,7 @@ func (l *link) reset() {
 	l.shut()
 }
 
-// shut ends the link on both sides.
+// shut closes the link on both sides.
 func (l *link) shut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,14 +80,14 @@ func (l *link) shut() {
 	}
 }
 
-// drain takes what comes until the caller goes away.
+// drain reads and discards until the client disconnects.
 func (l *link) drain() {
 	_, _ = io.Copy(io.Discard, l.near)
 	l.shut()
 }
 
-// pass moves one direction's bytes until it ends. A silenced link swallows
-// them, and passes no end on either.
+// pass forwards one direction until it ends. A silenced link discards the bytes, and
+// does not forward the end either.
 func (l *link) pass(from, to *net.TCPConn, line Line, passed *atomic.Int64) {
 	buf := make([]byte, 32<<10)
 	left := line.Limit
@@ -130,7 +130,7 @@ func (l *link) pass(from, to *net.TCPConn, line Line, passed *atomic.Int64) {
 	}
 }
 
-// finish ends the link after what has been written.
+// finish ends the link after the bytes written so far.
 func (l *link) finish(how End) {
 	if how == Reset {
 		l.reset()
@@ -139,8 +139,8 @@ func (l *link) finish(how End) {
 	l.shut()
 }
 
-// write sends p in the pieces and at the pace of a line; false means that
-// there is nobody to send to.
+// write sends p in the pieces and at the rate of a line. It returns false if the
+// other side is gone.
 func (l *link) write(to *net.TCPConn, p []byte, line *Line, random *rand.Rand) bool {
 	for len(p) > 0 {
 		n := len(p)
@@ -168,7 +168,7 @@ func (l *link) write(to *net.TCPConn, p []byte, line *Line, random *rand.Rand) b
 	return true
 }
 
-// pause waits; false means that the link or the test has ended.
+// pause waits. It returns false if the link or the test has ended.
 func (l *link) pause(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -193,7 +193,7 @@ func (l *link) silent() bool {
 	}
 }
 
-// wait keeps a silent link's other side in the dark.
+// wait keeps a silent link open until it or the test ends.
 func (l *link) wait() {
 	select {
 	case <-l.ended:

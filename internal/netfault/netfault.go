@@ -1,6 +1,5 @@
-// Package netfault stands between two ends of a TCP connection, in tests, and
-// breaks it in the ways networks do: slowly, in pieces, in the middle, without
-// a word.
+// Package netfault is a TCP proxy for tests that fails the way networks do: slow, in
+// pieces, in the middle, or silently.
 package netfault
 
 import (
@@ -14,45 +13,44 @@ import (
 // End is how a direction of a connection ends at its Limit.
 type End int
 
-// The ends. None of them is told to the other side of the proxy before the
-// test's end, unless TCP tells it.
+// The ends. The proxy does not forward them to the other side before the end of the
+// test, unless TCP does.
 const (
-	Silence End = iota // nothing comes any more, and nothing says so
-	Close              // an orderly end (FIN)
-	Reset              // a hard one (RST)
+	Silence End = iota // no more data, and no sign of an end
+	Close              // an orderly close (FIN)
+	Reset              // an abort (RST)
 )
 
-// Line is one direction of a connection. The zero value passes everything on
-// at once.
+// Line is one direction of a connection. The zero value forwards everything at once.
 type Line struct {
 	Latency time.Duration // before each piece
-	Jitter  time.Duration // at most so much more
-	Rate    int           // bytes a second; 0: any
-	Slice   int           // largest piece in bytes; 0: as they come
-	Linger  time.Duration // how much later an orderly end is passed on
-	Limited bool          // Limit and End hold
-	Limit   int64         // bytes that pass before End
+	Jitter  time.Duration // at most this much more
+	Rate    int           // bytes per second; 0: unlimited
+	Slice   int           // largest piece in bytes; 0: unchanged
+	Linger  time.Duration // delay before an orderly close is forwarded
+	Limited bool          // Limit and End apply
+	Limit   int64         // bytes forwarded before End
 	End     End
 }
 
-// Faults is what happens to a connection. The zero value is a good network.
+// Faults is what happens to a connection. The zero value is a healthy network.
 type Faults struct {
-	Mute    bool   // accept and never say a word; the target is not called
+	Mute    bool   // accept and never send anything; the target is not called
 	Drop    bool   // accept and reset at the first bytes; the target is not called
 	Hang    bool   // accept and close; the target is not called
-	Garbage string // accept, say this and close; the target is not called
+	Garbage string // accept, send this and close; the target is not called
 
-	Request, Answer Line
+	Request, Response Line
 }
 
-// Proxy passes TCP connections on to a target. It is safe for concurrent use.
+// Proxy forwards TCP connections to a target. It is safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	target   string
 	done     chan struct{} // closed when the test ends
 	wg       sync.WaitGroup
 
-	answered atomic.Int64
+	responseBytes atomic.Int64
 
 	mu     sync.Mutex
 	faults Faults
@@ -60,8 +58,8 @@ type Proxy struct {
 	seed   uint64
 }
 
-// Start begins to pass connections on to target, host:port. It ends, with all
-// its connections, with the test.
+// Start forwards connections to target (host:port). The proxy and its connections
+// are closed at the end of the test.
 func Start(t testing.TB, target string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -74,13 +72,13 @@ func Start(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is where the proxy listens, host:port.
+// Addr is the proxy's address, host:port.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Answered is the number of bytes of answers that have been passed on.
-func (p *Proxy) Answered() int64 { return p.answered.Load() }
+// ResponseBytes is the number of response bytes forwarded so far.
+func (p *Proxy) ResponseBytes() int64 { return p.responseBytes.Load() }
 
-// Set says what happens to connections that are accepted from now on.
+// Set sets the faults of connections accepted from now on.
 func (p *Proxy) Set(f Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,7 +95,7 @@ func (p *Proxy) Accepted() int {
 	return len(p.links)
 }
 
-// Break ends both directions of every connection of the moment.
+// Break ends both directions of every open connection.
 func (p *Proxy) Break(how End) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,19 +131,19 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve passes one connection on, or does not.
+// serve forwards one connection, or fails it.
 func (p *Proxy) serve(l *link, f Faults) {
 	switch {
 	case f.Mute:
 		l.drain()
 		return
 	case f.Drop:
-		_, _ = l.near.Read(make([]byte, 1)) // a reset before the caller knows that it is connected is a refusal
+		_, _ = l.near.Read(make([]byte, 1)) // a reset before the client knows that it is connected would look like a refusal
 		_ = l.near.SetLinger(0)
 		l.shut()
 		return
 	case f.Hang, f.Garbage != "":
-		_, _ = l.near.Write([]byte(f.Garbage)) // a peer that is gone needs no garbage
+		_, _ = l.near.Write([]byte(f.Garbage)) // the peer may be gone
 		_ = l.near.CloseWrite()
 		l.drain()
 		return
@@ -158,7 +156,7 @@ func (p *Proxy) serve(l *link, f Faults) {
 	l.setFar(far.(*net.TCPConn))
 	var both sync.WaitGroup
 	both.Go(func() { l.pass(l.near, l.far, f.Request, new(atomic.Int64)) })
-	both.Go(func() { l.pass(l.far, l.near, f.Answer, &p.answered) })
+	both.Go(func() { l.pass(l.far, l.near, f.Response, &p.responseBytes) })
 	both.Wait()
 	l.shut()
 }

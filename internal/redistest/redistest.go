@@ -1,5 +1,5 @@
-// Package redistest starts real Redis servers for tests, and does to them what
-// happens to servers: they die, hang and come back.
+// Package redistest starts real Redis servers for tests, and can kill, pause and
+// restart them.
 package redistest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Server is a redis-server of a test's own, which keeps nothing on disk unless
-// its arguments say so. Its methods are for one goroutine.
+// Server is a test's own redis-server. It keeps nothing on disk unless its arguments
+// say so. Its methods are not safe for concurrent use.
 type Server struct {
 	t    testing.TB
 	port int
@@ -27,12 +27,12 @@ type Server struct {
 	read chan struct{} // closed when its output has ended
 }
 
-// New starts a server on a free port. It ends with the test.
+// New starts a server on a free port. It is stopped at the end of the test.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
-	// Between looking for a free port and using it somebody else may take it.
+	// Another process may take the free port before the server does.
 	for range 5 {
 		if s.port = FreePort(t); s.start() {
 			return s
@@ -54,7 +54,7 @@ func Client(t testing.TB, args ...string) *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: Start(t, args...)})
 	t.Cleanup(func() { _ = c.Close() })
 	if err := c.Ping(context.Background()).Err(); err != nil {
-		t.Fatalf("the test's Redis does not answer: %v", err)
+		t.Fatalf("the test's Redis does not respond: %v", err)
 	}
 	return c
 }
@@ -69,7 +69,7 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// FreePort is one that nobody listens on.
+// FreePort returns a port that is not in use.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,13 +80,13 @@ func FreePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Addr is where it listens: HOST:PORT.
+// Addr is its address, HOST:PORT.
 func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 // Port is the port of Addr.
 func (s *Server) Port() int { return s.port }
 
-// Restart starts it again on its port, after Kill.
+// Restart starts it again on the same port, after Kill.
 func (s *Server) Restart() {
 	s.t.Helper()
 	if !s.start() {
@@ -94,21 +94,21 @@ func (s *Server) Restart() {
 	}
 }
 
-// Kill ends the process without a goodbye. One that is dead stays so.
+// Kill kills the process, if it is running.
 func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
 	_ = s.cmd.Process.Kill()
 	<-s.read
-	_ = s.cmd.Wait() // killed: its exit status says nothing
+	_ = s.cmd.Wait() // the exit status of a killed process is irrelevant
 	s.cmd = nil
 }
 
-// Pause makes it hang: it takes connections and answers nothing until Resume.
+// Pause makes it hang: it accepts connections but does not respond until Resume.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
-// Resume lets it go on.
+// Resume continues a paused server.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {
@@ -118,8 +118,8 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 }
 
-// start runs the process and waits until it takes connections; false: it ended,
-// or has not come up in 20 s.
+// start runs the process and waits until it accepts connections. It returns false if
+// the process ended or did not come up within 20 s.
 func (s *Server) start() bool {
 	s.t.Helper()
 	s.cmd = exec.Command(Binary(s.t), append([]string{
@@ -134,7 +134,7 @@ func (s *Server) start() bool {
 	}
 	ready, read := make(chan bool, 1), make(chan struct{})
 	s.read = read
-	go func() { // ends when the process does
+	go func() { // ends with the process
 		defer close(read)
 		lines := bufio.NewScanner(out)
 		for said := false; lines.Scan(); {

@@ -10,36 +10,36 @@ import (
 	"cutover/internal/redistest"
 )
 
-// A server that is killed, paused and brought back does what its name says.
-func TestServersDieHangAndComeBack(t *testing.T) {
+// A server can be paused, resumed, killed and restarted.
+func TestPauseKillAndRestart(t *testing.T) {
 	t.Parallel()
 	s := redistest.New(t)
-	answers := func() bool {
+	responds := func() bool {
 		c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 		defer func() { _ = c.Close() }()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		return c.Ping(ctx).Err() == nil
 	}
-	if !answers() {
-		t.Fatal("a new server does not answer")
+	if !responds() {
+		t.Fatal("a new server does not respond")
 	}
 	s.Pause()
-	if answers() {
-		t.Error("a server that hangs answers")
+	if responds() {
+		t.Error("a paused server responds")
 	}
 	s.Resume()
-	if !answers() {
-		t.Error("a server that goes on does not answer")
+	if !responds() {
+		t.Error("a resumed server does not respond")
 	}
 	addr := s.Addr()
 	s.Kill()
 	s.Kill()
-	if answers() {
-		t.Error("a dead server answers")
+	if responds() {
+		t.Error("a killed server responds")
 	}
 	s.Restart()
-	if !answers() || s.Addr() != addr {
-		t.Errorf("the server that came back at %s, before at %s, does not answer", s.Addr(), addr)
+	if !responds() || s.Addr() != addr {
+		t.Errorf("the restarted server at %s (before: %s) does not respond", s.Addr(), addr)
 	}
 }
