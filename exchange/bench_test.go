@@ -137,7 +137,7 @@ func BenchmarkInspect(b *testing.B) {
 			}
 		})
 	}
-	run("ReadFacts", func() bool { return ReadFacts(ep, body).Valid })
+	run("ReadFacts", func() bool { return readFacts(ep, body).Valid })
 	run("TargetingKey", func() bool { _, from := TargetingKey(ep, h, body, "id"); return from == "conversation" })
 	run("Inspect", func() bool { f, _, from := Inspect(ep, h, body, "id"); return f.Valid && from == "conversation" })
 }

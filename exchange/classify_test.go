@@ -14,7 +14,7 @@ const (
 	oneChat  = `{"id":"c","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}`
 )
 
-// play records one answer to a chat and returns what was made of it.
+// play records one response to a chat and returns what was made of it.
 func play(status int, contentType, body string, end Class) *Exchange {
 	return playTo("/v1/chat/completions", status, contentType, body, end)
 }

@@ -109,7 +109,7 @@ func TestMembersOfOtherDialects(t *testing.T) {
 	t.Parallel()
 	for path, state := range map[string]string{"chat/completions": "audio_id", "responses": "", "messages": ""} {
 		const said = `[{"role":"assistant","audio":{"id":"audio_1"}},{"role":"user","content":"hi"}]`
-		f := ReadFacts(Lookup("POST", "/v1/"+path), []byte(`{"model":"m","messages":`+said+`,"input":`+said+`}`))
+		f := readFacts(Lookup("POST", "/v1/"+path), []byte(`{"model":"m","messages":`+said+`,"input":`+said+`}`))
 		if !f.Valid || f.Model != "m" || f.Stateful != state {
 			t.Errorf("%s: %+v, want a valid request that is bound by %q", path, f, state)
 		}

@@ -18,7 +18,7 @@ var codings = []string{"gzip", "deflate", "bare deflate", "br", "zstd"}
 // contentEncoding is what a server says of a coding.
 func contentEncoding(coding string) string { return strings.TrimPrefix(coding, "bare ") }
 
-// An encoded answer must be read like a plain one, its times included: each
+// An encoded response must be read like a plain one, its times included: each
 // event has the time of the piece that completed it.
 func TestEncodedAnswers(t *testing.T) {
 	for _, g := range goldens() {

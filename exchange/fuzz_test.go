@@ -16,8 +16,8 @@ var fuzzContentTypes = []string{"text/event-stream", "application/json", "text/p
 
 var fuzzEncodings = []string{"", "gzip", "deflate", "br", "zstd", "gzip, br", "what"}
 
-// fuzzAnswer is one answer to record, out of the fuzzer's choices.
-type fuzzAnswer struct {
+// fuzzResponse is one response to record, out of the fuzzer's choices.
+type fuzzResponse struct {
 	path          string
 	status        int
 	header        http.Header
@@ -26,13 +26,13 @@ type fuzzAnswer struct {
 	encoded, body []byte
 }
 
-func newFuzzAnswer(t testing.TB, choice uint32, body []byte) fuzzAnswer {
+func newFuzzAnswer(t testing.TB, choice uint32, body []byte) fuzzResponse {
 	pick := func(n int) int {
 		i := int(choice) % n
 		choice /= uint32(n)
 		return i
 	}
-	a := fuzzAnswer{body: body, encoded: body}
+	a := fuzzResponse{body: body, encoded: body}
 	a.path = inferencePaths[pick(len(inferencePaths))]
 	a.header = http.Header{"Content-Type": {fuzzContentTypes[pick(len(fuzzContentTypes))]}}
 	encoding := fuzzEncodings[pick(len(fuzzEncodings))]
@@ -52,7 +52,7 @@ func newFuzzAnswer(t testing.TB, choice uint32, body []byte) fuzzAnswer {
 	return a
 }
 
-func (a *fuzzAnswer) play(pieces [][]byte, look bool) (*Exchange, *Recorder) {
+func (a *fuzzResponse) play(pieces [][]byte, look bool) (*Exchange, *Recorder) {
 	r := NewRecorder(Lookup("POST", a.path), Primary, "p", begin, a.options)
 	r.Header(a.status, a.header, after(1))
 	for _, p := range pieces {
@@ -103,7 +103,7 @@ func FuzzRecorder(f *testing.F) {
 	})
 }
 
-func checkBounds(t *testing.T, a *fuzzAnswer, x *Exchange) {
+func checkBounds(t *testing.T, a *fuzzResponse, x *Exchange) {
 	t.Helper()
 	c := &x.Completion
 	for _, s := range []string{c.ID, c.Model, c.FinishReason} {

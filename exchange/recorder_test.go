@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// answer bodies in testdata/answers, each with what is to be made of it.
+// response bodies in testdata/responses, each with what is to be made of it.
 type golden struct {
 	file   string
 	path   string // of the endpoint
@@ -129,7 +129,7 @@ func goldens() []golden {
 
 func (g *golden) body(t testing.TB) []byte {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join("testdata/answers", g.file))
+	body, err := os.ReadFile(filepath.Join("testdata/responses", g.file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ var begin = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func after(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
 
-// record plays an answer: its header after 1 ms, piece n (from 1) after 10 n ms.
+// record plays a response: its header after 1 ms, piece n (from 1) after 10 n ms.
 func record(g *golden, h http.Header, o RecorderOptions, pieces ...[]byte) *Exchange {
 	r := NewRecorder(Lookup("POST", g.path), Relay, "relay", begin, o)
 	r.Header(max(g.status, 200), h, after(1))
@@ -236,7 +236,7 @@ func TestGoldenFilesAreAllUsed(t *testing.T) {
 	for _, g := range goldens() {
 		used[g.file] = true
 	}
-	files, err := os.ReadDir("testdata/answers")
+	files, err := os.ReadDir("testdata/responses")
 	if err != nil {
 		t.Fatal(err)
 	}

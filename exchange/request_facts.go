@@ -5,17 +5,10 @@ import (
 	"sync"
 )
 
-// ReadFacts reads what routing and mirroring need from a JSON request body, in
-// one pass and without decoding the rest. Any bytes are allowed. Of a key that
-// is given twice the last one counts, as in the providers' own parsers.
-func ReadFacts(ep *Endpoint, body []byte) Facts {
-	in := newInspection(ep, body, false)
-	defer in.free()
-	in.read()
-	return in.facts
-}
-
-// Inspect is ReadFacts and TargetingKey in one pass over the body.
+// Inspect reads what routing and mirroring need from a JSON request body, and
+// what TargetingKey returns, in one pass and without decoding the rest. Any
+// bytes are allowed. Of a key that is given twice the last one counts, as in the
+// providers' own parsers.
 func Inspect(ep *Endpoint, h http.Header, body []byte, requestID string) (f Facts, key, from string) {
 	given := givenKey(h)
 	in := newInspection(ep, body, given == "")

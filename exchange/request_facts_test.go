@@ -7,7 +7,13 @@ import (
 	"testing"
 )
 
-func TestReadFacts(t *testing.T) {
+// readFacts is Inspect without a targeting key.
+func readFacts(ep *Endpoint, body []byte) Facts {
+	f, _, _ := Inspect(ep, http.Header{"X-Cutover-Key": {"k"}}, body, "")
+	return f
+}
+
+func TestFacts(t *testing.T) {
 	const chats, responses, messages = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 	for _, c := range []struct {
 		path, body string
@@ -35,13 +41,13 @@ func TestReadFacts(t *testing.T) {
 		{chats, `{"model":"` + strings.Repeat("x", modelLimit+1) + `"}`, Facts{}},
 	} {
 		c.want.Valid = true
-		if got := ReadFacts(Lookup("POST", c.path), []byte(c.body)); got != c.want {
+		if got := readFacts(Lookup("POST", c.path), []byte(c.body)); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.body, got, c.want)
 		}
 	}
 }
 
-func TestReadFactsOfWhatIsNoObject(t *testing.T) {
+func TestFactsOfWhatIsNoObject(t *testing.T) {
 	for _, body := range []string{
 		``, ` `, `null`, `[]`, `"x"`, `{`, `{"model":"m"`, `{"model":"m"}x`, `{"model":"m"}{}`, `{"model":"m",}`, "{\"model\":\"m\n\"}", "\xef\xbb\xbf{}",
 		`{"model":"m","messages":[{"role":"user","content":"cut`, `{"previous_response_id":"r"]`,
@@ -49,7 +55,7 @@ func TestReadFactsOfWhatIsNoObject(t *testing.T) {
 		"--boundary\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n",
 	} {
 		for _, path := range []string{"/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/files"} {
-			if got := ReadFacts(Lookup("POST", path), []byte(body)); got != (Facts{}) {
+			if got := readFacts(Lookup("POST", path), []byte(body)); got != (Facts{}) {
 				t.Errorf("%.60q: %+v, want nothing", body, got)
 			}
 			if _, _, from := Inspect(Lookup("POST", path), nil, []byte(body), "id"); from != "request" {
@@ -155,16 +161,16 @@ func TestStateful(t *testing.T) {
 
 		{"/v1/embeddings", `{"input":"x","file_id":"f","tools":[{"type":"mcp"}]}`, ""},
 	} {
-		f := ReadFacts(Lookup("POST", c.path), []byte(c.body))
+		f := readFacts(Lookup("POST", c.path), []byte(c.body))
 		if f.Stateful != c.want || !f.Valid {
 			t.Errorf("%s: stateful %q, valid %v; want %q", c.body, f.Stateful, f.Valid, c.want)
 		}
 	}
 }
 
-func TestReadFactsAllocatesOnlyTheModel(t *testing.T) {
+func TestFactsAllocatesOnlyTheModel(t *testing.T) {
 	ep, body := Lookup("POST", "/v1/chat/completions"), chatRequest()
-	if n := testing.AllocsPerRun(100, func() { ReadFacts(ep, body) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { readFacts(ep, body) }); n > 1 {
 		t.Errorf("ReadFacts makes %v allocations, want 1", n)
 	}
 	if n := testing.AllocsPerRun(100, func() { Inspect(ep, http.Header{}, body, "id") }); n > 2 {
@@ -172,7 +178,7 @@ func TestReadFactsAllocatesOnlyTheModel(t *testing.T) {
 	}
 }
 
-func FuzzReadFacts(f *testing.F) {
+func FuzzFacts(f *testing.F) {
 	for _, s := range scanSeeds {
 		f.Add(uint8(0), []byte(s))
 	}
@@ -183,7 +189,7 @@ func FuzzReadFacts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path uint8, body []byte) {
 		ep := Lookup("POST", inferencePaths[int(path)%len(inferencePaths)])
-		got := ReadFacts(ep, body)
+		got := readFacts(ep, body)
 		s := scanner{b: body}
 		s.skip()
 		if object := s.whole() && strings.HasPrefix(strings.TrimLeft(string(body), " \t\r\n"), "{"); got.Valid != object {
@@ -210,8 +216,8 @@ var inferencePaths = []string{
 	"/v1/files",
 }
 
-func ExampleReadFacts() {
-	f := ReadFacts(Lookup("POST", "/v1/responses"), []byte(`{"model":"gpt-4.1","stream":true,"previous_response_id":"resp_1","input":"And now?"}`))
+func ExampleInspect() {
+	f, _, _ := Inspect(Lookup("POST", "/v1/responses"), nil, []byte(`{"model":"gpt-4.1","stream":true,"previous_response_id":"resp_1","input":"And now?"}`), "req_1")
 	fmt.Println(f.Model, f.Stream, f.Stateful)
 	// Output: gpt-4.1 true previous_response_id
 }

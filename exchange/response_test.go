@@ -342,7 +342,7 @@ func TestAfterTheEnd(t *testing.T) {
 	}
 }
 
-// What only its maker can read again is named, however the answer comes.
+// What only its maker can read again is named, however the response comes.
 func TestWhatAnAnswerLeavesBound(t *testing.T) {
 	t.Parallel()
 	const chats, messages, responses = "/v1/chat/completions", "/v1/messages", "/v1/responses"

@@ -20,7 +20,7 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 )
 
-// said is what both the recorder and an official client can tell of an answer.
+// said is what both the recorder and an official client can tell of a response.
 type said struct {
 	ID, Model, Text, Refusal, Finish string
 	Calls                            []exchange.ToolCall
@@ -32,23 +32,23 @@ func recorded(t *testing.T, path, file string, body []byte) said {
 	t.Helper()
 	at := time.Now()
 	r := exchange.NewRecorder(exchange.Lookup("POST", path), exchange.Primary, "p", at, exchange.RecorderOptions{KeepText: true})
-	r.Header(200, answerHeader(file), at)
+	r.Header(200, responseHeader(file), at)
 	r.Write(body, at)
 	x := r.End(exchange.ClassNone, "", at)
 	c, u := x.Completion, x.Usage
 	return said{c.ID, c.Model, c.Text, c.Refusal, c.FinishReason, c.ToolCalls, u.InputTokens, u.OutputTokens, u.CachedTokens, x.Class == exchange.ClassErrorEvent}
 }
 
-func answerHeader(file string) http.Header {
+func responseHeader(file string) http.Header {
 	if strings.HasSuffix(file, ".sse") {
 		return http.Header{"Content-Type": {"text/event-stream"}}
 	}
 	return http.Header{"Content-Type": {"application/json"}}
 }
 
-// The official clients must make of the golden answers what the recorder does.
+// The official clients must make of the golden responses what the recorder does.
 func TestOfficialClientsAgree(t *testing.T) {
-	files, err := os.ReadDir("testdata/answers")
+	files, err := os.ReadDir("testdata/responses")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func TestOfficialClientsAgree(t *testing.T) {
 		if read == nil {
 			continue
 		}
-		body, err := os.ReadFile("testdata/answers/" + f.Name())
+		body, err := os.ReadFile("testdata/responses/" + f.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
-		res := &http.Response{Header: answerHeader(f.Name()), Body: io.NopCloser(bytes.NewReader(body))}
+		res := &http.Response{Header: responseHeader(f.Name()), Body: io.NopCloser(bytes.NewReader(body))}
 		want := read(t, strings.HasSuffix(f.Name(), ".sse"), res, body)
 		got := recorded(t, path, f.Name(), body)
 		if !reflect.DeepEqual(got, want) {

@@ -91,9 +91,10 @@ func request(id string, header ...string) *exchange.Request {
 		h.Add(header[i], header[i+1])
 	}
 	ep := exchange.Lookup("POST", "/v1/chat/completions")
+	facts, _, _ := exchange.Inspect(ep, h, body, id)
 	return &exchange.Request{
 		ID: id, Endpoint: ep, Method: "POST", Path: "/v1/chat/completions", Header: h,
-		Body: body, Held: true, Facts: exchange.ReadFacts(ep, body), At: time.Now(),
+		Body: body, Held: true, Facts: facts, At: time.Now(),
 	}
 }
 

@@ -88,7 +88,7 @@ func request(method, target, body string) *exchange.Request {
 		Held:     true,
 	}
 	if q.Endpoint.Kind == exchange.Inference {
-		q.Facts = exchange.ReadFacts(q.Endpoint, q.Body)
+		q.Facts, _, _ = exchange.Inspect(q.Endpoint, nil, q.Body, "")
 	}
 	return q
 }
