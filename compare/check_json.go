@@ -30,13 +30,9 @@ func (c *comparison) checkJSON(s *side) {
 	}
 }
 
-// readJSONWish finds the schema for the answer: chat's response_format,
-// Responses' text.format, Anthropic's output_config.format or output_format.
+// readJSONWish finds the schema for the response, in any dialect's form.
 func readJSONWish(body []byte) *jsonWish {
-	for _, path := range []string{
-		"response_format.json_schema.schema", "text.format.schema",
-		"output_config.format.schema", "output_format.schema",
-	} {
+	for _, path := range known.Schemas {
 		if schema := gjson.GetBytes(body, path); schema.IsObject() {
 			if v, err := decodeJSON([]byte(schema.Raw)); err == nil {
 				return &jsonWish{schema: v}

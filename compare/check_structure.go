@@ -19,15 +19,18 @@ const (
 )
 
 // ignoredPaths are expected to differ between providers, or between two
-// answers of one: ids, dates and fingerprints by their presence, and whatever
-// hangs on what the model chose to say. Lists show as [].
+// responses of one, in any dialect: ids, dates and fingerprints by their
+// presence. What else a dialect lets differ, mostly by what the model chose to
+// say, is in its own Varying. The notation is that of Varying.
 var ignoredPaths = [...]string{
 	"id", "created", "created_at", "completed_at", "system_fingerprint", "service_tier", "object",
-	"choices.[].logprobs", "choices.[].message.*", "choices.[].delta.*", "choices.[].content_filter_results", "choices.[].stop_reason", "prompt_filter_results", "prompt_logprobs", "kv_transfer_params",
-	"usage.*_details", "usage.*_details.*", "usage.prompt_cache_*", "usage.cache_*", "usage.cache_creation.*", "usage.service_tier", "usage.server_tool_use", "usage.server_tool_use.*", "usage.cost", "usage.cost_details.*", "usage.inference_geo", "usage.num_sources_used",
-	"output", "output.*", "content", "content.*", "stop_sequence", "stop_details", "container", "context_management", "billing", "billing.*", "metadata", "metadata.*",
-	"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "store", // echoes of what the mirror leaves out
-	"data.[].embedding", "provider", "x_groq", "x_groq.*", "timings", "timings.*", "obfuscation",
+	"prompt_filter_results", "prompt_logprobs", "kv_transfer_params",
+	"usage.*_details", "usage.*_details.*", "usage.prompt_cache_*", "usage.cache_*", "usage.cache_creation.*",
+	"usage.service_tier", "usage.server_tool_use", "usage.server_tool_use.*", "usage.cost", "usage.cost_details.*",
+	"usage.inference_geo", "usage.num_sources_used",
+	"billing", "billing.*", "metadata", "metadata.*",
+	"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "store", // echoes of what shadow requests leave out
+	"provider", "x_groq", "x_groq.*", "timings", "timings.*", "obfuscation",
 }
 
 // checkStructure compares the shapes of two JSON answers: which paths there
@@ -137,14 +140,11 @@ func jsonKind(v gjson.Result) string {
 
 // ignored reports whether a path matches a rule, built in or of the options.
 func (c *comparison) ignored(path string) bool {
-	for _, rule := range ignoredPaths {
-		if matchPath(rule, path) {
-			return true
-		}
-	}
-	for _, rule := range c.options.Ignore {
-		if matchPath(rule, path) {
-			return true
+	for _, rules := range [...][]string{ignoredPaths[:], known.varying, c.options.Ignore} {
+		for _, rule := range rules {
+			if matchPath(rule, path) {
+				return true
+			}
 		}
 	}
 	return false
@@ -174,16 +174,14 @@ func matchPath(rule, path string) bool {
 	}
 }
 
-// checkValues compares what should agree in answers that are no prose: the
-// judgement of a moderation. Counts of tokens have their own check.
+// checkValues compares what should agree in responses that are no prose: the
+// verdict of a moderation. Counts of tokens have their own check.
 func (c *comparison) checkValues(primary, relay []byte) {
-	if c.dialect() != exchange.OpenAIModerations {
-		return
-	}
-	for _, path := range []string{"results.#.flagged"} {
-		a, b := gjson.GetBytes(primary, path), gjson.GetBytes(relay, path)
+	for _, path := range c.dialect().Agreeing {
+		at := gjsonPath(path)
+		a, b := gjson.GetBytes(primary, at), gjson.GetBytes(relay, at)
 		if a.Exists() && b.Exists() && a.Raw != b.Raw {
-			c.find(nil, CodeStructureValue, "results.[].flagged")
+			c.find(nil, CodeStructureValue, path)
 		}
 	}
 }

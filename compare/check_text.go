@@ -1,18 +1,15 @@
 package compare
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"cutover/exchange"
 )
 
 // checkEmpty notes an answer that says nothing at all.
 func (c *comparison) checkEmpty(s *side) {
-	switch c.dialect() {
-	case exchange.OpenAIChat, exchange.OpenAICompletions, exchange.OpenAIResponses, exchange.AnthropicMessages:
-	default:
+	if !c.dialect().Complete.Output {
 		return
 	}
 	a := &s.x.Completion
@@ -25,8 +22,7 @@ func (c *comparison) checkEmpty(s *side) {
 // not every provider tells, by ending inside a sentence.
 func (c *comparison) checkTruncation(s *side) {
 	a := &s.x.Completion
-	switch a.FinishReason {
-	case "length", "max_tokens", "max_output_tokens", "incomplete", "model_length", "model_context_window_exceeded":
+	if slices.Contains(known.truncated, a.FinishReason) {
 		c.trait(s, CodeTruncated)
 		return
 	}

@@ -13,7 +13,7 @@ func lastUserText(body []byte) string {
 		return ""
 	}
 	root := gjson.ParseBytes(body)
-	for _, field := range []string{"messages", "input", "prompt"} {
+	for _, field := range known.UserText {
 		v := root.Get(field)
 		if v.Type == gjson.String {
 			return v.Str

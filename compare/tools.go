@@ -115,19 +115,18 @@ func (q *requestSchemas) tool(body []byte, name string) (tool offeredTool, known
 	return *found, true
 }
 
-// readTool reads a tool in any of the dialects' forms: chat's
-// tools[].function.parameters, Responses' tools[].parameters, Anthropic's
-// tools[].input_schema, and the old functions[].parameters.
+// readTool reads a tool in any dialect's form; nil if there are tools, but none
+// of that name.
 func readTool(body []byte, name string) *offeredTool {
-	list := gjson.GetManyBytes(body, "tools", "functions")
-	if !list[0].IsArray() && !list[1].IsArray() {
+	lists := gjson.GetManyBytes(body, known.Tools.Lists...)
+	if !slices.ContainsFunc(lists, gjson.Result.IsArray) {
 		return &offeredTool{}
 	}
 	var found *offeredTool
-	for _, tools := range list {
+	for _, tools := range lists {
 		tools.ForEach(func(_, t gjson.Result) bool {
 			def := t
-			for _, inner := range []string{"function", "custom"} {
+			for _, inner := range known.Tools.Wrappers {
 				if v := t.Get(inner); v.IsObject() {
 					def = v
 				}
@@ -136,7 +135,7 @@ func readTool(body []byte, name string) *offeredTool {
 				return true
 			}
 			found = &offeredTool{free: t.Get("type").Str == "custom" && !def.Get("input_schema").Exists()}
-			for _, key := range []string{"parameters", "input_schema"} {
+			for _, key := range known.Tools.Schemas {
 				if schema := def.Get(key); schema.IsObject() {
 					if v, err := decodeJSON([]byte(schema.Raw)); err == nil {
 						found.schema = v

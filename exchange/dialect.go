@@ -65,6 +65,9 @@ type DialectSpec struct {
 	// Forms says where a request of this dialect states things that only the
 	// comparison reads.
 	Forms RequestForms
+	// Headers are the fields by which a request chooses a version or preview
+	// of the API: a shadow request has them too.
+	Headers []string
 	// Storage says whether the provider keeps a response.
 	Storage Storage
 	// ItemIDs says that the "id" of an input item names something stored.

@@ -10,6 +10,7 @@ func anthropicCount() DialectSpec {
 		},
 		readMember:     (*inspection).readMessagesMember,
 		Forms:          RequestForms{UserText: []string{"messages"}},
+		Headers:        []string{"Anthropic-Beta", "Anthropic-Version"},
 		NoOutputTokens: true,
 
 		readBody: (*response).readCount,

@@ -21,6 +21,7 @@ messages/batches/*/results
 			Schemas:  []string{"output_config.format.schema", "output_format.schema"},
 			Tools:    ToolForms{Lists: []string{"tools"}, Schemas: []string{"input_schema"}},
 		},
+		Headers:        []string{"Anthropic-Beta", "Anthropic-Version"},
 		CreatesObjects: true,
 
 		readBody:      (*response).readMessageBody,

@@ -22,6 +22,7 @@ chat/completions/*/messages
 				Lists: []string{"tools", "functions"}, Wrappers: []string{"function", "custom"}, Schemas: []string{"parameters"},
 			},
 		},
+		Headers:        []string{"Openai-Beta"},
 		Storage:        StoredOnRequest,
 		UsageOnRequest: true,
 

@@ -24,6 +24,7 @@ responses/*/input_items
 			Schemas:  []string{"text.format.schema"},
 			Tools:    ToolForms{Lists: []string{"tools"}, Schemas: []string{"parameters"}},
 		},
+		Headers: []string{"Openai-Beta"},
 		Storage: StoredByDefault,
 		ItemIDs: true,
 

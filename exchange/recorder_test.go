@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// response bodies in testdata/responses, each with what is to be made of it.
+// golden is one response body in testdata/responses, with what must be read from
+// it.
 type golden struct {
 	file   string
 	path   string // of the endpoint

@@ -7,9 +7,12 @@ import (
 	"testing"
 )
 
+// keyed has a targeting key, so that none is looked for in the body.
+var keyed = http.Header{"X-Cutover-Key": {"k"}}
+
 // readFacts is Inspect without a targeting key.
 func readFacts(ep *Endpoint, body []byte) Facts {
-	f, _, _ := Inspect(ep, http.Header{"X-Cutover-Key": {"k"}}, body, "")
+	f, _, _ := Inspect(ep, keyed, body, "")
 	return f
 }
 

@@ -97,7 +97,7 @@ func (c *call) deliverFailure(a *attempt) {
 	}
 	p := problemOf(x.Class, x.Upstream)
 	if x.Status > 0 { // both providers responded, and neither response is usable
-		p.message = fmt.Sprintf("cutover: the upstream %s responded with status %d, and no other upstream could respond in its place",
+		p.Message = fmt.Sprintf("cutover: the upstream %s responded with status %d, and no other upstream could respond in its place",
 			x.Upstream, x.Status)
 	}
 	c.respondProblem(p)
@@ -137,17 +137,17 @@ func (c *call) respondBodyError(err error) {
 }
 
 // respondProblem responds with an error of the sidecar's own.
-func (c *call) respondProblem(p problem) {
+func (c *call) respondProblem(p exchange.Problem) {
 	if c.caller.commit() {
-		c.caller.breakOff(errorEvent(c.q, p))
+		c.caller.breakOff(c.errorEvent(p))
 		panic(http.ErrAbortHandler)
 	}
-	body := p.body(c.q)
+	body := p.Body(c.q)
 	h := c.caller.w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	c.rt.setOwnHeaders(h, c.q.ID, "cutover", c.story.replaced)
 	c.caller.deadline.extend(time.Now())
-	c.caller.w.WriteHeader(p.status)
+	c.caller.w.WriteHeader(p.Status)
 	_, _ = c.caller.w.Write(body) // a caller that is gone cannot be told anything
 }

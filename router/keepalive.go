@@ -75,14 +75,7 @@ func (c *call) startComments() {
 // streams reports whether a request asks for server-sent events, as far as its
 // body was read.
 func streams(q *exchange.Request) bool {
-	if !q.Held || !q.Facts.Stream || q.Endpoint.Kind != exchange.Inference {
-		return false
-	}
-	switch q.Endpoint.Dialect {
-	case exchange.OpenAIChat, exchange.OpenAICompletions, exchange.AnthropicMessages:
-		return true
-	}
-	return q.Endpoint.Name == "responses"
+	return q.Held && q.Facts.Stream && q.Endpoint.Generates
 }
 
 // tick is the timer's: it writes a comment, or waits for the rest of a silence

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -40,55 +39,19 @@ func (d *delivery) failureEvent(coded bool) []byte {
 	a.closeExchange(exchange.ClassOfStatus(status), "")
 	if status >= 300 {
 		if a.complete && !coded {
-			if event := asErrorEvent(c.q, a.held); event != nil {
+			if event := exchange.ErrorAsEvent(c.q.Endpoint.Dialect, a.held); event != nil {
 				return event
 			}
 		}
-		return errorEvent(c.q, problem{status, kindOf(status), string(a.x.Class),
-			fmt.Sprintf("cutover: the upstream %s responded with status %d", a.up.Name(), status)})
+		return c.errorEvent(exchange.Problem{Status: status, Type: kindOf(status), Code: string(a.x.Class),
+			Message: fmt.Sprintf("cutover: the upstream %s responded with status %d", a.up.Name(), status)})
 	}
 	if a.x.Class == exchange.ClassNone || coded {
 		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no-stream"
 	}
-	return errorEvent(c.q, problem{http.StatusBadGateway, "api_error", string(a.x.Class),
-		"cutover: the request asked for a stream, which had begun with comments, but the upstream " + a.up.Name() +
+	return c.errorEvent(exchange.Problem{Status: http.StatusBadGateway, Type: "api_error", Code: string(a.x.Class),
+		Message: "cutover: the request asked for a stream, which had begun with comments, but the upstream " + a.up.Name() +
 			" responded with something else"})
-}
-
-// asErrorEvent turns a provider's error response into an event of a stream; nil
-// where the body is no error that the dialect knows.
-func asErrorEvent(q *exchange.Request, body []byte) []byte {
-	var parsed struct {
-		Type  string `json:"type"`
-		Error struct {
-			Type    string `json:"type"`
-			Message string `json:"message"`
-			Code    any    `json:"code"`
-			Param   any    `json:"param"`
-		} `json:"error"`
-	}
-	if json.Unmarshal(body, &parsed) != nil || parsed.Error.Message == "" {
-		return nil
-	}
-	e := &parsed.Error
-	switch q.Endpoint.Dialect {
-	case exchange.AnthropicMessages:
-		if parsed.Type == "error" {
-			return formatEvent("error", json.RawMessage(body))
-		}
-		return formatEvent("error", map[string]any{
-			"type": "error", "error": map[string]any{"type": e.Type, "message": e.Message},
-		})
-	case exchange.OpenAIResponses:
-		code := e.Code
-		if code == nil {
-			code = e.Type
-		}
-		return formatEvent("error", map[string]any{
-			"type": "error", "code": code, "message": e.Message, "param": e.Param, "sequence_number": 0,
-		})
-	}
-	return formatEvent("", json.RawMessage(body))
 }
 
 // kindOf is the error type that the dialects have for a status.

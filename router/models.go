@@ -59,10 +59,7 @@ func newMergedModels(c *call) (mergedModels, bool) {
 
 // decide is what the flags say to a call of this caller for a model.
 func (m *mergedModels) decide(model string, stream bool) flags.Decision {
-	endpoint := "chat/completions"
-	if speaksAnthropic(m.c.q) {
-		endpoint = "messages"
-	}
+	endpoint := exchange.Speaker(m.c.q).Spec().Endpoint()
 	return m.c.rt.cfg.Decide(flags.Attributes{
 		TargetingKey: m.key, Model: model, Endpoint: endpoint, Tenant: m.c.q.Tenant, Stream: stream,
 	})

@@ -152,7 +152,7 @@ const (
 // parsePaging parses a caller's query; false where it is the provider's to judge.
 func parsePaging(q *exchange.Request) (p paging, ok bool) {
 	p.query = q.RawQuery
-	if !speaksAnthropic(q) {
+	if !exchange.Speaker(q).Spec().PagedLists {
 		return p, true
 	}
 	p.limit = defaultPage

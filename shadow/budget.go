@@ -83,7 +83,7 @@ func (b *Budget) reserve(q *exchange.Request, arm exchange.Arm, model string) (a
 	if output <= 0 {
 		output = expectedOutput
 	}
-	if q.Endpoint.Dialect == exchange.OpenAIEmbeddings || q.Endpoint.Dialect == exchange.AnthropicCount {
+	if q.Endpoint.Dialect.Spec().NoOutputTokens {
 		output = 0
 	}
 	amount = micros(price.Cost(len(q.Body)/4+1, 0, output))

@@ -47,11 +47,10 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 	if !rename && !copied {
 		return q.Body
 	}
-	unstore := copied && q.Endpoint.Dialect == exchange.OpenAIResponses &&
-		q.Endpoint.Name == "responses"
-	usage := copied && q.Facts.Stream && !q.Facts.IncludeUsage &&
-		(q.Endpoint.Dialect == exchange.OpenAIChat || q.Endpoint.Dialect == exchange.OpenAICompletions)
-	chatStore := copied && q.Endpoint.Dialect == exchange.OpenAIChat
+	dialect := q.Endpoint.Dialect.Spec()
+	storable := copied && q.Endpoint.Generates && dialect.Storage != exchange.NotStored
+	unstore := storable && dialect.Storage == exchange.StoredByDefault
+	usage := copied && q.Facts.Stream && !q.Facts.IncludeUsage && dialect.UsageOnRequest
 
 	out := make([]byte, 1, len(q.Body)+64)
 	out[0] = '{'
@@ -68,7 +67,7 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 	view := unsafe.String(unsafe.SliceData(q.Body), len(q.Body))
 	gjson.Parse(view).ForEach(func(k, v gjson.Result) bool {
 		switch {
-		case k.Str == "store" && (unstore || chatStore):
+		case k.Str == "store" && storable:
 			changed = true
 		case k.Str == "stream_options" && usage:
 			streamOptions = v
@@ -84,7 +83,7 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 		}
 		return true
 	})
-	if unstore { // Responses are stored unless told otherwise
+	if unstore {
 		add(`"store"`, "false")
 		changed = true
 	}

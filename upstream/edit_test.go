@@ -50,7 +50,8 @@ func TestEdits(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			ep := exchange.Lookup("POST", row.path)
-			q := &exchange.Request{Endpoint: ep, Body: []byte(row.body), Held: true, Facts: exchange.ReadFacts(ep, []byte(row.body))}
+			q := &exchange.Request{Endpoint: ep, Body: []byte(row.body), Held: true}
+			q.Facts, _, _ = exchange.Inspect(ep, nil, q.Body, "")
 			if got := string(row.edits.apply(q, row.model)); got != row.want {
 				t.Errorf("got  %s\nwant %s", got, row.want)
 			}
@@ -83,7 +84,8 @@ func TestEditsTouchNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := &exchange.Request{Endpoint: ep, Body: body, Held: true, Facts: exchange.ReadFacts(ep, body)}
+		q := &exchange.Request{Endpoint: ep, Body: body, Held: true}
+		q.Facts, _, _ = exchange.Inspect(ep, nil, q.Body, "")
 		var out map[string]any
 		if err := json.Unmarshal(editSet{}.apply(q, "mapped"), &out); err != nil {
 			t.Fatalf("%v in %s", err, body)

@@ -3,7 +3,10 @@ package upstream
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
+
+	"cutover/exchange"
 )
 
 // hopByHop are the header fields that apply to one connection (RFC 9110, section
@@ -49,11 +52,20 @@ func acceptsTrailers(h http.Header) bool {
 }
 
 // shadowHeaders are the header fields that a shadow request has from the caller:
-// those that shape a response, and none that names a person, an account or a
-// connection.
-var shadowHeaders = [...]string{
-	"Accept", "Accept-Encoding", "Accept-Language", "Content-Type", "Content-Encoding",
-	"Anthropic-Beta", "Anthropic-Version", "Openai-Beta", "User-Agent",
+// those that shape a response, in any dialect, and none that names a person, an
+// account or a connection.
+var shadowHeaders = gatherShadowHeaders()
+
+func gatherShadowHeaders() []string {
+	fields := []string{"Accept", "Accept-Encoding", "Accept-Language", "Content-Type", "Content-Encoding", "User-Agent"}
+	for _, d := range exchange.Dialects() {
+		for _, k := range d.Spec().Headers {
+			if !slices.Contains(fields, k) {
+				fields = append(fields, k)
+			}
+		}
+	}
+	return fields
 }
 
 func copyShadowHeaders(dst, src http.Header) {

@@ -182,7 +182,7 @@ func (s *splice) out() ([]byte, error) {
 // useOfURL is the use of a line of a batch file.
 func useOfURL(url string) Use {
 	path, _, _ := strings.Cut(url, "?")
-	if ep := exchange.Lookup("POST", path); ep.Kind == exchange.Inference && !generates(ep) {
+	if ep := exchange.Lookup("POST", path); ep.Kind == exchange.Inference && !ep.Generates {
 		return AnyUse
 	}
 	return Batch

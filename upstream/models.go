@@ -43,21 +43,12 @@ const (
 // UseOf is the use of a request by its endpoint and what its body says.
 func UseOf(q *exchange.Request) Use {
 	switch {
-	case !generates(q.Endpoint):
+	case !q.Endpoint.Generates:
 		return AnyUse
 	case q.Facts.Stream:
 		return Streaming
 	}
 	return Batch
-}
-
-// generates reports whether an endpoint's answer is one that could be streamed.
-func generates(ep *exchange.Endpoint) bool {
-	switch ep.Name {
-	case "chat/completions", "completions", "responses", "messages":
-		return true
-	}
-	return false
 }
 
 // Mapping is what a name was mapped to, and by what.

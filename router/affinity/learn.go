@@ -27,12 +27,13 @@ func (l *lesson) finish() {
 // WantsBody reports whether Learn needs the body (Exchange.Body) of the
 // response to a request that arm serves; some tens of kilobytes are enough.
 func (t *Table) WantsBody(q *exchange.Request, arm exchange.Arm) bool {
+	dialect := q.Endpoint.Dialect.Spec()
 	switch {
 	case q.Endpoint.Kind == exchange.Stateful:
 		return !servesContent(q.Endpoint.Name)
-	case q.Endpoint.Name == "responses":
+	case q.Endpoint.Generates && dialect.Storage == exchange.StoredByDefault:
 		return arm == exchange.Relay && stored(q)
-	case q.Endpoint.Dialect == exchange.AnthropicMessages:
+	case dialect.CreatesObjects:
 		return q.Facts.Stateful != ""
 	}
 	return false
@@ -61,16 +62,17 @@ func (t *Table) Learn(q *exchange.Request, x *exchange.Exchange) <-chan struct{}
 			responses.add(id, maxResponseIDs)
 		}
 	}
+	dialect := q.Endpoint.Dialect.Spec()
 	switch {
 	case q.Endpoint.Kind == exchange.Stateful && !servesContent(q.Endpoint.Name):
 		responseIDs(x, &created, &created)
-	case q.Endpoint.Name == "responses", q.Endpoint.Name == "chat/completions":
+	case q.Endpoint.Generates && dialect.Storage != exchange.NotStored:
 		// Unknown ids go to the primary, so only the relay's need be known.
 		if x.Arm == exchange.Relay && stored(q) {
 			responses.add(x.Completion.ID, maxResponseIDs)
 			responseIDs(x, &responses, &created)
 		}
-	case q.Endpoint.Dialect == exchange.AnthropicMessages && q.Facts.Stateful != "":
+	case dialect.CreatesObjects && q.Facts.Stateful != "":
 		responseIDs(x, nil, &created)
 	}
 	if len(created.ids)+len(responses.ids) == 0 {
@@ -85,10 +87,13 @@ func (t *Table) Learn(q *exchange.Request, x *exchange.Exchange) <-chan struct{}
 // stored reports whether the provider keeps the response.
 func stored(q *exchange.Request) bool {
 	store := gjson.GetBytes(q.Body, "store")
-	if q.Endpoint.Name == "responses" {
+	switch q.Endpoint.Dialect.Spec().Storage {
+	case exchange.StoredByDefault:
 		return store.Type != gjson.False
+	case exchange.StoredOnRequest:
+		return store.Type == gjson.True
 	}
-	return store.Type == gjson.True
+	return false
 }
 
 // remember puts ids into the cache and queues them for the store; last says

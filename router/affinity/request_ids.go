@@ -27,8 +27,7 @@ func requestIDs(q *exchange.Request) idList {
 		l.add(q.Facts.Model, maxRequestIDs)
 	}
 	if q.Held && len(q.Body) > 0 && q.Body[0] != '-' { // not multipart
-		items := q.Endpoint.Dialect == exchange.OpenAIResponses
-		bodyIDs(&l, q.Body, items)
+		bodyIDs(&l, q.Body, q.Endpoint.Dialect.Spec().ItemIDs)
 		if q.Facts.Stateful != "" {
 			l.appendSealed(sealedIDs(q))
 		}
