@@ -9,75 +9,76 @@ import (
 	"cutover/exchange"
 )
 
-// Purse keeps what is left of a day's budget, for one process or for a fleet.
-// Amounts are millionths of a dollar; day is a date in UTC, "2006-01-02".
-type Purse interface {
-	// Draw takes up to want out of what is left of the day's budget and returns
-	// how much it got: 0 when nothing is left.
-	Draw(ctx context.Context, day string, want, budget int64) (int64, error)
-	// Return gives back what was drawn and not spent.
-	Return(ctx context.Context, day string, amount int64) error
+// BudgetStore keeps what is left of a day's budget, for one process or for a
+// fleet. Amounts are millionths of a dollar; day is a date in UTC, "2006-01-02".
+type BudgetStore interface {
+	// Reserve takes up to want out of what is left of the day's budget and
+	// returns how much it got: 0 when nothing is left.
+	Reserve(ctx context.Context, day string, want, budget int64) (int64, error)
+	// Refund gives back what was reserved and not spent.
+	Refund(ctx context.Context, day string, amount int64) error
 }
 
-// Budget bounds what copies cost in a day. Money is drawn from the Purse ahead
-// of time and in pieces, so that reserving is an operation on one number: a
-// copy never waits for a purse, and a purse that is away means no more copies,
-// not more cost. A nil Budget is no bound.
+// Budget bounds what shadow requests cost in a day. It reserves money from the
+// BudgetStore in advance and in portions, so that a shadow request never waits
+// for the store, and an unreachable store means no more shadow requests, not
+// higher cost. A nil Budget is no limit.
 type Budget struct {
-	purse   Purse
+	store   BudgetStore
 	perDay  int64
-	piece   int64
+	portion int64
 	prices  [2]compare.Prices // by arm
 	clock   func() time.Time
 	failed  func(error)
-	balance atomic.Int64 // drawn and not reserved; below zero after a costly surprise
-	wanting atomic.Int64 // the largest reservation that was refused
-	hungry  chan struct{}
+	balance atomic.Int64 // not yet spent; below zero after a call that cost more than expected
+	wanted  atomic.Int64 // the largest amount that was refused since the last refill
+	refills chan struct{}
 	day     string // of the balance; Run's own
-	away    bool   // the purse can't be reached, and that has been told; Run's own
+	failing bool   // the store can't be reached, which failed has been told; Run's own
 }
 
 // BudgetConfig sets a Budget up.
 type BudgetConfig struct {
-	Purse   Purse
+	Store   BudgetStore
 	PerDay  float64 // dollars
 	Primary compare.Prices
 	Relay   compare.Prices
-	// Failed is told, once each time, when the purse can't be reached; may be nil.
+	// Failed is called once each time that the store becomes unreachable; may be
+	// nil.
 	Failed func(error)
-	// Clock is time.Now unless a test says otherwise.
-	Clock func() time.Time
+
+	clock func() time.Time // nil: time.Now
 }
 
-// NewBudget makes a Budget; it holds nothing before Run runs.
+// NewBudget makes a Budget. Its balance is empty until Run runs.
 func NewBudget(c BudgetConfig) *Budget {
-	if c.Clock == nil {
-		c.Clock = time.Now
+	if c.clock == nil {
+		c.clock = time.Now
 	}
 	if c.Failed == nil {
 		c.Failed = func(error) {}
 	}
 	per := int64(c.PerDay * 1e6)
 	return &Budget{
-		purse: c.Purse, perDay: per, piece: max(per/100, 1), clock: c.Clock, failed: c.Failed,
-		prices: [2]compare.Prices{exchange.Primary: c.Primary, exchange.Relay: c.Relay},
-		hungry: make(chan struct{}, 1),
+		store: c.Store, perDay: per, portion: max(per/100, 1), clock: c.clock, failed: c.Failed,
+		prices:  [2]compare.Prices{exchange.Primary: c.Primary, exchange.Relay: c.Relay},
+		refills: make(chan struct{}, 1),
 	}
 }
 
-// expectedOutput is how many tokens an answer is taken to have when the request
-// sets no bound.
+// expectedOutput is how many output tokens are expected when the request sets no
+// limit.
 const expectedOutput = 1000
 
-// reserve takes the expected cost of a copy out of the balance. It reports why
-// not: "budget" when there is no money, "no_price" when the cost can't be known.
-func (b *Budget) reserve(q *exchange.Request, arm exchange.Arm, model string) (amount int64, why string) {
+// reserveCost takes the expected cost of a call out of the balance. why says why it
+// did not: no money is left, or the model has no price.
+func (b *Budget) reserveCost(q *exchange.Request, arm exchange.Arm, model string) (amount int64, why string) {
 	if b == nil {
 		return 0, ""
 	}
 	price, ok := b.prices[arm].For(model)
 	if !ok {
-		return 0, "no_price"
+		return 0, dropNoPrice
 	}
 	output := q.Facts.MaxTokens
 	if output <= 0 {
@@ -90,26 +91,26 @@ func (b *Budget) reserve(q *exchange.Request, arm exchange.Arm, model string) (a
 	for {
 		have := b.balance.Load()
 		if have < amount {
-			b.beg(amount)
-			return 0, "budget"
+			b.requestRefill(amount)
+			return 0, dropBudget
 		}
 		if b.balance.CompareAndSwap(have, have-amount) {
-			if have-amount < b.piece/2 {
-				b.beg(0)
+			if have-amount < b.portion/2 {
+				b.requestRefill(0)
 			}
 			return amount, ""
 		}
 	}
 }
 
-// settle puts the difference between a reservation and the true cost back.
-// Where the answer does not say what it used, the reservation was the cost.
-func (b *Budget) settle(reserved int64, arm exchange.Arm, x *exchange.Exchange) {
+// settleCost returns the difference between a reservation and the actual cost to
+// the balance. Without usage in the response, the reservation was the cost.
+func (b *Budget) settleCost(reserved int64, arm exchange.Arm, x *exchange.Exchange) {
 	if b == nil {
 		return
 	}
 	if x.Status == 0 {
-		b.balance.Add(reserved) // never reached anybody who charges
+		b.balance.Add(reserved) // never reached a provider that charges
 		return
 	}
 	price, ok := b.prices[arm].For(x.Model)
@@ -121,22 +122,22 @@ func (b *Budget) settle(reserved int64, arm exchange.Arm, x *exchange.Exchange) 
 
 func micros(dollars float64) int64 { return int64(dollars*1e6 + .999) }
 
-// beg asks Run for more.
-func (b *Budget) beg(amount int64) {
+// requestRefill asks Run for a refill by at least an amount.
+func (b *Budget) requestRefill(amount int64) {
 	for {
-		most := b.wanting.Load()
-		if amount <= most || b.wanting.CompareAndSwap(most, amount) {
+		most := b.wanted.Load()
+		if amount <= most || b.wanted.CompareAndSwap(most, amount) {
 			break
 		}
 	}
 	select {
-	case b.hungry <- struct{}{}:
+	case b.refills <- struct{}{}:
 	default:
 	}
 }
 
-// Run draws money when it runs low, and at midnight UTC begins anew. It ends
-// with ctx, and gives back what is left.
+// Run refills the balance when it runs low, and starts over at midnight UTC. When
+// ctx is done it refunds what is left and returns nil.
 func (b *Budget) Run(ctx context.Context) error {
 	if b == nil {
 		<-ctx.Done()
@@ -145,54 +146,55 @@ func (b *Budget) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		hungry := b.hungry
-		if !b.draw(ctx) {
-			hungry = nil // an empty or unreachable purse is asked once a second
+		refills := b.refills
+		if !b.refill(ctx) {
+			refills = nil // an empty or unreachable store is asked once a second
 		}
 		select {
-		case <-hungry:
-		case <-tick.C: // a new day, or a purse that is back
+		case <-refills:
+		case <-tick.C: // the day may be new, or the store reachable again
 		case <-ctx.Done():
-			b.giveBack()
+			b.refund()
 			return nil
 		}
 	}
 }
 
-// draw tops the balance up. It reports whether asking again soon makes sense.
-func (b *Budget) draw(ctx context.Context) bool {
+// refill tops the balance up. It reports whether asking again soon makes sense.
+func (b *Budget) refill(ctx context.Context) bool {
 	if today := b.clock().UTC().Format(time.DateOnly); today != b.day {
 		b.day = today
-		b.balance.Store(0) // yesterday's money is yesterday's
+		b.balance.Store(0) // yesterday's money is not today's
 	}
-	need := max(b.piece, b.wanting.Swap(0))
+	need := max(b.portion, b.wanted.Swap(0))
 	have := b.balance.Load()
 	if have >= need {
 		return true
 	}
 	limit, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	got, err := b.purse.Draw(limit, b.day, need-have, b.perDay)
+	got, err := b.store.Reserve(limit, b.day, need-have, b.perDay)
 	if err != nil {
-		if ctx.Err() == nil && !b.away {
-			b.away = true
+		if ctx.Err() == nil && !b.failing {
+			b.failing = true
 			b.failed(err)
 		}
 		return false
 	}
-	b.away = false
+	b.failing = false
 	b.balance.Add(got)
 	return got > 0
 }
 
-func (b *Budget) giveBack() {
+// refund gives back what is left.
+func (b *Budget) refund() {
 	left := b.balance.Swap(0)
 	if left <= 0 || b.day == "" {
 		return
 	}
 	limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := b.purse.Return(limit, b.day, left); err != nil {
+	if err := b.store.Refund(limit, b.day, left); err != nil {
 		b.failed(err)
 	}
 }

@@ -9,38 +9,57 @@ import (
 	"cutover/exchange"
 )
 
-// key is one way in which an offered request can end.
-type key struct {
+// The reasons for skipping and dropping, besides those of exchange.
+const (
+	skipModel            = "model" // the strict model map does not have it
+	skipExcludedEndpoint = "excluded_endpoint"
+	skipExcludedTenant   = "excluded_tenant"
+	skipExcludedModel    = "excluded_model"
+	skipExcludedPath     = "excluded_path"
+
+	dropRate             = "rate"               // over MaxRPS
+	dropBudget           = "budget"             // the day's budget is spent
+	dropNoPrice          = "no_price"           // there is a budget, and the model's cost is unknown
+	dropLimit            = "limit"              // the upstream's own limits are reached
+	dropConcurrency      = "concurrency"        // over MaxConcurrency
+	dropBytes            = "bytes"              // over MaxBytes
+	dropResponseTooLarge = "response_too_large" // the shadow response is too large
+	dropCompareQueue     = "compare_queue"      // too many pairs wait for a comparison
+	dropStopping         = "stopping"           // the mirror is stopping
+	dropOther            = "other"
+)
+
+// outcomeKey is one way in which an offered request can end.
+type outcomeKey struct {
 	outcome compare.Outcome
 	why     string
 }
 
-// outcomes are all the ways there are; the set is closed, so that counting
-// takes no lock and labels can't grow.
-var outcomes = [...]key{
+// outcomes lists all ways. The list is closed, so that counting takes no lock
+// and labels can't grow.
+var outcomes = [...]outcomeKey{
 	{compare.Both, ""}, {compare.PrimaryOnly, ""}, {compare.RelayOnly, ""}, {compare.Neither, ""}, {compare.Aborted, ""},
 	{compare.Skipped, exchange.SkipSample}, {compare.Skipped, exchange.SkipRelayOff},
 	{compare.Skipped, exchange.SkipEndpoint}, {compare.Skipped, exchange.SkipStateful},
 	{compare.Skipped, exchange.SkipBody}, {compare.Skipped, exchange.SkipInvalid},
 	{compare.Skipped, exchange.SkipStamp}, {compare.Skipped, exchange.SkipCaller}, {compare.Skipped, exchange.SkipOff},
-	{compare.Skipped, "model"},
-	{compare.Skipped, "excluded_endpoint"}, {compare.Skipped, "excluded_tenant"},
-	{compare.Skipped, "excluded_model"}, {compare.Skipped, "excluded_path"},
-	{compare.Dropped, "rate"}, {compare.Dropped, "budget"}, {compare.Dropped, "no_price"}, {compare.Dropped, "limit"},
-	{compare.Dropped, "concurrency"}, {compare.Dropped, "bytes"}, {compare.Dropped, "stopping"},
-	{compare.Dropped, "answer_too_large"}, {compare.Dropped, "compare_queue"},
-	{compare.Dropped, "other"},
+	{compare.Skipped, skipModel}, {compare.Skipped, skipExcludedEndpoint}, {compare.Skipped, skipExcludedTenant},
+	{compare.Skipped, skipExcludedModel}, {compare.Skipped, skipExcludedPath},
+	{compare.Dropped, dropRate}, {compare.Dropped, dropBudget}, {compare.Dropped, dropNoPrice}, {compare.Dropped, dropLimit},
+	{compare.Dropped, dropConcurrency}, {compare.Dropped, dropBytes}, {compare.Dropped, dropStopping},
+	{compare.Dropped, dropResponseTooLarge}, {compare.Dropped, dropCompareQueue},
+	{compare.Dropped, dropOther},
 }
 
 // Counts are the outcomes of all requests offered so far. They add up to the
-// number of offers once no copy is under way.
+// number of offers once no shadow request is in flight.
 type Counts struct {
-	index map[key]int // immutable after newCounts
+	index map[outcomeKey]int // immutable after newCounts
 	n     [len(outcomes)]atomic.Uint64
 }
 
 func newCounts(reg prometheus.Registerer) *Counts {
-	c := &Counts{index: make(map[key]int, len(outcomes))}
+	c := &Counts{index: make(map[outcomeKey]int, len(outcomes))}
 	for i, k := range outcomes {
 		c.index[k] = i
 	}
@@ -51,7 +70,7 @@ func newCounts(reg prometheus.Registerer) *Counts {
 }
 
 func (c *Counts) add(o compare.Outcome, why string) {
-	i, ok := c.index[key{o, why}]
+	i, ok := c.index[outcomeKey{o, why}]
 	if !ok {
 		i = len(outcomes) - 1
 	}
@@ -65,7 +84,7 @@ type Count struct {
 	N       uint64          `json:"n"`
 }
 
-// All lists the ways that have occurred.
+// All lists the outcomes that have occurred.
 func (c *Counts) All() []Count {
 	var all []Count
 	for i, k := range outcomes {
@@ -76,7 +95,7 @@ func (c *Counts) All() []Count {
 	return all
 }
 
-// Get is the number of requests with one outcome, whatever the reason.
+// Get is the number of requests with one outcome, for any reason.
 func (c *Counts) Get(o compare.Outcome) (n uint64) {
 	for i, k := range outcomes {
 		if k.outcome == o {
@@ -86,7 +105,7 @@ func (c *Counts) Get(o compare.Outcome) (n uint64) {
 	return n
 }
 
-// Total is the number of requests that have ended, in any way.
+// Total is the number of requests that have ended.
 func (c *Counts) Total() (n uint64) {
 	for i := range c.n {
 		n += c.n[i].Load()
@@ -108,20 +127,20 @@ func (c *Counts) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// gauges registers what the mirror holds right now.
-func (c *Counts) gauges(reg prometheus.Registerer, m *Mirror) {
+// registerGauges registers gauges of what the mirror holds right now.
+func (c *Counts) registerGauges(reg prometheus.Registerer, m *Mirror) {
 	if reg == nil {
 		return
 	}
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cutover_mirror_in_flight", Help: "Mirrored copies under way.",
+			Name: "cutover_mirror_in_flight", Help: "Shadow requests in flight.",
 		}, func() float64 { return float64(m.InFlight()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cutover_mirror_held_bytes", Help: "Request and answer bytes held for pairs.",
+			Name: "cutover_mirror_held_bytes", Help: "Request and response bytes held for pairs.",
 		}, func() float64 { return float64(m.Held()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "cutover_mirror_reruns_total", Help: "Second calls to the primary, by which its own noise is measured.",
+			Name: "cutover_mirror_reruns_total", Help: "Second calls to the primary, to measure its run-to-run variation.",
 		}, func() float64 { n, _ := m.Reruns(); return float64(n) }),
 	)
 }

@@ -9,8 +9,8 @@ import (
 	"cutover/exchange"
 )
 
-// Exclude keeps requests out of the mirror by what they are about. The zero
-// value excludes nothing.
+// Exclude keeps requests out of the mirror by endpoint, tenant, model or path.
+// The zero value excludes nothing.
 type Exclude struct {
 	endpoints map[string]bool
 	tenants   matcher
@@ -18,16 +18,16 @@ type Exclude struct {
 	paths     matcher
 }
 
-// matcher holds names, and beginnings of names that were written with a * at
-// their end.
+// matcher holds names, and prefixes of names, which are written with a * at the
+// end.
 type matcher struct {
-	names     map[string]bool
-	beginning []string
+	names    map[string]bool
+	prefixes []string
 }
 
-// ParseExclude reads rules: an endpoint's name ("embeddings"), or
+// ParseExclude parses rules: an endpoint's name ("embeddings"), or
 // "tenant:NAME", "model:NAME", "path:PATH", where NAME and PATH may end in *.
-// The error names every rule that can't be read.
+// The error names every invalid rule.
 func ParseExclude(rules []string) (e Exclude, err error) {
 	var problems []error
 	e.endpoints = map[string]bool{}
@@ -37,9 +37,10 @@ func ParseExclude(rules []string) (e Exclude, err error) {
 		case !found && exchange.Lookup(http.MethodPost, "/v1/"+rule).Mirrorable():
 			e.endpoints[rule] = true
 		case !found:
-			problems = append(problems, fmt.Errorf("%q is no endpoint that is mirrored: write a name such as chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH", rule))
+			problems = append(problems, fmt.Errorf("%q is not an endpoint that is mirrored: use a name such as "+
+				"chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH", rule))
 		case name == "":
-			problems = append(problems, fmt.Errorf("%q names nothing after the colon", rule))
+			problems = append(problems, fmt.Errorf("%q has no name after the colon", rule))
 		case kind == "tenant":
 			e.tenants.add(name)
 		case kind == "model":
@@ -47,15 +48,15 @@ func ParseExclude(rules []string) (e Exclude, err error) {
 		case kind == "path":
 			e.paths.add(name)
 		default:
-			problems = append(problems, fmt.Errorf("%q begins with %q: write tenant:, model: or path:, or the name of an endpoint", rule, kind))
+			problems = append(problems, fmt.Errorf("%q starts with %q: use tenant:, model: or path:, or the name of an endpoint", rule, kind))
 		}
 	}
 	return e, errors.Join(problems...)
 }
 
 func (m *matcher) add(name string) {
-	if head, ok := strings.CutSuffix(name, "*"); ok {
-		m.beginning = append(m.beginning, head)
+	if prefix, ok := strings.CutSuffix(name, "*"); ok {
+		m.prefixes = append(m.prefixes, prefix)
 		return
 	}
 	if m.names == nil {
@@ -68,25 +69,25 @@ func (m *matcher) has(name string) bool {
 	if m.names[name] {
 		return true
 	}
-	for _, head := range m.beginning {
-		if strings.HasPrefix(name, head) {
+	for _, prefix := range m.prefixes {
+		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
 	return false
 }
 
-// reason says by which kind of rule a request is excluded; "" if by none.
+// reason says which kind of rule excludes a request; "" when none does.
 func (e *Exclude) reason(q *exchange.Request) string {
 	switch {
 	case e.endpoints[q.Endpoint.Name]:
-		return "excluded_endpoint"
+		return skipExcludedEndpoint
 	case e.tenants.has(q.Tenant):
-		return "excluded_tenant"
+		return skipExcludedTenant
 	case e.models.has(q.Facts.Model):
-		return "excluded_model"
+		return skipExcludedModel
 	case e.paths.has(q.Path):
-		return "excluded_path"
+		return skipExcludedPath
 	}
 	return ""
 }

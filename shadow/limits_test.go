@@ -54,7 +54,7 @@ func TestExclude(t *testing.T) {
 	}
 }
 
-func TestCopiesPerSecond(t *testing.T) {
+func TestShadowRequestsPerSecond(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, text("x"), func(c *shadow.Config) { c.MaxRPS = 5 })
 	begun := 0
@@ -66,21 +66,21 @@ func TestCopiesPerSecond(t *testing.T) {
 		}
 	}
 	if begun < 5 || begun > 7 { // a burst of one second's worth, and what the test's own time adds
-		t.Errorf("%d of 50 copies were begun at once, want 5", begun)
+		t.Errorf("%d of 50 shadow requests were sent at once, want 5", begun)
 	}
 }
 
-// purse is a purse in memory that can be out of reach.
-type purse struct {
+// memoryBudget is a budget store in memory that can be made unreachable.
+type memoryBudget struct {
 	mu    sync.Mutex
 	spent map[string]int64
 	away  atomic.Bool
 	draws atomic.Int64
 }
 
-var errAway = errors.New("away")
+var errAway = errors.New("unreachable")
 
-func (p *purse) Draw(_ context.Context, day string, want, budget int64) (int64, error) {
+func (p *memoryBudget) Reserve(_ context.Context, day string, want, budget int64) (int64, error) {
 	p.draws.Add(1)
 	if p.away.Load() {
 		return 0, errAway
@@ -92,7 +92,7 @@ func (p *purse) Draw(_ context.Context, day string, want, budget int64) (int64, 
 	return got, nil
 }
 
-func (p *purse) Return(_ context.Context, day string, amount int64) error {
+func (p *memoryBudget) Refund(_ context.Context, day string, amount int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spent[day] -= amount
@@ -101,12 +101,12 @@ func (p *purse) Return(_ context.Context, day string, amount int64) error {
 
 // TestBudgetIsNeverExceeded mirrors until the money is gone: what the relay
 // charged must not be more than the budget, and what was not spent must be
-// back in the purse.
+// back in the store.
 func TestBudgetIsNeverExceeded(t *testing.T) {
 	t.Parallel()
-	p := &purse{spent: map[string]int64{}}
-	prices := compare.Prices{"gpt-4.1": {Input: 1000, Output: 1000}} // a copy charges 4 tokens: .004 dollars
-	b := shadow.NewBudget(shadow.BudgetConfig{Purse: p, PerDay: 2, Relay: prices, Primary: prices})
+	p := &memoryBudget{spent: map[string]int64{}}
+	prices := compare.Prices{"gpt-4.1": {Input: 1000, Output: 1000}} // a call costs 4 tokens: .004 dollars
+	b := shadow.NewBudget(shadow.BudgetConfig{Store: p, PerDay: 2, Relay: prices, Primary: prices})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
@@ -137,17 +137,17 @@ func TestBudgetIsNeverExceeded(t *testing.T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if got, want := float64(p.spent[day])/1e6, charged(); got < want-.0001 || got > want+.0001 {
-		t.Errorf("the purse holds %.4f dollars as spent, %.4f were charged", got, want)
+		t.Errorf("the store holds %.4f dollars as spent, %.4f were charged", got, want)
 	}
 }
 
-func TestWithoutMoneyNoCopies(t *testing.T) {
+func TestWithoutMoneyNoShadowRequests(t *testing.T) {
 	t.Parallel()
-	p := &purse{spent: map[string]int64{}}
+	p := &memoryBudget{spent: map[string]int64{}}
 	p.away.Store(true)
 	var told atomic.Int64
 	b := shadow.NewBudget(shadow.BudgetConfig{
-		Purse: p, PerDay: 1, Relay: compare.Prices{"gpt-4.1": {Input: 1, Output: 1}},
+		Store: p, PerDay: 1, Relay: compare.Prices{"gpt-4.1": {Input: 1, Output: 1}},
 		Failed: func(error) { told.Add(1) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -156,19 +156,19 @@ func TestWithoutMoneyNoCopies(t *testing.T) {
 	defer func() { cancel(); <-ended }()
 	r := newRig(t, text("x"), func(c *shadow.Config) { c.Budget = b })
 	if r.mirror.Offer(request("a")) != nil {
-		t.Error("a copy was begun without money")
+		t.Error("a shadow request was sent without money")
 	}
 	q := request("b")
 	q.Facts.Model = "gpt-4o-mini" // maps to a model without a price
 	if r.mirror.Offer(q) != nil {
-		t.Error("a copy of unknown cost was begun")
+		t.Error("a shadow request of unknown cost was sent")
 	}
 	if all := fmt.Sprint(r.mirror.Counts().All()); all != "[{dropped budget 1} {dropped no_price 1}]" {
 		t.Errorf("counts = %s", all)
 	}
 	r.until("the failure is told", func() bool { return told.Load() > 0 })
-	p.away.Store(false) // the purse is back, and so are the copies
-	r.until("a copy is begun", func() bool {
+	p.away.Store(false) // the store is back, and so are shadow requests
+	r.until("a shadow request is sent", func() bool {
 		q := request("c")
 		done := r.mirror.Offer(q)
 		if done != nil {

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a mirror whose copies go to handlers that tests write.
+// rig is a mirror whose shadow requests go to handlers of the tests.
 type rig struct {
 	t      *testing.T
 	mirror *shadow.Mirror
@@ -98,7 +98,7 @@ func request(id string, header ...string) *exchange.Request {
 	}
 }
 
-// served is the exchange of an answer that the caller got.
+// served is the exchange of a response that the caller got.
 func served(q *exchange.Request, class exchange.Class) *exchange.Exchange {
 	rec := exchange.NewRecorder(q.Endpoint, exchange.Primary, "primary", q.At, exchange.RecorderOptions{KeepText: true})
 	now := time.Now()

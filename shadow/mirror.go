@@ -26,83 +26,76 @@ type Config struct {
 	// its result; nil: none are kept. It must not block.
 	Sample func(compare.Pair, *compare.Result, time.Time)
 
-	MaxConcurrency  int           // copies under way; default 256
-	MaxBytes        int64         // request and answer bytes held for pairs; default 256 MiB
-	MaxAnswer       int           // bytes of one copy's answer, beyond which it is cut off; default 32 MiB
-	Capture         int           // bytes of each answer kept for the comparison; default 256 KiB
-	Workers         int           // comparisons at a time; default half the processors
-	Queue           int           // pairs waiting for a comparison; default 1024
-	Drain           time.Duration // how long copies under way may go on after a stop; default 5 s
-	CountsPerSecond float64       // pairs whose tokens Compare.Counter counts; default 4
-	DiffsPerSecond  float64       // pairs that get a score by diff as well, which costs milliseconds; default 1
-	Compare         compare.Options
-	MaxRPS          float64               // copies that begin in a second; 0: any number
-	Exclude         Exclude               // what is never mirrored
-	Budget          *Budget               // of dollars; nil: no bound
-	Registerer      prometheus.Registerer // nil: no metrics
+	MaxConcurrency int   // shadow requests in flight; default 256
+	MaxBytes       int64 // request and response bytes held for pairs; default 256 MiB
+	// MaxRPS is how many shadow requests may start in a second, with bursts of
+	// one second's worth; 0: no limit.
+	MaxRPS     float64
+	Exclude    Exclude // requests that are never mirrored
+	Budget     *Budget // of dollars; nil: no limit
+	Compare    compare.Options
+	Registerer prometheus.Registerer // nil: no metrics
+
+	maxResponse     int           // bytes of one response, beyond which the call is given up
+	capture         int           // bytes of each response kept for the comparison
+	workers         int           // concurrent comparisons
+	queue           int           // pairs waiting for a comparison
+	drainTimeout    time.Duration // for shadow requests in flight when the mirror stops
+	countsPerSecond float64       // pairs whose tokens Compare.Counter counts
+	diffsPerSecond  float64       // pairs that are also scored by diff, which costs milliseconds
 }
 
+// setDefaults fills in what is zero or negative.
 func (c *Config) setDefaults() {
-	if c.MaxConcurrency <= 0 {
-		c.MaxConcurrency = 256
-	}
-	if c.MaxBytes <= 0 {
-		c.MaxBytes = 256 << 20
-	}
-	if c.MaxAnswer <= 0 {
-		c.MaxAnswer = 32 << 20
-	}
-	if c.Capture <= 0 {
-		c.Capture = 256 << 10
-	}
-	if c.Workers <= 0 {
-		c.Workers = max(1, runtime.GOMAXPROCS(0)/2)
-	}
-	if c.Queue <= 0 {
-		c.Queue = 1024
-	}
-	if c.Drain <= 0 {
-		c.Drain = 5 * time.Second
-	}
-	if c.CountsPerSecond <= 0 {
-		c.CountsPerSecond = 4
-	}
-	if c.DiffsPerSecond <= 0 {
-		c.DiffsPerSecond = 1
+	setDefault(&c.MaxConcurrency, 256)
+	setDefault(&c.MaxBytes, 256<<20)
+	setDefault(&c.maxResponse, 32<<20)
+	setDefault(&c.capture, 256<<10)
+	setDefault(&c.workers, max(1, runtime.GOMAXPROCS(0)/2))
+	setDefault(&c.queue, 1024)
+	setDefault(&c.drainTimeout, 5*time.Second)
+	setDefault(&c.countsPerSecond, 4)
+	setDefault(&c.diffsPerSecond, 1)
+}
+
+func setDefault[T int | int64 | float64 | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
 	}
 }
 
-// Mirror holds the copies under way. It is safe for concurrent use.
+// Mirror sends shadow requests and compares the pairs. It is safe for concurrent
+// use.
 type Mirror struct {
-	cfg     Config
-	targets [2]*upstream.Upstream // by arm
-	counts  *Counts
-	diffs   *rate.Limiter
-	tallies *rate.Limiter // of pairs whose tokens are counted
-	pace    *pace
+	cfg         Config
+	targets     [2]*upstream.Upstream // by arm
+	counts      *Counts
+	limiter     *rate.Limiter // of shadow requests
+	diffs       *rate.Limiter
+	tokenCounts *rate.Limiter
 
-	base   context.Context // of every copy
-	cancel context.CancelFunc
-	calls  atomic.Int64 // copies under way
-	held   atomic.Int64 // bytes
-	stop   atomic.Bool
-	idle   chan struct{} // signalled when the last copy ends after a stop
-	queue  chan *ticket
-	ended  atomic.Bool // nobody takes from queue any more
-	reruns reruns
-	bursts burstMarker
+	base     context.Context // of every call
+	cancel   context.CancelFunc
+	inFlight atomic.Int64 // calls
+	held     atomic.Int64 // bytes
+	stopping atomic.Bool
+	idle     chan struct{} // signalled when the last call ends after a stop
+	queue    chan *pendingPair
+	ended    atomic.Bool // nobody takes from queue any more
+	reruns   reruns
+	bursts   burstMarker
 }
 
 // reruns counts the second calls to the primary.
 type reruns struct{ begun, refused atomic.Uint64 }
 
-// Reruns is how many second calls to the primary were begun, and how many had
-// no room.
+// Reruns is how many second calls to the primary were started, and how many were
+// refused by a limit.
 func (m *Mirror) Reruns() (begun, refused uint64) {
 	return m.reruns.begun.Load(), m.reruns.refused.Load()
 }
 
-// New makes a Mirror. It starts nothing: pairs are compared while Run runs.
+// New makes a Mirror. Pairs are compared while Run runs.
 func New(c Config) (*Mirror, error) {
 	if c.Primary == nil || c.Relay == nil || c.Sink == nil {
 		return nil, errors.New("shadow: Primary, Relay and Sink are required")
@@ -110,70 +103,80 @@ func New(c Config) (*Mirror, error) {
 	c.setDefaults()
 	m := &Mirror{
 		cfg: c, counts: newCounts(c.Registerer),
-		tallies: rate.NewLimiter(rate.Limit(c.CountsPerSecond), max(1, int(c.CountsPerSecond))),
-		diffs:   rate.NewLimiter(rate.Limit(c.DiffsPerSecond), max(1, int(c.DiffsPerSecond))),
-		pace:    newPace(c.MaxRPS),
-		idle:    make(chan struct{}, 1),
-		queue:   make(chan *ticket, c.Queue),
+		limiter:     rate.NewLimiter(rate.Inf, 0),
+		tokenCounts: perSecond(c.countsPerSecond),
+		diffs:       perSecond(c.diffsPerSecond),
+		idle:        make(chan struct{}, 1),
+		queue:       make(chan *pendingPair, c.queue),
+	}
+	if c.MaxRPS > 0 {
+		m.limiter = perSecond(c.MaxRPS)
 	}
 	m.targets[exchange.Primary], m.targets[exchange.Relay] = c.Primary, c.Relay
 	m.base, m.cancel = context.WithCancel(context.Background())
-	m.counts.gauges(c.Registerer, m)
+	m.counts.registerGauges(c.Registerer, m)
 	return m, nil
+}
+
+// perSecond limits to n events a second, with bursts of one second's worth.
+func perSecond(n float64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(n), max(1, int(n)))
 }
 
 // Counts are the outcomes so far.
 func (m *Mirror) Counts() *Counts { return m.counts }
 
-// InFlight is the number of copies under way, Held the bytes that pairs hold.
-func (m *Mirror) InFlight() int64 { return m.calls.Load() }
+// InFlight is the number of calls in flight, second calls to the primary
+// included.
+func (m *Mirror) InFlight() int64 { return m.inFlight.Load() }
 
 // Held is the number of request and answer bytes held for pairs.
 func (m *Mirror) Held() int64 { return m.held.Load() }
 
-// Run compares pairs until ctx is done, then lets the copies under way finish
-// for at most Config.Drain, compares what came of them and returns nil.
+// Run compares pairs until ctx is done. Then it lets the shadow requests in flight
+// finish for at most five seconds, compares their pairs and returns nil.
 func (m *Mirror) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	done := make(chan struct{})
-	for range m.cfg.Workers {
-		workers.Go(func() { m.work(done) })
+	for range m.cfg.workers {
+		workers.Go(func() { m.compareQueued(done) })
 	}
 	<-ctx.Done()
-	m.stop.Store(true)
-	m.settle()
+	m.stopping.Store(true)
+	m.drain()
 	m.cancel()
-	for m.calls.Load() > 0 { // cancelled copies end at once
+	for m.inFlight.Load() > 0 { // cancelled calls end at once
 		<-m.idle
 	}
 	close(done)
 	workers.Wait()
 	m.ended.Store(true)
-	m.leftover()
+	m.dropQueued()
 	return nil
 }
 
-// leftover counts pairs that came too late to be compared.
-func (m *Mirror) leftover() {
+// dropQueued drops and counts pairs that came too late to be compared.
+func (m *Mirror) dropQueued() {
 	for {
 		select {
-		case t := <-m.queue:
-			m.held.Add(-t.bytes.Load())
-			m.counts.add(compare.Dropped, "stopping")
+		case p := <-m.queue:
+			m.held.Add(-p.bytes.Load())
+			m.counts.add(compare.Dropped, dropStopping)
 		default:
 			return
 		}
 	}
 }
 
-// Abort cancels the copies under way; Run, if it has been told to end, ends.
+// Abort cancels the shadow requests in flight. A Run whose context is done then
+// returns at once.
 func (m *Mirror) Abort() { m.cancel() }
 
-// settle waits for the copies under way, at most as long as Drain.
-func (m *Mirror) settle() {
-	limit := time.NewTimer(m.cfg.Drain)
+// drain waits for the shadow requests in flight, at most as long as drainTimeout.
+func (m *Mirror) drain() {
+	limit := time.NewTimer(m.cfg.drainTimeout)
 	defer limit.Stop()
-	for m.calls.Load() > 0 {
+	for m.inFlight.Load() > 0 {
 		select {
 		case <-m.idle:
 		case <-limit.C:
@@ -184,16 +187,16 @@ func (m *Mirror) settle() {
 	}
 }
 
-// work compares pairs until done is closed and the queue is empty.
-func (m *Mirror) work(done <-chan struct{}) {
+// compareQueued compares pairs until done is closed and the queue is empty.
+func (m *Mirror) compareQueued(done <-chan struct{}) {
 	for {
 		select {
-		case t := <-m.queue:
-			m.compare(t)
+		case p := <-m.queue:
+			m.compare(p)
 		case <-done:
 			select {
-			case t := <-m.queue:
-				m.compare(t)
+			case p := <-m.queue:
+				m.compare(p)
 			default:
 				return
 			}
@@ -201,13 +204,13 @@ func (m *Mirror) work(done <-chan struct{}) {
 	}
 }
 
-func (m *Mirror) compare(t *ticket) {
-	defer m.held.Add(-t.bytes.Load())
-	p := t.pair()
+func (m *Mirror) compare(pending *pendingPair) {
+	defer m.held.Add(-pending.bytes.Load())
+	p := pending.pair()
 	m.counts.add(p.Outcome, p.Why)
 	o := m.cfg.Compare
 	o.Diff = p.Outcome == compare.Both && m.diffs.Allow()
-	if o.Counter != nil && (p.Outcome != compare.Both || !m.tallies.Allow()) {
+	if o.Counter != nil && (p.Outcome != compare.Both || !m.tokenCounts.Allow()) {
 		o.Counter = nil
 	}
 	r := compare.Compare(p, o)
@@ -218,27 +221,27 @@ func (m *Mirror) compare(t *ticket) {
 	m.cfg.Sink(r)
 }
 
-// room takes what a copy needs besides money: a place among the calls, and the
-// bytes that it holds. It says why there is none.
-func (m *Mirror) room(bytes int64) (why string) {
-	if m.calls.Add(1) > int64(m.cfg.MaxConcurrency) {
-		m.end()
-		return "concurrency"
+// acquire takes what a call needs besides money: a slot, and the bytes that it
+// holds. It says which limit refused. release gives the slot back.
+func (m *Mirror) acquire(bytes int64) (why string) {
+	if m.inFlight.Add(1) > int64(m.cfg.MaxConcurrency) {
+		m.release()
+		return dropConcurrency
 	}
-	if m.stop.Load() { // after the Add, so that Run either sees the call or stops it
-		m.end()
-		return "stopping"
+	if m.stopping.Load() { // after the Add, so that either Run sees the call or the call sees the stop
+		m.release()
+		return dropStopping
 	}
 	if m.held.Add(bytes) > m.cfg.MaxBytes {
 		m.held.Add(-bytes)
-		m.end()
-		return "bytes"
+		m.release()
+		return dropBytes
 	}
 	return ""
 }
 
-func (m *Mirror) end() {
-	if m.calls.Add(-1) == 0 && m.stop.Load() {
+func (m *Mirror) release() {
+	if m.inFlight.Add(-1) == 0 && m.stopping.Load() {
 		select {
 		case m.idle <- struct{}{}:
 		default:

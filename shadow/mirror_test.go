@@ -14,7 +14,7 @@ import (
 	"cutover/shadow"
 )
 
-func TestAPairOfTwoAnswers(t *testing.T) {
+func TestAPairOfTwoResponses(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
 	body := make(chan string, 1)
@@ -29,7 +29,7 @@ func TestAPairOfTwoAnswers(t *testing.T) {
 		"OpenAI-Organization", "sk-caller", "X-Whatever", "sk-caller", "OpenAI-Beta", "b", "Accept-Encoding", "gzip")
 	done := r.mirror.Offer(q)
 	if done == nil {
-		t.Fatal("Offer = nil, want a copy")
+		t.Fatal("Offer = nil, want a function")
 	}
 	done(served(q, exchange.ClassNone))
 	res := r.result(1)
@@ -40,14 +40,14 @@ func TestAPairOfTwoAnswers(t *testing.T) {
 		t.Errorf("the relay was asked for %q, want gpt-4.1", res.Relay.Asked)
 	}
 	if want := `{"model":"gpt-4.1","messages":[{"role":"user","content":"hello"}],"temperature":0.50}`; want != <-body {
-		t.Errorf("the copy's body is not %s", want)
+		t.Errorf("the shadow request's body is not %s", want)
 	}
 	req := <-seen
 	if got := req.Header.Get("Authorization"); got != "Bearer rk" {
 		t.Errorf("Authorization = %q, want the relay's own key", got)
 	}
 	if req.Header.Get("X-Cutover-Shadow") == "" || req.Header.Get("OpenAI-Beta") != "b" {
-		t.Errorf("the copy's header %v lacks X-Cutover-Shadow or OpenAI-Beta", req.Header)
+		t.Errorf("the shadow request's header %v lacks X-Cutover-Shadow or OpenAI-Beta", req.Header)
 	}
 	for k, v := range req.Header {
 		if strings.Contains(strings.Join(v, ""), "sk-caller") {
@@ -83,13 +83,13 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("counts = %v, want one %s", r.mirror.Counts().All(), row.want)
 			}
 			if n, b := r.mirror.InFlight(), r.mirror.Held(); n != 0 || b != 0 {
-				t.Errorf("%d copies and %d bytes are still held", n, b)
+				t.Errorf("%d calls and %d bytes are still held", n, b)
 			}
 		})
 	}
 }
 
-func TestTheCallersAbortCancelsTheCopy(t *testing.T) {
+func TestTheCallersAbortCancelsTheShadowRequest(t *testing.T) {
 	t.Parallel()
 	begun, cancelled := make(chan struct{}), make(chan struct{})
 	r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
@@ -105,7 +105,7 @@ func TestTheCallersAbortCancelsTheCopy(t *testing.T) {
 	select {
 	case <-cancelled:
 	case <-time.After(20 * time.Second):
-		t.Fatal("the copy went on after the caller had gone")
+		t.Fatal("the shadow request went on after the caller had gone")
 	}
 	if res := r.result(1); res.Outcome != compare.Aborted {
 		t.Errorf("outcome = %s, want aborted", res.Outcome)
@@ -115,7 +115,7 @@ func TestTheCallersAbortCancelsTheCopy(t *testing.T) {
 func TestWhatIsNotMirrored(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a copy was sent")
+		t.Error("a shadow request was sent")
 	}), nil)
 	for _, why := range []string{exchange.SkipSample, exchange.SkipStateful, exchange.SkipStamp, exchange.SkipRelayOff} {
 		q := request("a")
@@ -134,9 +134,9 @@ func TestWhatIsNotMirrored(t *testing.T) {
 	}
 }
 
-// TestNoRoomNeverWaits offers far more than there is room for to a relay that
-// hangs: Offer must come back at once, and everything must be counted.
-func TestNoRoomNeverWaits(t *testing.T) {
+// TestFullNeverWaits offers far more than the limits allow to a relay that
+// hangs: Offer must return at once, and everything must be counted.
+func TestFullNeverWaits(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
@@ -159,7 +159,7 @@ func TestNoRoomNeverWaits(t *testing.T) {
 		t.Errorf("%d offers took %s", offered, took)
 	}
 	if len(waiting) != 4 {
-		t.Errorf("%d copies were begun, want 4", len(waiting))
+		t.Errorf("%d shadow requests were sent, want 4", len(waiting))
 	}
 	close(hang)
 	for i, done := range waiting {
@@ -186,13 +186,13 @@ func TestBytesAreBounded(t *testing.T) {
 		change func(*shadow.Config)
 	}{
 		{"bytes", func(c *shadow.Config) { c.MaxBytes = 64 << 10 }},
-		{"answer_too_large", func(c *shadow.Config) { c.MaxAnswer = 1 << 20 }},
+		{"response_too_large", func(c *shadow.Config) { c.SetMaxResponse(1 << 20) }},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			r := newRig(t, flood, row.change)
 			q := request("a")
 			r.mirror.Offer(q)(served(q, exchange.ClassNone))
-			r.until("the copy is given up", func() bool { return r.mirror.Counts().Total() == 1 })
+			r.until("the call is given up", func() bool { return r.mirror.Counts().Total() == 1 })
 			if all := r.mirror.Counts().All(); all[0].Outcome != compare.Dropped || all[0].Why != row.why {
 				t.Errorf("counts = %v, want dropped for %s", all, row.why)
 			}
@@ -207,7 +207,7 @@ func TestBytesAreBounded(t *testing.T) {
 // TestCountsAddUp offers from many goroutines while the mirror stops.
 func TestCountsAddUp(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, text("x"), func(c *shadow.Config) { c.MaxConcurrency, c.Queue = 8, 4 })
+	r := newRig(t, text("x"), func(c *shadow.Config) { c.MaxConcurrency = 8; c.SetQueue(4) })
 	const callers, each = 16, 100
 	stopped := make(chan struct{})
 	var wg sync.WaitGroup
@@ -216,7 +216,7 @@ func TestCountsAddUp(t *testing.T) {
 			for k := range each {
 				q := request(fmt.Sprint(i, "-", k))
 				if done := r.mirror.Offer(q); done != nil {
-					if k%10 == 9 { // this one's answer ends after the stop
+					if k%10 == 9 { // this one's response ends after the stop
 						<-stopped
 					}
 					done(served(q, exchange.ClassNone))
@@ -232,7 +232,7 @@ func TestCountsAddUp(t *testing.T) {
 		t.Errorf("outcomes = %d, want %d: %v", got, callers*each, r.mirror.Counts().All())
 	}
 	if n, b := r.mirror.InFlight(), r.mirror.Held(); n != 0 || b != 0 {
-		t.Errorf("%d copies and %d bytes are still held", n, b)
+		t.Errorf("%d calls and %d bytes are still held", n, b)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestBurstsAreMarkedBeforeAnybodySeesTheResult(t *testing.T) {
 	failing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	sampled := make(chan bool, 100)
 	r := newRig(t, failing, func(c *shadow.Config) {
-		c.Workers = 1
+		c.SetWorkers(1)
 		c.Sample = func(_ compare.Pair, res *compare.Result, _ time.Time) { sampled <- res.Burst }
 	})
 	for i := range 6 {

@@ -19,10 +19,10 @@ func captures() []Mutant {
 		in("exchange/bound.go", "",
 			mistake{"any number of bound things", "len(c.Bound) < boundLimit", "len(c.Bound) < 1000*boundLimit"},
 		),
-		in("shadow/ticket.go", "",
-			mistake{"answers beyond the bound go on", "if total > t.m.cfg.MaxAnswer {", "if total > 1000*t.m.cfg.MaxAnswer {"},
-			mistake{"one side's capture is not counted", "t.m.held.Add(2*int64(n)) >", "t.m.held.Add(int64(n)) >"},
-			mistake{"bytes beyond the capture are held", "if total > t.m.cfg.Capture {", "if total > 1000*t.m.cfg.Capture {"},
+		in("shadow/call.go", "",
+			mistake{"responses beyond the bound go on", "if total > p.m.cfg.maxResponse {", "if total > 1000*p.m.cfg.maxResponse {"},
+			mistake{"one side's capture is not counted", "p.m.held.Add(2*int64(n)) >", "p.m.held.Add(int64(n)) >"},
+			mistake{"bytes beyond the capture are held", "if total > p.m.cfg.capture {", "if total > 1000*p.m.cfg.capture {"},
 		),
 	)
 }

@@ -153,12 +153,12 @@ func (s *Sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
 	if s.cfg.Shadow.BudgetUSDPerDay <= 0 {
 		return nil
 	}
-	var purse shadow.Purse = s.store.Purse()
+	var budget shadow.BudgetStore = s.store.Budget()
 	if s.redis != nil {
-		purse = store.NewRedisPurse(s.redis, s.cfg.Store.Namespace)
+		budget = store.NewRedisBudget(s.redis, s.cfg.Store.Namespace)
 	}
 	return shadow.NewBudget(shadow.BudgetConfig{
-		Purse: purse, PerDay: s.cfg.Shadow.BudgetUSDPerDay, Primary: primary, Relay: relay,
+		Store: budget, PerDay: s.cfg.Shadow.BudgetUSDPerDay, Primary: primary, Relay: relay,
 		Failed: func(err error) {
 			s.log.Warn().Err(err).Msg("can't reserve budget for shadow requests: they are dropped until it works again")
 		},

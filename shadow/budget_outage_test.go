@@ -14,35 +14,36 @@ import (
 	"cutover/upstream"
 )
 
-// fickle is a purse that can be reached at times.
-type fickle struct {
+// flakyStore is a budget store that can be made unreachable.
+type flakyStore struct {
 	away  atomic.Bool
 	asked atomic.Int64
 }
 
-func (p *fickle) Draw(_ context.Context, _ string, want, _ int64) (int64, error) {
+func (p *flakyStore) Reserve(_ context.Context, _ string, want, _ int64) (int64, error) {
 	p.asked.Add(1)
 	if p.away.Load() {
-		return 0, errors.New("away")
+		return 0, errors.New("unreachable")
 	}
 	return want, nil
 }
 
-func (p *fickle) Return(context.Context, string, int64) error { return nil }
+func (p *flakyStore) Refund(context.Context, string, int64) error { return nil }
 
-// A purse that can't be reached is told of once for each time that it is away,
-// however many copies are refused meanwhile and however often it is asked.
-func TestAnOutageOfThePurseIsToldOnce(t *testing.T) {
+// An unreachable budget store is reported once per outage, however many shadow
+// requests are refused meanwhile and however often it is asked.
+func TestAnOutageOfTheBudgetStoreIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var p fickle
+		var p flakyStore
 		var told, day atomic.Int64
-		b := shadow.NewBudget(shadow.BudgetConfig{
-			Purse: &p, PerDay: 1, Relay: compare.Prices{"gpt-4o": {Input: 1, Output: 1}},
+		c := shadow.BudgetConfig{
+			Store: &p, PerDay: 1, Relay: compare.Prices{"gpt-4o": {Input: 1, Output: 1}},
 			Failed: func(error) { told.Add(1) },
-			// A new day takes what was drawn away.
-			Clock: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, int(day.Load())) },
-		})
+		}
+		// A new day voids what was reserved.
+		c.SetClock(func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).AddDate(0, 0, int(day.Load())) })
+		b := shadow.NewBudget(c)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- b.Run(ctx) }()
@@ -64,16 +65,16 @@ func TestAnOutageOfThePurseIsToldOnce(t *testing.T) {
 			asked := p.asked.Load()
 			for range 300 {
 				if m.Offer(request("a")) != nil {
-					t.Fatal("a copy was begun without money")
+					t.Fatal("a shadow request was sent without money")
 				}
 				time.Sleep(50 * time.Millisecond)
 			}
 			synctest.Wait()
 			if n := told.Load(); n != outage+1 {
-				t.Errorf("after %d outages %d were told", outage+1, n)
+				t.Errorf("after %d outages %d were reported", outage+1, n)
 			}
 			if n := p.asked.Load() - asked; n < 10 || n > 20 {
-				t.Errorf("the purse was asked %d times in 15 s, want about once a second", n)
+				t.Errorf("the store was asked %d times in 15 s, want about once a second", n)
 			}
 			p.away.Store(false)
 			time.Sleep(2 * time.Second)

@@ -1,0 +1,116 @@
+package shadow
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"cutover/exchange"
+	"cutover/upstream"
+)
+
+// mirrorCall is one call of a pending pair: to whom, at what cost, and where its
+// exchange goes.
+type mirrorCall struct {
+	target   *upstream.Upstream
+	model    upstream.Mapping
+	reserved int64 // millionths of a dollar
+	permit   upstream.Permit
+	into     **exchange.Exchange
+	drop     *string // why it was given up
+}
+
+// readBuffers are for reading responses.
+var readBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
+// call makes a call and records its response.
+func (p *pendingPair) call(c mirrorCall) {
+	defer p.m.release()
+	started := time.Now()
+	ctx, watch := c.target.Timeouts().For(p.q.Facts.Stream).Begin(p.ctx, started)
+	defer watch.Stop()
+	o := exchange.RecorderOptions{KeepText: true}
+	if !p.q.Facts.Stream { // a stream's body adds nothing to its completion
+		o.CaptureLimit = p.m.cfg.capture
+	}
+	rec := exchange.NewRecorder(p.q.Endpoint, c.target.Arm(), c.target.Name(), started, o)
+	err := p.send(ctx, watch, &c, rec)
+	class, detail := upstream.Classify(ctx, err)
+	if errors.Is(err, errGivenUp) {
+		class, detail = exchange.ClassNotSent, *c.drop
+	}
+	x := rec.End(class, detail, time.Now())
+	x.Model, x.ModelRule = c.model.Name, c.model.Rule
+	p.m.cfg.Budget.settleCost(c.reserved, x.Arm, x)
+	c.permit.Release(x, time.Now())
+	*c.into = x
+	p.exchangeDone()
+}
+
+// errGivenUp ends a call whose response exceeds a limit; mirrorCall.drop says
+// which.
+var errGivenUp = errors.New("shadow: call given up")
+
+// send sends the request and reads the response.
+func (p *pendingPair) send(ctx context.Context, watch *upstream.Watchdog, c *mirrorCall, rec *exchange.Recorder) error {
+	out, err := c.target.Shadow(ctx, p.q, &c.permit)
+	if err != nil {
+		return err
+	}
+	resp, err := c.target.RoundTrip(out)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	now := time.Now()
+	watch.HeaderReceived(now)
+	rec.Header(resp.StatusCode, resp.Header, now)
+	c.permit.ObserveHeaders(resp.StatusCode, resp.Header, now)
+	return p.readBody(watch, rec, resp.Body, c.drop)
+}
+
+func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder, body io.Reader, drop *string) error {
+	buf := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buf)
+	content := false
+	for total := 0; ; {
+		n, err := body.Read(*buf)
+		if n > 0 {
+			now := time.Now()
+			rec.Write((*buf)[:n], now)
+			if !content { // asking again would make the recorder parse every event at once
+				content, _ = rec.Content()
+			}
+			watch.DataReceived(content, now)
+			total += n
+			if why := p.holdBytes(n, total); why != "" {
+				*drop = why
+				return errGivenUp
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// holdBytes accounts for n more response bytes, for both sides' captures, and
+// says which limit ends the call, if any.
+func (p *pendingPair) holdBytes(n, total int) string {
+	if total > p.m.cfg.maxResponse {
+		return dropResponseTooLarge
+	}
+	if total > p.m.cfg.capture {
+		return "" // nothing beyond the capture is kept
+	}
+	p.bytes.Add(2 * int64(n))
+	if p.m.held.Add(2*int64(n)) > p.m.cfg.MaxBytes {
+		return dropBytes
+	}
+	return ""
+}
