@@ -9,12 +9,12 @@ import (
 	"cutover/internal/redistest"
 )
 
-// TestABudgetThatCannotBeDrawnOn takes the purse away under load: callers are
+// TestAnUnreachableBudgetStore takes the budget store away under load: callers are
 // served as before, no copy goes out, and the log says so in one line.
-func TestABudgetThatCannotBeDrawnOn(t *testing.T) {
-	purse := redistest.New(t)
+func TestAnUnreachableBudgetStore(t *testing.T) {
+	budgetStore := redistest.New(t)
 	r := startSidecar(t, startProvider(t, mock.Config{}), startProvider(t, mock.Config{}), mirrorAll,
-		"CUTOVER_REDIS=redis://"+purse.Addr(), "CUTOVER_SHADOW_BUDGET_USD_PER_DAY=0.1",
+		"CUTOVER_REDIS=redis://"+budgetStore.Addr(), "CUTOVER_SHADOW_BUDGET_USD_PER_DAY=0.1",
 		`CUTOVER_UPSTREAMS_RELAY_PRICES={"default":{"input":1,"output":1}}`)
 	client := newHTTPClient(t)
 	chat := func() {
@@ -25,11 +25,11 @@ func TestABudgetThatCannotBeDrawnOn(t *testing.T) {
 	}
 	copies := func() uint64 { return uint64(len(r.relay.Journal())) }
 	eventually(t, "copies go out", func() bool { chat(); return copies() > 0 }, func() any { return r.Mirror.Counts().All() })
-	purse.Kill()
+	budgetStore.Kill()
 	const line = "can't reserve budget for shadow requests"
 	eventually(t, "the outage is told", func() bool { chat(); return strings.Contains(r.log.String(), line) }, func() any { return r.Mirror.Counts().All() })
 	asked, begun := 0, time.Now()
-	for ; time.Since(begun) < 2500*time.Millisecond; asked++ { // the purse is asked each second
+	for ; time.Since(begun) < 2500*time.Millisecond; asked++ { // the store is asked once a second
 		chat()
 	}
 	if n := strings.Count(r.log.String(), line); n != 1 || asked < 10 {

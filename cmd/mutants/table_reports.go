@@ -6,12 +6,12 @@ import "slices"
 func reports() []Mutant {
 	return slices.Concat(
 		in("compare/criteria.go", "",
-			mistake{"ten times the error probability", "Alpha:         .05", "Alpha:         .5"},
-			mistake{"ten times the margin of failures", "ErrorMargin:   .01", "ErrorMargin:   .1"},
-			mistake{"ten times the margin of faults", "FaultMargin:   .01", "FaultMargin:   .1"},
-			mistake{"a tenth of the margin of times", "LatencyMargin: .1", "LatencyMargin: .01"},
-			mistake{"ten times the margin of noise", "NoiseMargin:   .02", "NoiseMargin:   .2"},
-			mistake{"relays may bill half more", "TokenMargin:   .05", "TokenMargin:   .5"},
+			mistake{"ten times the error probability", `"alpha", .05`, `"alpha", .5`},
+			mistake{"ten times the margin of failures", `"error_margin", .01`, `"error_margin", .1`},
+			mistake{"ten times the margin of faults", `"fault_margin", .01`, `"fault_margin", .1`},
+			mistake{"a tenth of the margin of times", `"latency_margin", .1`, `"latency_margin", .01`},
+			mistake{"ten times the margin of noise", `"noise_margin", .02`, `"noise_margin", .2`},
+			mistake{"relays may bill half more", `"token_margin", .05`, `"token_margin", .5`},
 		),
 		in("compare/report_build.go", "",
 			mistake{"a finding's share is of its own pairs", "float64(max(a.Pairs, c.N(), 1))", "float64(max(c.N(), 1))"},
