@@ -18,7 +18,7 @@ func sampling() []Mutant {
 			mistake{"trouble is sampled once an hour", "codeEvery = time.Minute", "codeEvery = time.Hour"},
 			mistake{"the first codes fill memory", "!known && len(s.codes) >= maxCodes", "!known && len(s.codes) < 0"},
 			mistake{"the reservoir is half as large", "o.PerClass = 200", "o.PerClass = 100"},
-			mistake{"twenty samples a second", "o.PerSecond = 2\n", "o.PerSecond = 20\n"},
+			mistake{"twenty samples a second", "o.perSecond = 2\n", "o.perSecond = 20\n"},
 			mistake{"the lowest scores are kept", "if score <= s.reservoir[0] {", "if score >= s.reservoir[0] {"},
 			mistake{"the primary's trouble is sampled", `f.Arm == "primary" || f.Severity < compare.Minor`, `f.Severity < compare.Minor`},
 			mistake{"differences that nobody notices are rare", "f.Severity < compare.Minor", "f.Severity < compare.Info"},

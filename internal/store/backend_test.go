@@ -268,7 +268,7 @@ func TestSamplerChoosesWhatIsWorthLookingAt(t *testing.T) {
 	s := NewSampler(func(_ context.Context, entries []SampleEntry, _ time.Time) error {
 		kept = append(kept, entries...)
 		return nil
-	}, SamplerOptions{PerClass: 10, PerSecond: 1, Room: 4096})
+	}, SamplerOptions{PerClass: 10, perSecond: 1, queue: 4096})
 	now := testStart
 	for i := range 3000 {
 		now = now.Add(10 * time.Millisecond)
@@ -315,7 +315,7 @@ func TestSamplerChoosesWhatIsWorthLookingAt(t *testing.T) {
 
 func TestSamplerDropsAndCounts(t *testing.T) {
 	broken := errors.New("disk full")
-	s := NewSampler(func(context.Context, []SampleEntry, time.Time) error { return broken }, SamplerOptions{Room: 2})
+	s := NewSampler(func(context.Context, []SampleEntry, time.Time) error { return broken }, SamplerOptions{queue: 2})
 	marked := 0
 	for i := range 10 {
 		r := result(i)

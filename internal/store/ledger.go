@@ -8,19 +8,20 @@ import (
 	"cutover/compare"
 )
 
-// LedgerOptions of a Ledger; zero fields take the defaults.
+// LedgerOptions of a Ledger.
 type LedgerOptions struct {
-	Room  int           // results that may wait; 4,096
-	Batch int           // results per write at most; 256
-	Every time.Duration // longest wait before a write; 1 s
-	// Failed is told of a failed write and how many results it lost (none, when
-	// it was of summaries); may be nil. It is called from Run.
+	// Failed gets the error of a failed write and how many results it lost (none
+	// when it was of summaries); may be nil. It is called from Run.
 	Failed func(lost int, err error)
+
+	queue int           // results that may wait
+	batch int           // results per write at most
+	every time.Duration // longest wait before a write
 }
 
 // Ledger writes results in batches, since a write costs a sync of the disk, and
-// sums all of them up by time.
-// Add never blocks: when there is no room the result is dropped and counted.
+// sums all of them up by time. Add never blocks: when the queue is full the result
+// is dropped and counted.
 type Ledger struct {
 	put  func(...compare.Result) error
 	sums func(map[time.Time]*compare.Summary, time.Time) error
@@ -39,14 +40,14 @@ type Ledger struct {
 func NewLedger(s Backend, o LedgerOptions) *Ledger { return newLedger(s.Put, s.AddSummaries, o) }
 
 func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compare.Summary, time.Time) error, o LedgerOptions) *Ledger {
-	if o.Room <= 0 {
-		o.Room = 4096
+	if o.queue <= 0 {
+		o.queue = 4096
 	}
-	if o.Batch <= 0 {
-		o.Batch = 256
+	if o.batch <= 0 {
+		o.batch = 256
 	}
-	if o.Every <= 0 {
-		o.Every = time.Second
+	if o.every <= 0 {
+		o.every = time.Second
 	}
 	if o.Failed == nil {
 		o.Failed = func(int, error) {}
@@ -54,7 +55,7 @@ func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compa
 	return &Ledger{
 		put: put, sums: sums, o: o,
 		pending: map[time.Time]*compare.Summary{},
-		queue:   make(chan compare.Result, o.Room),
+		queue:   make(chan compare.Result, o.queue),
 		flush:   make(chan chan struct{}),
 		ended:   make(chan struct{}),
 	}
@@ -75,7 +76,7 @@ func (l *Ledger) Add(r compare.Result) {
 	}
 }
 
-// Dropped is how many results found no room.
+// Dropped is how many results found the queue full.
 func (l *Ledger) Dropped() uint64 { return l.dropped.Load() }
 
 // Lost is how many results failed writes lost.
@@ -87,9 +88,9 @@ func (l *Ledger) Written() uint64 { return l.written.Load() }
 // Run writes until ctx ends, then writes what still waits and returns nil. Call
 // it once; end it after the last Add.
 func (l *Ledger) Run(ctx context.Context) error {
-	ticker := time.NewTicker(l.o.Every)
+	ticker := time.NewTicker(l.o.every)
 	defer ticker.Stop()
-	batch := make([]compare.Result, 0, l.o.Batch)
+	batch := make([]compare.Result, 0, l.o.batch)
 	for {
 		select {
 		case r := <-l.queue:
@@ -139,8 +140,8 @@ func (l *Ledger) sumUp(batch []compare.Result) {
 	}
 }
 
-// writeSums stores the summaries. When that fails they are kept for the next
-// time: they don't grow with what is counted.
+// writeSums stores the summaries. If that fails they are kept for the next time,
+// since their size does not grow with the number of results.
 func (l *Ledger) writeSums() {
 	if len(l.pending) == 0 {
 		return
@@ -152,8 +153,7 @@ func (l *Ledger) writeSums() {
 	clear(l.pending)
 }
 
-// write stores the batch and returns it empty, with its room cleared so that it
-// holds on to nothing.
+// write stores the batch and returns it empty, cleared so that it retains nothing.
 func (l *Ledger) write(batch []compare.Result) []compare.Result {
 	if len(batch) == 0 {
 		return batch

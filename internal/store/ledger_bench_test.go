@@ -16,7 +16,7 @@ func BenchmarkCompareAndStore(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	l := NewLedger(s, LedgerOptions{Room: 1 << 16})
+	l := NewLedger(s, LedgerOptions{queue: 1 << 16})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()

@@ -58,7 +58,7 @@ func run(t *testing.T, l *Ledger, f func()) {
 func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &writes{}
-		l := newLedger(w.put, noSums, LedgerOptions{Batch: 10})
+		l := newLedger(w.put, noSums, LedgerOptions{batch: 10})
 		run(t, l, func() {
 			for i := range 23 {
 				l.Add(result(i))
@@ -81,7 +81,7 @@ func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 
 func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 	w := &writes{}
-	l := newLedger(w.put, noSums, LedgerOptions{Every: time.Hour})
+	l := newLedger(w.put, noSums, LedgerOptions{every: time.Hour})
 	run(t, l, func() {
 		for i := range 1000 {
 			l.Add(result(i))
@@ -98,7 +98,7 @@ func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 
 func TestLedgerDropsAndCountsWhenTheDiskIsSlow(t *testing.T) {
 	w := &writes{gate: make(chan struct{})}
-	l := newLedger(w.put, noSums, LedgerOptions{Room: 8, Batch: 4})
+	l := newLedger(w.put, noSums, LedgerOptions{queue: 8, batch: 4})
 	run(t, l, func() {
 		for i := range 100 {
 			l.Add(result(i)) // must not wait for the disk
@@ -132,7 +132,7 @@ func TestLedgerCountsWhatFailedWritesLose(t *testing.T) {
 
 func TestFlushMakesResultsReadable(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
-	l := NewLedger(s, LedgerOptions{Every: time.Hour})
+	l := NewLedger(s, LedgerOptions{every: time.Hour})
 	run(t, l, func() {
 		for i := range 300 {
 			l.Add(result(i))
@@ -157,7 +157,7 @@ func TestFlushMakesResultsReadable(t *testing.T) {
 
 func TestSummariesOutliveTheResults(t *testing.T) {
 	s := open(t, t.TempDir(), Options{Keep: 10})
-	l := NewLedger(s, LedgerOptions{Every: time.Hour})
+	l := NewLedger(s, LedgerOptions{every: time.Hour})
 	begin := time.Now().Add(-time.Hour).Truncate(5 * time.Minute)
 	run(t, l, func() {
 		for i := range 500 {
@@ -196,7 +196,7 @@ func TestSummariesAreKeptUntilTheyAreWritten(t *testing.T) {
 			got.Merge(*p)
 		}
 		return nil
-	}, LedgerOptions{Every: time.Hour})
+	}, LedgerOptions{every: time.Hour})
 	run(t, l, func() {
 		l.Add(result(1))
 		if err := l.Flush(t.Context()); err != nil {

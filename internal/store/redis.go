@@ -36,8 +36,8 @@ type Redis struct {
 	own map[string]*compare.Summary // by bucket's key, what this process has put there
 }
 
-// redisPatience bounds a call to Redis.
-const redisPatience = 5 * time.Second
+// redisTimeout bounds a call to Redis.
+const redisTimeout = 5 * time.Second
 
 // NewRedis uses a client that somebody else closes.
 func NewRedis(client redis.UniversalClient, namespace string, o Options) (*Redis, error) {
@@ -76,7 +76,7 @@ func (s *Redis) Put(results ...compare.Result) error {
 	if len(results) == 0 || s.o.ReadOnly {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), redisPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
 	pipe := s.client.Pipeline()
 	for i := range results {
@@ -120,7 +120,7 @@ func (s *Redis) Results(ctx context.Context, f Filter) ([]compare.Result, error)
 func (s *Redis) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), redisPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
 	pipe := s.client.Pipeline()
 	next := map[string]*compare.Summary{}

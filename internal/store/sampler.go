@@ -14,11 +14,14 @@ import (
 
 // SamplerOptions of a Sampler; zero fields take the defaults.
 type SamplerOptions struct {
-	Capture   compare.Capture // what samples may hold; redacted
-	PerClass  int             // size of the uniform reservoir, as in Retention; 200
-	PerSecond float64         // samples a second at most, besides the reservoir's; 2
-	Room      int             // pairs that may wait, with their bodies; 16
-	Failed    func(lost int, err error)
+	Capture  compare.Capture // what samples may hold; default redacted
+	PerClass int             // size of the uniform reservoir, as in Retention; default 200
+	// Failed gets the error of a failed write and how many samples it lost; may
+	// be nil.
+	Failed func(lost int, err error)
+
+	perSecond float64 // samples a second at most, besides the reservoir's
+	queue     int     // pairs that may wait, with their bodies
 }
 
 // Sampler chooses pairs for people to look at, and stores them. A full queue or
@@ -49,8 +52,8 @@ type codeSeen struct {
 	last time.Time
 }
 
-// After the first samples with a code, others are taken only now and then, so
-// that frequent trouble does not crowd out rare trouble.
+// After the first samples with a code, more are taken only now and then, so that
+// frequent findings do not crowd out rare ones.
 const (
 	codeFirst = 20
 	codeEvery = time.Minute
@@ -65,24 +68,24 @@ func NewSampler(put func(context.Context, []SampleEntry, time.Time) error, o Sam
 	if o.PerClass <= 0 {
 		o.PerClass = 200
 	}
-	if o.PerSecond <= 0 {
-		o.PerSecond = 2
+	if o.perSecond <= 0 {
+		o.perSecond = 2
 	}
-	if o.Room <= 0 {
-		o.Room = 16
+	if o.queue <= 0 {
+		o.queue = 16
 	}
 	if o.Failed == nil {
 		o.Failed = func(int, error) {}
 	}
 	return &Sampler{
-		put: put, o: o, queue: make(chan offered, o.Room),
-		limit: rate.NewLimiter(rate.Limit(o.PerSecond), max(1, int(o.PerSecond))),
+		put: put, o: o, queue: make(chan offered, o.queue),
+		limit: rate.NewLimiter(rate.Limit(o.perSecond), max(1, int(o.perSecond))),
 		codes: map[string]codeSeen{},
 	}
 }
 
-// Offer decides whether a compared pair is worth keeping, hands it over if so,
-// and notes that in the result. It never blocks. The pair must not change
+// Offer decides whether to keep a sample of a compared pair, queues it if so, and
+// notes that in the result. It never blocks. The pair must not change
 // afterwards.
 func (s *Sampler) Offer(p compare.Pair, r *compare.Result, now time.Time) {
 	if !r.Primary.Called && !r.Relay.Called {
@@ -105,7 +108,7 @@ func (s *Sampler) Offer(p compare.Pair, r *compare.Result, now time.Time) {
 func (s *Sampler) choose(r *compare.Result, now time.Time) (classes []compare.Class) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.enters(compare.ClassUniform.Score(r)) {
+	if s.enterReservoir(compare.ClassUniform.Score(r)) {
 		classes = append(classes, compare.ClassUniform)
 	}
 	if s.rare(r, now) {
@@ -117,8 +120,9 @@ func (s *Sampler) choose(r *compare.Result, now time.Time) (classes []compare.Cl
 	return classes
 }
 
-// enters reports whether a score is among the highest so far, and remembers it.
-func (s *Sampler) enters(score uint64) bool {
+// enterReservoir reports whether a score is among the highest so far, and
+// remembers it.
+func (s *Sampler) enterReservoir(score uint64) bool {
 	if len(s.reservoir) >= s.o.PerClass {
 		if score <= s.reservoir[0] {
 			return false
@@ -166,8 +170,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 	for {
 		select {
 		case o := <-s.queue:
-			// What a sample may not hold is let go of now, and the rest of
-			// the pair with it.
+			// Making the entry now releases the pair.
 			if batch = append(batch, s.entry(o)); len(batch) == 1 {
 				due.Reset(sampleWait)
 			}
@@ -217,12 +220,11 @@ func (s *Sampler) entry(o offered) SampleEntry {
 	return SampleEntry{Sample: compare.NewSample(o.pair, o.result, s.o.Capture), Classes: o.classes}
 }
 
-// Stored, Dropped and Lost count the samples that were written, that found no
-// room, and that failed writes lost.
+// Stored is how many samples were written.
 func (s *Sampler) Stored() uint64 { return s.stored.Load() }
 
-// Dropped is how many found no room.
+// Dropped is how many found the queue full.
 func (s *Sampler) Dropped() uint64 { return s.dropped.Load() }
 
-// Lost is how many failed writes lost.
+// Lost is how many samples failed writes lost.
 func (s *Sampler) Lost() uint64 { return s.lost.Load() }

@@ -55,8 +55,8 @@ type Store struct {
 
 var bucketResults = []byte("results")
 
-// lockPatience is how long to wait for another process to let go of the file.
-const lockPatience = 200 * time.Millisecond
+// lockTimeout is how long to wait for another process to release the file.
+const lockTimeout = 200 * time.Millisecond
 
 // Open opens, and unless read only creates, the store in a directory. The error
 // is or wraps ErrLocked, ErrCorrupt, ErrMissing or the file system's, and names
@@ -108,7 +108,9 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 		// The list of free pages is kept in the file: finding it anew at every
 		// start would read all pages, in a goroutine whose panics on damaged
 		// ones nobody could catch.
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType})
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout: lockTimeout, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType,
+		})
 		return err
 	})
 	return db, err
@@ -118,9 +120,9 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 func openError(dir, path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("data directory %s: %w: ask that one by its admin address, or choose another directory by --data", dir, ErrLocked)
+		return fmt.Errorf("data directory %s: %w: ask that sidecar at its admin address, or choose another directory with --data", dir, ErrLocked)
 	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("%s can't be read; move it away to begin anew: %w", path, err)
+		return fmt.Errorf("%s can't be read; move it away to start over: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("data directory %s: not allowed to use %s; check its owner and mode: %w", dir, FileName, err)
 	}
