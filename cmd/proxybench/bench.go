@@ -20,7 +20,7 @@ type bench struct {
 	family   *family
 	self     string // this binary
 	cutover  string // the sidecar's binary
-	nginx    string // "" when it is not installed
+	nginx    string // "" if it is not installed
 	stores   int    // data directories so far
 
 	primary, relay, blackHole *process
@@ -28,8 +28,7 @@ type bench struct {
 	report                    *report
 }
 
-// measure runs what opt asks for. The report may be partial when there is an
-// error too.
+// measure runs what opt asks for. With an error the report may be partial.
 func measure(ctx context.Context, opt options, progress io.Writer) (*report, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -66,17 +65,17 @@ func measure(ctx context.Context, opt options, progress io.Writer) (*report, err
 	err = b.all(limited)
 	b.report.Seconds = time.Since(began).Seconds()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		b.report.note("The run was stopped at its limit of %s; what is missing has not been measured (-limit gives more time).", opt.limit)
+		b.report.note("The run stopped at its limit of %s, so some measurements are missing (-limit allows more time).", opt.limit)
 		err = nil
 	}
-	b.family.stop() // the CPU time of children counts when they have ended
+	b.family.stop() // the CPU time of children is known only after they have ended
 	b.report.others(others())
 	b.report.judge()
 	return b.report, err
 }
 
-// watchOthers returns a function that tells, in per cent of the machine, how
-// much of its CPU time others have taken since.
+// watchOthers returns a function that reports the CPU time that other processes have
+// used since, in percent of the machine.
 func watchOthers() func() (float64, error) {
 	read := func() (others time.Duration, err error) {
 		busy, err := busyTime()
@@ -136,7 +135,7 @@ func (b *bench) build(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-// all takes the measures that were asked for.
+// all runs the requested measurements.
 func (b *bench) all(ctx context.Context) error {
 	for _, m := range []struct {
 		name string
@@ -155,7 +154,7 @@ func (b *bench) all(ctx context.Context) error {
 		}
 		if err := m.take(ctx); err != nil {
 			if ctx.Err() != nil {
-				return ctx.Err() // whatever failed, failed because of that
+				return ctx.Err() // the failure is a consequence of that
 			}
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -163,7 +162,7 @@ func (b *bench) all(ctx context.Context) error {
 	return nil
 }
 
-// proxies are the kinds that are there to be measured side by side.
+// proxies are the kinds that are compared.
 func (b *bench) proxies() []kind {
 	kinds := []kind{plain, cutoverOff, cutoverFull, goMirror}
 	if b.nginx != "" {
@@ -172,8 +171,7 @@ func (b *bench) proxies() []kind {
 	return kinds
 }
 
-// contender returns a kind that runs through the whole benchmark, started
-// when it is first asked for.
+// contender returns a kind that runs for the whole benchmark, started on first use.
 func (b *bench) contender(ctx context.Context, k kind) (*contender, error) {
 	if c := b.standing[k]; c != nil {
 		return c, nil
@@ -193,10 +191,10 @@ type sample struct {
 	cpu    time.Duration // of the contender's processes
 }
 
-// counts are what is read beside CPU time.
+// counts are the other figures, besides CPU time.
 type counts struct {
-	mirrored       int64            // requests that came to the relay
-	outcomes       map[string]int64 // of the mirror, when it is cutover's
+	mirrored       int64            // requests that reached the relay
+	outcomes       map[string]int64 // of cutover's mirror
 	resident, peak int64            // bytes
 }
 
@@ -205,7 +203,7 @@ func (s sample) cpuPerRequest() float64 { return micros(s.cpu) / float64(max(s.s
 
 func (s sample) perSecond() float64 { return float64(s.sent) / s.elapsed.Seconds() }
 
-// rounds gives every kind its turn, n times.
+// rounds gives every kind a turn, n times.
 func (b *bench) rounds(ctx context.Context, what string, n int, kinds []kind, l load) (map[kind][]sample, error) {
 	taken := map[kind][]sample{}
 	for round := range n {
@@ -215,7 +213,7 @@ func (b *bench) rounds(ctx context.Context, what string, n int, kinds []kind, l 
 			if err != nil {
 				return nil, err
 			}
-			if round == 0 { // caches, pools and heaps get their usual size
+			if round == 0 { // warm-up: caches, pools and heaps reach their usual size
 				warm := l
 				warm.lasting, warm.charged = l.lasting/3, false
 				if _, err := b.turn(ctx, c, warm); err != nil {
@@ -232,8 +230,8 @@ func (b *bench) rounds(ctx context.Context, what string, n int, kinds []kind, l 
 	return taken, nil
 }
 
-// turn loads one contender and measures it. All that the load causes is
-// counted, also what goes on after the last answer.
+// turn loads one contender and measures it. Everything that the load causes is
+// counted, including work after the last response.
 func (b *bench) turn(ctx context.Context, c *contender, l load) (s sample, err error) {
 	l.addr = c.addr
 	ld, err := prepare(ctx, l)
@@ -272,12 +270,12 @@ func (b *bench) turn(ctx context.Context, c *contender, l load) (s sample, err e
 		s.outcomes[name] -= n
 	}
 	if s.sent == 0 {
-		return s, fmt.Errorf("%s: no request was answered within %s", c.title(), l.lasting)
+		return s, fmt.Errorf("%s: no request got a response within %s", c.title(), l.lasting)
 	}
 	return s, nil
 }
 
-// counts reads what has gone to the relay so far, and the contender's memory.
+// counts reads how many requests reached the relay so far, and the contender's memory.
 func (b *bench) counts(ctx context.Context, c *contender) (n counts, err error) {
 	if c.proc == nil {
 		return n, nil
@@ -310,10 +308,10 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// checkOpenFiles refuses more open streams than this machine lets a process
-// have: a proxy needs two connections for each, over HTTP/2 little more than one.
+// checkOpenFiles rejects more open streams than a process on this machine can have: a
+// proxy needs two connections for each, over HTTP/2 little more than one.
 func checkOpenFiles(opt options) error {
-	const besides = 600 // mirrored copies, listeners, logs, store
+	const besides = 600 // shadow requests, listeners, logs, store
 	for _, n := range []struct {
 		flag, measure string
 		count, need   int
@@ -329,7 +327,8 @@ func checkOpenFiles(opt options) error {
 			return err
 		}
 		if need := uint64(n.need + besides); limit < need {
-			return fmt.Errorf("-%s %d needs %d open files per process, and the limit is %d: raise it (ulimit -Hn, LimitNOFILE, docker run --ulimit nofile=%d) or ask for fewer",
+			return fmt.Errorf("-%s %d needs %d open files per process, but the limit is %d: "+
+				"raise it (ulimit -Hn, LimitNOFILE, docker run --ulimit nofile=%d) or use a smaller number",
 				n.flag, n.count, need, limit, need)
 		}
 	}

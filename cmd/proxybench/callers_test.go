@@ -7,10 +7,12 @@ import (
 	"testing"
 )
 
-// TestCallers is the run with many callers in small, with real processes.
+// TestCallers is a small run of the measurement with many callers, with real
+// processes.
 func TestCallers(t *testing.T) {
 	var out, progress bytes.Buffer
-	if err := run(t.Context(), []string{"-quick", "-only", "callers", "-callers", "60", "-strict", "-output", "json"}, &out, &progress); err != nil {
+	args := []string{"-quick", "-only", "callers", "-callers", "60", "-strict", "-output", "json"}
+	if err := run(t.Context(), args, &out, &progress); err != nil {
 		t.Fatalf("run: %v\n%s", err, out.String())
 	}
 	var got report
@@ -18,7 +20,7 @@ func TestCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Callers) != 5 {
-		t.Fatalf("%d ways were measured, want 5", len(got.Callers))
+		t.Fatalf("%d setups were measured, want 5", len(got.Callers))
 	}
 	for _, row := range got.Callers {
 		if row.Whole != 60 || row.Cut+row.Differing+row.Failed != 0 || row.FirstP50 <= 0 {
@@ -32,11 +34,11 @@ func TestCallers(t *testing.T) {
 		}
 	}
 	if both := got.Callers[4].Outcomes["both"]; both != 60 {
-		t.Errorf("the mirror counts %v, want 60 pairs", got.Callers[4].Outcomes)
+		t.Errorf("the mirror's outcomes are %v, want 60 pairs", got.Callers[4].Outcomes)
 	}
 }
 
-// TestCallersGoal: a caller without its whole answer misses it.
+// TestCallersGoal: a caller without its complete response misses the goal.
 func TestCallersGoal(t *testing.T) {
 	r := report{Callers: []CallersRow{{Callers: 10, Whole: 10}, {Callers: 10, Whole: 9, Cut: 1}}}
 	r.judge()

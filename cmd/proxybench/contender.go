@@ -59,8 +59,8 @@ func (k kind) nginx() bool { return k == nginxPlain || k == nginxMirror }
 // contender is a kind that runs.
 type contender struct {
 	kind
-	addr string   // where callers go: host:port
-	proc *process // nil: nothing stands between
+	addr string   // host:port for callers
+	proc *process // nil: no proxy
 	pids []int    // whose CPU time and memory count
 }
 
@@ -120,7 +120,7 @@ func (b *bench) startCutover(ctx context.Context, k kind, relay string, env ...s
 	}, listening)
 }
 
-// cpu is the CPU time that the contender's processes have taken so far.
+// cpu is the CPU time that the contender's processes have used so far.
 func (c *contender) cpu() (total time.Duration, err error) {
 	for _, pid := range c.pids {
 		t, err := cpuTime(pid)
@@ -132,7 +132,7 @@ func (c *contender) cpu() (total time.Duration, err error) {
 	return total, nil
 }
 
-// memory is what the contender's processes have in RAM, now and at most.
+// memory is the resident memory of the contender's processes, now and at its peak.
 func (c *contender) memory() (now, peak int64, err error) {
 	for _, pid := range c.pids {
 		n, p, err := resident(pid)
@@ -144,7 +144,7 @@ func (c *contender) memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
-// explain prefers the reason why a process is gone.
+// explain prefers the reason why a process ended.
 func (c *contender) explain(err error) error {
 	if gone := c.proc.alive(); gone != nil {
 		return gone
@@ -160,12 +160,12 @@ const (
 	settleLimit = 3 * time.Second
 )
 
-// storeWait is how long a sidecar may wait before it writes the results of
-// comparisons to its store, and a little more.
+// storeWait is a little more than the time after which a sidecar writes results to
+// its store.
 const storeWait = 1100 * time.Millisecond
 
-// settle waits until the contender has done what the load has left behind:
-// copies under way, comparisons in the queue, closing of connections.
+// settle waits until the contender has finished the work that the load left behind:
+// in-flight shadow requests, queued comparisons, closing connections.
 func (c *contender) settle(ctx context.Context) error {
 	tick := time.NewTicker(settleStep)
 	defer tick.Stop()
@@ -192,8 +192,8 @@ func (c *contender) settle(ctx context.Context) error {
 	return nil
 }
 
-// settleAll is settle, and waits for what is written late, so that it is
-// charged to the load that caused it.
+// settleAll is settle, and also waits for delayed writes to the store, so that they
+// are charged to the load that caused them.
 func (c *contender) settleAll(ctx context.Context) error {
 	if c.kind == cutoverFull {
 		late := time.NewTimer(storeWait)
@@ -207,7 +207,7 @@ func (c *contender) settleAll(ctx context.Context) error {
 	return c.settle(ctx)
 }
 
-// requestCount asks an upstream how many requests have come to it.
+// requestCount asks an upstream how many requests it has received.
 func requestCount(ctx context.Context, upstream string) (int64, error) {
 	body, err := get(ctx, "http://"+upstream+countPath)
 	if err != nil {
@@ -226,7 +226,7 @@ func (c *contender) mirrorOutcomes(ctx context.Context) (map[string]int64, error
 	outcomes := map[string]int64{}
 	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
 		metric, value, _ := strings.Cut(lines.Text(), " ")
-		if i := strings.LastIndexByte(lines.Text(), '}'); i > 0 { // labels may hold blanks
+		if i := strings.LastIndexByte(lines.Text(), '}'); i > 0 { // labels may contain spaces
 			metric, value = lines.Text()[:i], strings.TrimSpace(lines.Text()[i+1:])
 		}
 		name := outcomeName(metric)
@@ -244,14 +244,13 @@ func (c *contender) mirrorOutcomes(ctx context.Context) (map[string]int64, error
 	return outcomes, nil
 }
 
-// underWay names the copies that have not ended; it is no count, but how many
-// there are now.
-const underWay = "under way"
+// inFlight names the shadow requests that have not ended: a gauge, not a counter.
+const inFlight = "in flight"
 
-// outcomeName is what a metric counts, or "" when it is about something else.
+// outcomeName is the outcome that a metric counts, "" for other metrics.
 func outcomeName(metric string) string {
 	if metric == "cutover_mirror_in_flight" {
-		return underWay
+		return inFlight
 	}
 	labels, ok := strings.CutPrefix(metric, "cutover_mirror_outcomes_total{")
 	if !ok {
@@ -263,7 +262,7 @@ func outcomeName(metric string) string {
 	return label(labels, "outcome")
 }
 
-// label is one label's value; values of these metrics need no escaping.
+// label is a label's value. Values of these metrics need no escaping.
 func label(labels, name string) string {
 	_, after, _ := strings.Cut(labels, name+`="`)
 	value, _, _ := strings.Cut(after, `"`)

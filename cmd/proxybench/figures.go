@@ -28,7 +28,7 @@ func median(xs []float64) float64 {
 	return (s[mid-1] + s[mid]) / 2
 }
 
-// each takes one figure of every round.
+// each takes one figure from every round.
 func each(rounds []sample, of func(sample) float64) []float64 {
 	out := make([]float64, len(rounds))
 	for i, s := range rounds {
@@ -37,8 +37,8 @@ func each(rounds []sample, of func(sample) float64) []float64 {
 	return out
 }
 
-// against pairs the rounds of two contenders and takes a figure of each pair:
-// what disturbs a round disturbs both.
+// against pairs the rounds of two contenders and takes one figure from each pair: a
+// disturbance in a round affects both.
 func against(rounds, reference []sample, of func(s, ref sample) float64) []float64 {
 	n := min(len(rounds), len(reference))
 	out := make([]float64, n)

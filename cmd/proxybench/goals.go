@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// State says whether a goal was reached. The zero value is that nobody knows.
+// State says whether a goal was reached.
 type State string
 
 // States of a goal.
@@ -15,17 +15,17 @@ const (
 	Missed      State = "missed"
 )
 
-// Goal is one figure with the limit that it must not pass.
+// Goal is one figure with the limit that it must not exceed.
 type Goal struct {
 	Name     string   `json:"name"`
 	Limit    float64  `json:"limit"`
 	Measured *float64 `json:"measured"`
 	Unit     string   `json:"unit,omitempty"`
 	State    State    `json:"state"`
-	Why      string   `json:"why,omitempty"` // when it is not reached, or not known
+	Why      string   `json:"why,omitempty"` // why it was missed or not measured
 }
 
-// The goals' limits. Ratios are to the plain Go proxy.
+// The goals' limits. Ratios are relative to the plain Go proxy.
 const (
 	limitCPUOff      = 1.25
 	limitCPUFull     = 2.0
@@ -34,7 +34,7 @@ const (
 	limitMemoryMiB   = 600
 	limitSilentShare = .05 // of the time without mirroring
 	limitSilentTime  = 200 // or this, in microseconds
-	limitSilentMiB   = 64  // resident beyond a sidecar that mirrors nothing
+	limitSilentMiB   = 64  // resident, above a sidecar that mirrors nothing
 )
 
 // judge compares what was measured with the goals.
@@ -50,7 +50,7 @@ func (r *report) judge() {
 	r.callersGoal()
 }
 
-// ratioFigure is a ratio and whether it is that of work that was done.
+// ratioFigure is a ratio and whether all of the work was done.
 type ratioFigure struct {
 	ratio float64
 	Traffic
@@ -78,10 +78,10 @@ func (r *report) ratioGoal(name string, limit float64, f *ratioFigure) {
 	g := Goal{Name: name, Limit: limit, Unit: "x plain Go proxy"}
 	if f != nil {
 		g.set(f.ratio)
-		// A proxy that leaves out part of the work is cheap.
+		// A proxy that skips part of the work is cheap.
 		if !f.whole() {
 			g.State = Missed
-			g.Why = fmt.Sprintf("%d of %d answers were bad", f.Bad, f.Sent)
+			g.Why = fmt.Sprintf("%d of %d responses were bad", f.Bad, f.Sent)
 			if f.Compared != nil && *f.Compared < enough {
 				g.Why = fmt.Sprintf("only %.1f %% of the requests were compared", *f.Compared)
 			}
@@ -128,23 +128,23 @@ func (r *report) silentGoals() {
 			off, more float64
 		}{{"p50", row.OffP50, row.MoreP50}, {"p99", row.OffP99, row.MoreP99}} {
 			g := Goal{
-				Name: fmt.Sprintf("silent relay: %s more, %d at a time", q.name, row.Concurrency),
-				// 5 % or 0.2 ms, whichever is more.
+				Name: fmt.Sprintf("silent relay: added %s, %d at a time", q.name, row.Concurrency),
+				// 5 % or 0.2 ms, whichever is greater.
 				Limit: max(q.off*limitSilentShare, limitSilentTime), Unit: "µs",
 			}
 			g.set(q.more)
 			if bad := row.Off.Bad + row.Silent.Bad; bad > 0 {
-				g.State, g.Why = Missed, fmt.Sprintf("%d answers were bad", bad)
+				g.State, g.Why = Missed, fmt.Sprintf("%d responses were bad", bad)
 			}
 			r.add(g)
 		}
 		if memory == nil {
-			memory = &Goal{Name: "silent relay: resident memory more", Limit: limitSilentMiB, Unit: "MiB"}
+			memory = &Goal{Name: "silent relay: added resident memory", Limit: limitSilentMiB, Unit: "MiB"}
 		}
 		memory.set(row.PeakMiB - row.OffPeakMiB)
 	}
 	if memory == nil {
-		r.add(Goal{Name: "silent relay: served calls as without", Limit: limitSilentTime, Unit: "µs"})
+		r.add(Goal{Name: "silent relay: added latency", Limit: limitSilentTime, Unit: "µs"})
 		return
 	}
 	r.add(*memory)
@@ -162,7 +162,7 @@ func (r *report) add(g Goal) {
 	r.Goals = append(r.Goals, g)
 }
 
-// missed reports whether a goal was measured and not reached.
+// missed reports whether a goal was measured and missed.
 func (r *report) missed() bool {
 	for _, g := range r.Goals {
 		if g.State == Missed {

@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// load is a closed loop: each connection sends the next request when the
-// answer to the last one has been read to its end.
+// load is a closed loop: each connection sends its next request when it has read the
+// last response to its end.
 type load struct {
 	addr        string
-	requests    []request // sent in turn, each connection beginning elsewhere
+	requests    []request // sent in turn, each connection starting elsewhere
 	concurrency int
 	lasting     time.Duration // 0: until most are sent
 	most        int64         // 0: as long as lasting
-	charged     bool          // its CPU time is what matters, the late part too
+	charged     bool          // its CPU time is measured, including late work
 }
 
-// patience is how long an answer may take after a load's end.
-const patience = 30 * time.Second
+// responseTimeout is how long a response may take after a load's end.
+const responseTimeout = 30 * time.Second
 
-// outcome is what came of a load. A failed request is data here.
+// outcome is the result of a load. A failed request is data here.
 type outcome struct {
 	sent      int64
-	cut       int64 // answers that broke off
-	differing int64 // complete answers with other bytes than the upstream's
+	cut       int64 // truncated responses
+	differing int64 // complete responses that differ from the upstream's
 	failed    int64 // anything else: connection, status
 	firstErr  error
 	elapsed   time.Duration
-	latencies []time.Duration // of good answers, sorted
+	latencies []time.Duration // of good responses, sorted
 	firsts    []time.Duration // until their first line, sorted
 }
 
@@ -41,12 +41,12 @@ func (o *outcome) bad() int64 { return o.cut + o.differing + o.failed }
 type loader struct {
 	load
 	mu     sync.Mutex
-	conns  []*rawConn // by worker; nil while there is none
+	conns  []*rawConn // by worker; nil if not connected
 	closed bool
 }
 
-// prepare connects and sends one request on each connection, so that neither
-// connecting nor the first use is measured.
+// prepare connects and sends one request on each connection, so that connecting and
+// first use are not measured.
 func prepare(ctx context.Context, l load) (*loader, error) {
 	ld := &loader{load: l, conns: make([]*rawConn, l.concurrency)}
 	defer context.AfterFunc(ctx, ld.close)()
@@ -54,12 +54,12 @@ func prepare(ctx context.Context, l load) (*loader, error) {
 	var wait sync.WaitGroup
 	for w := range l.concurrency {
 		wait.Go(func() {
-			conn, err := ld.connect(w, time.Now().Add(patience))
+			conn, err := ld.connect(w, time.Now().Add(responseTimeout))
 			if err != nil {
 				errs[w] = err
 				return
 			}
-			// A bad answer is the measured part's to count.
+			// The measured part counts bad responses.
 			if err := conn.do(&ld.requests[w%len(ld.requests)]); err != nil || conn.ends {
 				ld.drop(w)
 			}
@@ -81,7 +81,7 @@ func (ld *loader) run(ctx context.Context) outcome {
 	if ld.lasting == 0 {
 		end = begin.Add(time.Hour)
 	}
-	ld.extend(end.Add(patience))
+	ld.extend(end.Add(responseTimeout))
 	var taken atomic.Int64
 	parts := make([]outcome, ld.concurrency)
 	var wait sync.WaitGroup
@@ -107,19 +107,19 @@ func (ld *loader) run(ctx context.Context) outcome {
 	return total
 }
 
-// work is one connection's part of the load.
+// work is the load of one connection.
 func (ld *loader) work(ctx context.Context, w int, end time.Time, taken *atomic.Int64, o *outcome) {
 	for next := w * 7; ctx.Err() == nil; next++ {
 		begin := time.Now()
 		if begin.After(end) || ld.most > 0 && taken.Add(1) > ld.most {
 			return
 		}
-		conn, err := ld.connect(w, end.Add(patience))
+		conn, err := ld.connect(w, end.Add(responseTimeout))
 		if err == nil {
 			err = conn.do(&ld.requests[next%len(ld.requests)])
 		}
 		if err != nil && ctx.Err() != nil {
-			return // the run was ended, not the answer
+			return // the run was stopped; the response is not to blame
 		}
 		o.sent++
 		switch {
@@ -140,12 +140,12 @@ func (ld *loader) work(ctx context.Context, w int, end time.Time, taken *atomic.
 			ld.drop(w)
 		}
 		if o.failed > 100 && o.failed == o.sent {
-			return // nobody is there
+			return // no server
 		}
 	}
 }
 
-// connect returns the worker's connection, a new one if it has none.
+// connect returns the worker's connection, and opens one if needed.
 func (ld *loader) connect(w int, deadline time.Time) (*rawConn, error) {
 	ld.mu.Lock()
 	conn, closed := ld.conns[w], ld.closed
@@ -173,13 +173,13 @@ func (ld *loader) connect(w int, deadline time.Time) (*rawConn, error) {
 	return conn, nil
 }
 
-// extend gives the connections that there are time until deadline.
+// extend sets the deadline of the open connections.
 func (ld *loader) extend(deadline time.Time) {
 	ld.mu.Lock()
 	defer ld.mu.Unlock()
 	for _, conn := range ld.conns {
 		if conn != nil {
-			_ = conn.SetDeadline(deadline) // fails on a closed one, which the next request shows
+			_ = conn.SetDeadline(deadline) // fails on a closed connection, which the next request reports
 		}
 	}
 }
@@ -194,7 +194,7 @@ func (ld *loader) drop(w int) {
 	}
 }
 
-// close ends all connections; what runs on them ends too.
+// close closes all connections, which ends what runs on them.
 func (ld *loader) close() {
 	ld.mu.Lock()
 	defer ld.mu.Unlock()

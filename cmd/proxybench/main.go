@@ -1,9 +1,9 @@
-// Command proxybench measures what cutover costs: beside a plain Go reverse
-// proxy, a bare Go mirror and nginx, in one run, on one machine, on loopback.
+// Command proxybench measures what cutover costs, compared with a plain Go reverse
+// proxy, a bare Go mirror and nginx, in one run, on one machine, over loopback.
 //
-// It builds cutover, starts it and everything that it is compared with as
-// processes of their own, loads them in turns and prints a table with the
-// goals beside the figures. docs/benchmarks.md says how to read it.
+// It builds cutover, starts it and everything that it is compared with as separate
+// processes, loads them in turn and prints tables with figures and goals.
+// docs/benchmarks.md explains how to read them.
 package main
 
 import (
@@ -18,8 +18,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one has its usual effect; the children
-	// end with this process then.
+	// After the first signal the next one has its default effect, and the children end
+	// with this process.
 	context.AfterFunc(ctx, stop)
 	if name := os.Getenv(roleVariable); name != "" {
 		os.Exit(exitCode(os.Stderr, runRole(ctx, name)))
@@ -27,16 +27,16 @@ func main() {
 	os.Exit(exitCode(os.Stderr, run(ctx, os.Args[1:], os.Stdout, os.Stderr)))
 }
 
-// usageError is a command line that can't be obeyed.
+// usageError is an invalid command line.
 type usageError struct{ error }
 
-// errMissed is a goal that was missed while -strict was given.
+// errMissed means that a goal was missed with -strict.
 var errMissed = errors.New("a goal was missed")
 
-// errStopped is a run that a signal has ended.
-var errStopped = errors.New("stopped by a signal; everything that was started has ended")
+// errStopped means that a signal stopped the run.
+var errStopped = errors.New("stopped by a signal; all child processes have ended")
 
-// run is the program without its process.
+// run is the program; tests call it too.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	opt, err := parseOptions(args, progress)
 	if err != nil {
@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	report, err := measure(ctx, opt, progress)
 	if ctx.Err() != nil {
-		err = errStopped // whatever failed, failed because of that
+		err = errStopped // the failure is a consequence of that
 	}
 	if report != nil {
 		if perr := report.print(out, opt.output); perr != nil {
@@ -60,8 +60,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return nil
 }
 
-// exitCode reports err and says how the process ends: 0 done, 1 failed, 2
-// wrong usage.
+// exitCode prints err and returns the exit code: 0 done, 1 failed, 2 wrong usage.
 func exitCode(w io.Writer, err error) int {
 	var usage usageError
 	switch {

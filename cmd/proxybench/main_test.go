@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain lets the tests' binary play the roles, as the tool's own does.
+// TestMain lets the test binary run in the roles, like the tool's own binary.
 func TestMain(m *testing.M) {
 	if name := os.Getenv(roleVariable); name != "" {
 		os.Exit(exitCode(os.Stderr, runRole(context.Background(), name)))
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A run in small, with real processes and everything that is compared.
+// A small run with real processes and everything that is compared.
 func TestRun(t *testing.T) {
 	var out, progress bytes.Buffer
 	err := run(t.Context(), []string{
@@ -30,11 +30,11 @@ func TestRun(t *testing.T) {
 		t.Fatalf("run: %v\n%s", err, progress.String())
 	}
 	if progress.Len() > 0 {
-		t.Errorf("progress was shown where there is no terminal: %s", progress.String())
+		t.Errorf("progress was shown without a terminal: %s", progress.String())
 	}
 	var got report
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatalf("the output is no JSON: %v\n%s", err, out.String())
+		t.Fatalf("the output is not JSON: %v\n%s", err, out.String())
 	}
 	for _, row := range got.Requests {
 		if row.Sent == 0 || row.PerSecond <= 0 || row.Bad != 0 {
@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 		if row.Kind != direct && (row.CPUMicros <= 0 || row.Ratio <= 0) {
 			t.Errorf("%s: no CPU time was measured: %+v", row.Kind, row)
 		}
-		// Not all: on a crowded machine a mirror may drop some.
+		// Not all: on a busy machine a mirror may drop some.
 		if row.Kind.mirrors() && *row.Mirrored == 0 {
 			t.Errorf("%s: nothing was mirrored", row.Kind)
 		}
@@ -79,7 +79,7 @@ func TestRunEndsWhatItStarted(t *testing.T) {
 	cancel()
 	err := run(ctx, []string{"-quick"}, &bytes.Buffer{}, &bytes.Buffer{})
 	if !errors.Is(err, errStopped) {
-		t.Fatalf("a run that was ended before it began reported %v", err)
+		t.Fatalf("a run that was stopped before it started reported %v", err)
 	}
 	pids, err := familyOf(os.Getpid())
 	if err != nil {
@@ -93,13 +93,13 @@ func TestRunEndsWhatItStarted(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		args string
-		want string // of the error; empty: none
+		want string // in the error; empty: no error
 	}{
 		{"", ""},
 		{"-quick -only requests,cuts", ""},
 		{"-rounds 0", "-rounds 0: expected 1 to 1000"},
-		{"-chunks 3", "a stream has 4 at least"},
-		{"-slot 1ms", "-slot is 10ms at least"},
+		{"-chunks 3", "expected at least 4"},
+		{"-slot 1ms", "-slot must be at least 10ms"},
 		{"-output xml", `-output "xml": expected text, markdown or json`},
 		{"-only speed", `-only "speed"`},
 		{"-nonsense", "flag provided but not defined"},
@@ -111,7 +111,7 @@ func TestOptions(t *testing.T) {
 		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%q: got %v, want %q", c.args, err, c.want)
 		case err != nil && (!errors.As(err, &usage) || exitCode(&bytes.Buffer{}, err) != 2):
-			t.Errorf("%q: %v is not told as wrong usage", c.args, err)
+			t.Errorf("%q: %v is not reported as wrong usage", c.args, err)
 		}
 	}
 }
@@ -131,7 +131,7 @@ func TestOutcomeNames(t *testing.T) {
 	for metric, want := range map[string]string{
 		`cutover_mirror_outcomes_total{outcome="both",why=""`:           "both",
 		`cutover_mirror_outcomes_total{outcome="dropped",why="bytes"`:   "dropped: bytes",
-		`cutover_mirror_in_flight`:                                      "under way",
+		`cutover_mirror_in_flight`:                                      "in flight",
 		`cutover_requests_total{endpoint="models",served_by="primary"}`: "",
 		`# HELP`: "",
 	} {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// BlackHoleRow compares what callers of a sidecar see while the relay takes
-// all copies and answers none with what they see while nothing is mirrored.
-// Times are in microseconds, medians of the rounds.
+// BlackHoleRow compares what callers of a sidecar see while the relay accepts all
+// shadow requests but never responds with what they see without mirroring. Times are
+// in microseconds, medians of the rounds.
 type BlackHoleRow struct {
 	Concurrency int     `json:"concurrency"`
 	OffP50      float64 `json:"off_p50_us"`
@@ -17,22 +17,21 @@ type BlackHoleRow struct {
 	P99         float64 `json:"p99_us"`
 	MoreP50     float64 `json:"more_p50_us"` // median of the rounds' differences
 	MoreP99     float64 `json:"more_p99_us"`
-	OffPeakMiB  float64 `json:"off_peak_mib"` // resident at most, after all rounds
+	OffPeakMiB  float64 `json:"off_peak_mib"` // peak resident memory, after all rounds
 	PeakMiB     float64 `json:"peak_mib"`
 	FirstMiB    float64 `json:"first_mib"` // resident after the first round
 	LastMiB     float64 `json:"last_mib"`  // and after the last one
 	Off         Traffic `json:"off"`
 	Silent      Traffic `json:"silent"`
-	// Copies is how all copies of the rounds ended, those of warming up too.
-	Copies map[string]int64 `json:"copies"`
+	// Outcomes counts how all shadow requests ended, including those of the warm-up.
+	Outcomes map[string]int64 `json:"outcomes"`
 }
 
-// silentTurns are the parts into which a turn is split: the difference that is
-// looked for is small beside what else goes on, so the two change places
-// often.
+// silentTurns is the number of parts of a turn: the difference is small compared with
+// other disturbances, so the two contenders alternate often.
 const silentTurns = 4
 
-// silentTurn is the shortest part that is worth its beginning and end.
+// silentTurn is the shortest useful part.
 const silentTurn = 200 * time.Millisecond
 
 // measureBlackHole measures served calls while the mirror hangs.
@@ -66,7 +65,7 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 			return err
 		}
 		for name, n := range before {
-			if name != underWay {
+			if name != inFlight {
 				copies[name] -= n
 			}
 		}
@@ -86,14 +85,14 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 			LastMiB:     float64(last.resident) / mib,
 			Off:         traffic(cutoverOff, off),
 			Silent:      traffic(cutoverSilent, silent),
-			Copies:      copies,
+			Outcomes:    copies,
 		})
 	}
 	return nil
 }
 
-// replace gives a kind a fresh process, whose memory no other measure has
-// touched.
+// replace gives a kind a fresh process, whose memory no other measurement has
+// affected.
 func (b *bench) replace(ctx context.Context, k kind) error {
 	if old := b.standing[k]; old != nil {
 		old.proc.stop()

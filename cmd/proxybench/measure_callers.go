@@ -11,27 +11,27 @@ import (
 	"time"
 )
 
-// CallersRow is what came of many callers with an open stream each, through one
-// sidecar that speaks HTTP/2 to its upstreams.
+// CallersRow is the result for many callers with an open stream each, through one
+// sidecar that uses HTTP/2 to its upstreams.
 type CallersRow struct {
 	Way         string           `json:"way"`
 	Callers     int              `json:"callers"`
-	Whole       int64            `json:"whole"`     // answers that came byte for byte
-	Cut         int64            `json:"cut"`       // broken off
-	Differing   int64            `json:"differing"` // whole, with other bytes
-	Failed      int64            `json:"failed"`    // no answer, or another status
+	Whole       int64            `json:"whole"`     // complete and identical responses
+	Cut         int64            `json:"cut"`       // truncated
+	Differing   int64            `json:"differing"` // complete, but different
+	Failed      int64            `json:"failed"`    // no response, or an error status
 	FirstWhy    string           `json:"first_why,omitempty"`
-	AtOnce      int64            `json:"at_once"`     // open at the serving upstream at once
+	AtOnce      int64            `json:"at_once"`     // peak open streams at the serving upstream
 	Connections int64            `json:"connections"` // to the serving upstream
 	FirstP50    float64          `json:"first_p50_ms"`
 	FirstP99    float64          `json:"first_p99_ms"`
 	PeakMiB     float64          `json:"peak_mib"` // resident
 	CPUMillis   float64          `json:"cpu_ms"`   // per stream
-	Seconds     float64          `json:"seconds"`  // all of it
+	Seconds     float64          `json:"seconds"`  // total
 	Outcomes    map[string]int64 `json:"mirror,omitempty"`
 }
 
-// way is one set-up for the callers.
+// way is one setup for the callers.
 type way struct {
 	title  string
 	secure bool   // TLS
@@ -55,7 +55,7 @@ func (b *bench) ways() []way {
 	}
 }
 
-// The callers' streams: as long as it takes that all are open at once.
+// The callers' streams: long enough that all are open at once.
 const callerChunks = 16
 
 func (b *bench) callerGap() time.Duration {
@@ -65,8 +65,8 @@ func (b *bench) callerGap() time.Duration {
 	return time.Second
 }
 
-// measureCallers has all callers ask at the same moment, each on a connection
-// of its own, and read its stream to the end.
+// measureCallers lets all callers send a request at the same moment, each on its own
+// connection, and read the stream to its end.
 func (b *bench) measureCallers(ctx context.Context) error {
 	for _, w := range b.ways() {
 		b.say("callers: %d: %s", b.opt.callers, w.title)
@@ -146,7 +146,7 @@ func (r *CallersRow) fill(o outcome) {
 	}
 }
 
-// crowd connects all callers, and then lets them ask at once.
+// crowd connects all callers, and then lets them send at once.
 func (b *bench) crowd(ctx context.Context, addr string, requests []request) (outcome, error) {
 	n := b.opt.callers
 	ld := &loader{load: load{addr: addr, requests: requests, concurrency: n, most: int64(n)}, conns: make([]*rawConn, n)}
@@ -169,7 +169,7 @@ func (b *bench) crowd(ctx context.Context, addr string, requests []request) (out
 	return ld.run(ctx), ctx.Err()
 }
 
-// startStreams starts an upstream that speaks HTTP/2.
+// startStreams starts an HTTP/2 upstream.
 func (b *bench) startStreams(ctx context.Context, arm string, secure bool) (*process, error) {
 	env := []string{armVariable + "=" + arm}
 	if secure {
@@ -180,7 +180,7 @@ func (b *bench) startStreams(ctx context.Context, arm string, secure bool) (*pro
 
 func (b *bench) certificateOf(arm string) string { return filepath.Join(b.family.dir, arm+".pem") }
 
-// startCallersSidecar starts a sidecar that speaks HTTP/2 to both upstreams.
+// startCallersSidecar starts a sidecar that uses HTTP/2 to both upstreams.
 func (b *bench) startCallersSidecar(ctx context.Context, w way, primary, relay *process) (*contender, error) {
 	scheme, env := "http", append([]string(nil), w.env...)
 	for _, arm := range []string{"PRIMARY", "RELAY"} {
@@ -190,7 +190,11 @@ func (b *bench) startCallersSidecar(ctx context.Context, w way, primary, relay *
 	}
 	if w.secure {
 		scheme = "https"
-		env = append(env, "CUTOVER_UPSTREAMS_PRIMARY_CA="+b.certificateOf(armPrimary), "CUTOVER_UPSTREAMS_RELAY_CA="+b.certificateOf(armRelay))
+		env = append(
+			env,
+			"CUTOVER_UPSTREAMS_PRIMARY_CA="+b.certificateOf(armPrimary),
+			"CUTOVER_UPSTREAMS_RELAY_CA="+b.certificateOf(armRelay),
+		)
 	}
 	b.stores++
 	proc, err := b.family.start(ctx, command{
@@ -214,9 +218,12 @@ func (b *bench) startCallersSidecar(ctx context.Context, w way, primary, relay *
 func (r *report) callersTable() table {
 	t := table{
 		title: "Callers",
-		about: fmt.Sprintf("All ask at the same moment, over HTTP/1.1; each reads a stream of %d chunks. The upstreams take %d streams on a connection. First: from the request to the answer's first line; what the relay serves is held back until its first content, which comes with the second chunk.",
+		about: fmt.Sprintf("All callers send at the same moment, over HTTP/1.1; each reads a stream of %d chunks. "+
+			"The upstreams allow %d streams per connection. First: from the request to the response's first line; "+
+			"what the relay serves is held back until its first content, which comes with the second chunk.",
 			callerChunks, streamsPerConnection),
-		head: []string{"", "callers", "whole", "cut", "changed", "failed", "open at once", "connections", "first p50 ms", "first p99 ms", "peak MiB", "CPU ms/stream", "s"},
+		head: []string{"", "callers", "complete", "cut", "changed", "failed", "open at once", "connections",
+			"first p50 ms", "first p99 ms", "peak MiB", "CPU ms/stream", "s"},
 	}
 	for _, row := range r.Callers {
 		t.rows = append(t.rows, []string{
@@ -225,17 +232,17 @@ func (r *report) callersTable() table {
 			fmt.Sprintf("%.0f", row.PeakMiB), fmt.Sprintf("%.2f", row.CPUMillis), fmt.Sprintf("%.0f", row.Seconds),
 		})
 		if row.FirstWhy != "" {
-			t.notes = append(t.notes, fmt.Sprintf("%s: first bad answer: %s", row.Way, row.FirstWhy))
+			t.notes = append(t.notes, fmt.Sprintf("%s: first bad response: %s", row.Way, row.FirstWhy))
 		}
 		if len(row.Outcomes) > 0 {
-			t.notes = append(t.notes, fmt.Sprintf("%s: the mirror counts %v", row.Way, row.Outcomes))
+			t.notes = append(t.notes, fmt.Sprintf("%s: the mirror's outcomes are %v", row.Way, row.Outcomes))
 		}
 	}
 	return t
 }
 
-// callersGoal: every caller gets its whole answer. It is a goal of the runs
-// that measure it.
+// callersGoal is that every caller gets its complete response. Only runs that measure
+// it have this goal.
 func (r *report) callersGoal() {
 	var bad, all int64
 	for _, row := range r.Callers {
@@ -245,7 +252,7 @@ func (r *report) callersGoal() {
 	if all == 0 {
 		return
 	}
-	g := Goal{Name: "callers at once whose stream was cut, changed or failed", Unit: fmt.Sprintf("of %d", all)}
+	g := Goal{Name: "concurrent callers whose stream was cut, changed or failed", Unit: fmt.Sprintf("of %d", all)}
 	g.set(float64(bad))
 	r.add(g)
 }

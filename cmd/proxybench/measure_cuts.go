@@ -2,28 +2,29 @@ package main
 
 import "context"
 
-// CutRow counts the short streamed answers that did not come whole.
+// CutRow counts the short streamed responses that were incomplete.
 type CutRow struct {
 	Kind        kind    `json:"kind"`
 	Concurrency int     `json:"concurrency"`
 	Sent        int64   `json:"sent"`
-	Cut         int64   `json:"cut"`       // broken off
-	Differing   int64   `json:"differing"` // whole, with other bytes
-	Failed      int64   `json:"failed"`    // no answer, or another status
+	Cut         int64   `json:"cut"`       // truncated
+	Differing   int64   `json:"differing"` // complete, but different
+	Failed      int64   `json:"failed"`    // no response, or an error status
 	FirstWhy    string  `json:"first_why,omitempty"`
 	PerSecond   float64 `json:"per_second"`
 }
 
-// cutConcurrencies are the numbers of callers at the same time.
+// cutConcurrencies are the numbers of concurrent callers.
 func cutConcurrencies() []int { return []int{1, 8, 200} }
 
-// contrastCuts bounds the proxy that cuts answers: a few thousand show it.
+// contrastCuts bounds the streams for the proxy that truncates responses: a few
+// thousand are enough to show it.
 const contrastCuts = 4000
 
-// cutChunks is the length of a short streamed answer.
+// cutChunks is the length of a short streamed response.
 const cutChunks = 4
 
-// measureCuts sends POSTs whose answers are streams that end at once.
+// measureCuts sends POSTs whose responses are streams that end at once.
 func (b *bench) measureCuts(ctx context.Context) error {
 	requests, err := makeRequests(streamModel(cutChunks, 0), "bench.local", 64)
 	if err != nil {

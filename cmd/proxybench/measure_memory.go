@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// MemoryRow is what one contender holds in RAM while streams are open.
+// MemoryRow is the memory of one contender while streams are open.
 type MemoryRow struct {
 	Kind      kind    `json:"kind"`
 	Streams   int     `json:"streams"`
 	BeforeMiB float64 `json:"before_mib"` // warm, no stream open
-	TotalMiB  float64 `json:"total_mib"`  // the most while they were open
+	TotalMiB  float64 `json:"total_mib"`  // peak while they were open
 	PerStream float64 `json:"kib_per_stream"`
 }
 
-// measureMemory opens streams through fresh processes: a heap that has been
-// large before would hide what streams take.
+// measureMemory opens streams through fresh processes: a heap that was large before
+// would hide the memory that streams need.
 func (b *bench) measureMemory(ctx context.Context) error {
 	kinds := []kind{plain, cutoverOff, cutoverFull}
 	if b.nginx != "" {
@@ -44,8 +44,7 @@ func (b *bench) measureMemory(ctx context.Context) error {
 	return nil
 }
 
-// openStreams opens streams up to each of the numbers in steps and reads the
-// memory at each.
+// openStreams opens streams in steps and reads the memory at each step.
 func (b *bench) openStreams(ctx context.Context, c *contender, steps []int) ([]MemoryRow, error) {
 	requests, err := makeRequests(modelJSON, "bench.local", 64)
 	if err != nil {
@@ -85,7 +84,8 @@ func (b *bench) openStreams(ctx context.Context, c *contender, steps []int) ([]M
 	return rows, nil
 }
 
-// watchMemory looks for a while, in which chunks come, and returns the most.
+// watchMemory samples the memory for a while, during which chunks arrive, and returns
+// the peak.
 func (b *bench) watchMemory(ctx context.Context, c *contender) (most int64, err error) {
 	watch := 2*holdEvery + holdEvery/2
 	if b.opt.quick {
@@ -111,7 +111,7 @@ func (b *bench) watchMemory(ctx context.Context, c *contender) (most int64, err 
 	}
 }
 
-// holder keeps streams open and reads what comes on them.
+// holder keeps streams open and reads their chunks.
 type holder struct {
 	addr     string
 	requests []request
@@ -119,11 +119,11 @@ type holder struct {
 	mu      sync.Mutex
 	conns   []*rawConn
 	closing atomic.Bool
-	failed  atomic.Pointer[error] // the first stream to end by itself
+	failed  atomic.Pointer[error] // the first stream that ended unexpectedly
 	readers sync.WaitGroup
 }
 
-// dialers is how many streams are opened at the same time.
+// dialers is how many streams are opened concurrently.
 const dialers = 32
 
 // open opens streams until there are n.
@@ -152,7 +152,7 @@ func (h *holder) open(ctx context.Context, n int) error {
 	return errors.Join(errs...)
 }
 
-// openOne opens a stream and returns when its first chunks have come.
+// openOne opens a stream and returns when its first chunks have arrived.
 func (h *holder) openOne(i int) error {
 	conn, err := dialRaw(h.addr, 1<<10)
 	if err != nil {
@@ -161,7 +161,7 @@ func (h *holder) openOne(i int) error {
 	h.mu.Lock()
 	h.conns = append(h.conns, conn)
 	h.mu.Unlock()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(responseTimeout)); err != nil {
 		return err
 	}
 	if _, err := conn.Write(h.requests[i%len(h.requests)].raw); err != nil {
@@ -187,7 +187,7 @@ func (h *holder) openOne(i int) error {
 	return nil
 }
 
-// read takes what comes until the stream ends, which only close may cause.
+// read reads until the stream ends, which only close may cause.
 func (h *holder) read(conn *rawConn) {
 	for {
 		conn.body = conn.body[:0]
@@ -199,14 +199,14 @@ func (h *holder) read(conn *rawConn) {
 			err = errCut
 		}
 		if !h.closing.Load() {
-			err = fmt.Errorf("a stream ended by itself: %w", err)
+			err = fmt.Errorf("a stream ended unexpectedly: %w", err)
 			h.failed.CompareAndSwap(nil, &err)
 		}
 		return
 	}
 }
 
-// broken is the first stream's error that ended too early.
+// broken is the error of the first stream that ended too early.
 func (h *holder) broken() error {
 	if err := h.failed.Load(); err != nil {
 		return *err
@@ -214,7 +214,7 @@ func (h *holder) broken() error {
 	return nil
 }
 
-// close ends all streams.
+// close closes all streams.
 func (h *holder) close() {
 	h.closing.Store(true)
 	h.mu.Lock()

@@ -5,35 +5,34 @@ import (
 	"fmt"
 )
 
-// RequestRow is one contender's cost of a request that is answered at once.
+// RequestRow is one contender's cost of a request with an immediate response.
 type RequestRow struct {
 	Kind      kind      `json:"kind"`
 	CPUMicros float64   `json:"cpu_us_per_request"` // of the proxy; median of the rounds
-	Ratio     float64   `json:"cpu_ratio"`          // to the plain Go proxy, median of the rounds' ratios
+	Ratio     float64   `json:"cpu_ratio"`          // relative to the plain Go proxy, median of the rounds' ratios
 	Ratios    []float64 `json:"cpu_ratios"`         // of each round
 	PerSecond float64   `json:"requests_per_second"`
 	Traffic
 }
 
-// Traffic says whether what was measured also happened.
+// Traffic says whether the measured work was really done.
 type Traffic struct {
 	Sent     int64            `json:"sent"`
-	Bad      int64            `json:"bad"` // answers cut, with other bytes, or missing
+	Bad      int64            `json:"bad"` // responses that are truncated, different or missing
 	BadWhy   string           `json:"bad_why,omitempty"`
 	Mirrored *float64         `json:"mirrored_percent,omitempty"` // requests that reached the relay
-	Compared *float64         `json:"compared_percent,omitempty"` // pairs of two whole answers that were compared
+	Compared *float64         `json:"compared_percent,omitempty"` // pairs of two complete responses that were compared
 	Outcomes map[string]int64 `json:"mirror_outcomes,omitempty"`
 }
 
-// enough is the share of requests, in per cent, that a sidecar at 100 % has to
-// have compared for its figures to be those of mirroring everything.
+// enough is the percentage of requests that a sidecar at 100 % must have compared for
+// its figures to count as mirroring everything.
 const enough = 99
 
-// whole reports whether all answers were right, and all was compared that
-// should have been.
+// whole reports whether all responses were right, and everything was compared.
 func (t Traffic) whole() bool { return t.Bad == 0 && (t.Compared == nil || *t.Compared >= enough) }
 
-// traffic adds the rounds up.
+// traffic adds up the rounds.
 func traffic(k kind, rounds []sample) Traffic {
 	var t Traffic
 	var mirrored int64
@@ -67,7 +66,7 @@ func traffic(k kind, rounds []sample) Traffic {
 	return t
 }
 
-// measureRequests measures requests with whole JSON answers.
+// measureRequests measures requests with JSON responses.
 func (b *bench) measureRequests(ctx context.Context) error {
 	requests, err := makeRequests(modelJSON, "bench.local", 64)
 	if err != nil {
@@ -96,7 +95,7 @@ func (b *bench) measureRequests(ctx context.Context) error {
 
 func cpuRatio(s, ref sample) float64 { return s.cpuPerRequest() / ref.cpuPerRequest() }
 
-// StreamRow is one contender's cost of a streamed answer.
+// StreamRow is one contender's cost of a streamed response.
 type StreamRow struct {
 	Kind           kind      `json:"kind"`
 	CPUMillis      float64   `json:"cpu_ms_per_stream"`
@@ -107,7 +106,7 @@ type StreamRow struct {
 	Traffic
 }
 
-// measureStreams measures streams whose chunks come one by one.
+// measureStreams measures streams whose chunks arrive one by one.
 func (b *bench) measureStreams(ctx context.Context) error {
 	requests, err := makeRequests(streamModel(b.opt.chunks, b.opt.gap), "bench.local", 64)
 	if err != nil {
@@ -132,26 +131,26 @@ func (b *bench) measureStreams(ctx context.Context) error {
 	return nil
 }
 
-// LatencyRow is how long one contender's callers wait for a whole answer.
-// Times are in microseconds, medians of the rounds.
+// LatencyRow is how long one contender's callers wait for a complete response. Times
+// are in microseconds, medians of the rounds.
 type LatencyRow struct {
 	Kind        kind    `json:"kind"`
 	Concurrency int     `json:"concurrency"`
 	P50         float64 `json:"p50_us"`
 	P99         float64 `json:"p99_us"`
-	AddedP50    float64 `json:"added_p50_us"` // beyond direct calls of the same round
+	AddedP50    float64 `json:"added_p50_us"` // above direct calls of the same round
 	AddedP99    float64 `json:"added_p99_us"`
 	Traffic
 }
 
-// latencyConcurrencies are the numbers of callers at the same time.
+// latencyConcurrencies are the numbers of concurrent callers.
 func latencyConcurrencies() []int { return []int{1, 8} }
 
 func (s sample) p50() float64 { return micros(quantile(s.latencies, .5)) }
 func (s sample) p99() float64 { return micros(quantile(s.latencies, .99)) }
 
-// measureLatency measures added latency, with few callers so that the machine
-// is not what they wait for.
+// measureLatency measures added latency, with few callers so that they do not wait
+// for a busy machine.
 func (b *bench) measureLatency(ctx context.Context) error {
 	requests, err := makeRequests(modelJSON, "bench.local", 64)
 	if err != nil {

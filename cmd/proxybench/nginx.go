@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// nginxConfig is a light configuration: no access log, connections to the
-// upstreams kept, answers passed on as they come.
+// nginxConfig is a minimal configuration: no access log, upstream keep-alive, no
+// response buffering.
 const nginxConfig = `daemon off;
 {{if .Root}}user root;
 {{end}}worker_processes {{.Workers}};
@@ -55,7 +55,7 @@ http {
 }
 `
 
-// findNginx is nginx's path, or "" when it is not installed.
+// findNginx is nginx's path, "" if it is not installed.
 func findNginx() string {
 	path, err := exec.LookPath("nginx")
 	if err != nil {
@@ -67,8 +67,8 @@ func findNginx() string {
 	return path
 }
 
-// startNginx starts an nginx in the foreground. Its port is picked before, so
-// another program may take it first: then another one is tried.
+// startNginx starts nginx in the foreground. Its port is chosen beforehand; if
+// another program takes it first, the next one is tried.
 func (b *bench) startNginx(ctx context.Context, k kind) (*process, error) {
 	var errs []error
 	for range 3 {
@@ -116,8 +116,7 @@ func (b *bench) tryNginx(ctx context.Context, k kind) (*process, error) {
 	return p, nil
 }
 
-// nginxReady waits for all workers, because their CPU time is read by their
-// ids.
+// nginxReady waits for all workers, because their CPU time is read by process id.
 func nginxReady(p *process, listen string) bool {
 	pids, err := familyOf(p.cmd.Process.Pid)
 	if err != nil || len(pids) != 1+runtime.NumCPU() {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// errHelp is a call for the help text, which has been printed.
+// errHelp means that the help text was requested and has been printed.
 var errHelp = flag.ErrHelp
 
-// The measures, in the order in which they run.
+// The measurements, in the order in which they run.
 const (
 	measureRequests  = "requests"
 	measureLatency   = "latency"
@@ -27,7 +27,7 @@ func allMeasures() []string {
 	return []string{measureRequests, measureLatency, measureStreams, measureMemory, measureCuts, measureBlackHole}
 }
 
-// options is one command line, complete and checked.
+// options is a complete, checked command line.
 type options struct {
 	quick, strict, verbose, keep bool
 
@@ -41,44 +41,49 @@ type options struct {
 	streams           int           // open at once
 	cuts              int           // short streams at each concurrency
 	callers           int           // at once, over HTTP/2 to the upstream
-	relayLimit        time.Duration // after which the sidecar gives a silent relay up; 0: its default
+	relayLimit        time.Duration // after which the sidecar gives up on a silent relay; 0: its default
 	only              []string
 	output            string // text, markdown or json
 	cutover           string // a binary; empty: build one
 }
 
-// goalStreams is the number of open streams that the memory goal is about,
-// and growthStreams the one whose growth is shown per stream.
+// goalStreams is the number of open streams of the memory goal, growthStreams the
+// number for which the growth per stream is shown.
 const (
 	goalStreams   = 5000
 	growthStreams = 1000
 )
 
-// parseOptions reads the command line. Errors are usageErrors or errHelp.
+// parseOptions parses the command line. Errors are usageErrors or errHelp.
 func parseOptions(args []string, w io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("proxybench", flag.ContinueOnError)
 	fs.SetOutput(w)
-	only := fs.String("only", "", "measure only these: "+strings.Join(allMeasures(), ",")+"; "+measureCallers+" is measured only when it is named")
-	fs.BoolVar(&o.quick, "quick", false, "a short run of at most a minute, to see that everything works")
-	fs.BoolVar(&o.strict, "strict", false, "exit with 1 when a goal is missed")
-	fs.BoolVar(&o.verbose, "v", false, "show progress also when standard error is not a terminal")
-	fs.BoolVar(&o.keep, "keep", false, "keep the directory with the logs of what was started")
-	fs.IntVar(&o.rounds, "rounds", 3, "rounds; in each every contender has one turn")
+	only := fs.String("only", "",
+		"measure only these: "+strings.Join(allMeasures(), ",")+"; "+measureCallers+" is measured only if it is named")
+	fs.BoolVar(&o.quick, "quick", false, "a short run of at most a minute, to check that everything works")
+	fs.BoolVar(&o.strict, "strict", false, "exit with 1 if a goal is missed")
+	fs.BoolVar(&o.verbose, "v", false, "show progress even if standard error is not a terminal")
+	fs.BoolVar(&o.keep, "keep", false, "keep the directory with the logs of all processes")
+	fs.IntVar(&o.rounds, "rounds", 3, "number of rounds; each contender has one turn per round")
 	fs.DurationVar(&o.slot, "slot", 1500*time.Millisecond, "length of a turn (with -quick 200ms)")
-	fs.DurationVar(&o.limit, "limit", 0, "end of the run, whatever has not been measured (default 4m; 1m with -quick; 20m when the amount of work was given by flags)")
-	fs.IntVar(&o.concurrency, "concurrency", 16, "connections that load requests")
-	fs.IntVar(&o.streamConcurrency, "stream-concurrency", 12, "connections that load streams")
-	fs.IntVar(&o.chunks, "chunks", 100, "chunks of a stream")
+	fs.DurationVar(&o.limit, "limit", 0,
+		"stop the run after this time (default 4m; 1m with -quick; 20m if flags set the amount of work)")
+	fs.IntVar(&o.concurrency, "concurrency", 16, "connections for requests")
+	fs.IntVar(&o.streamConcurrency, "stream-concurrency", 12, "connections for streams")
+	fs.IntVar(&o.chunks, "chunks", 100, "chunks per stream")
 	fs.DurationVar(&o.gap, "gap", time.Millisecond, "time between two chunks")
-	fs.IntVar(&o.streams, "streams", growthStreams, "streams open at once while memory is measured; the goal is about 5000 (with -quick 200)")
-	fs.IntVar(&o.cuts, "cuts", 2000, "short streamed answers at each of three concurrencies (with -quick 300)")
+	fs.IntVar(&o.streams, "streams", growthStreams,
+		"open streams while memory is measured; the goal is for 5000 (with -quick 200)")
+	fs.IntVar(&o.cuts, "cuts", 2000, "short streamed responses at each of three concurrencies (with -quick 300)")
 	fs.IntVar(&o.callers, "callers", 10_000, "callers with an open stream each, over HTTP/2 to the upstream (with -quick 200)")
-	fs.DurationVar(&o.relayLimit, "relay-limit", 0, "when the sidecar gives up a copy to the silent relay, to make them come and go more often (default: cutover's own)")
+	fs.DurationVar(&o.relayLimit, "relay-limit", 0,
+		"timeout of shadow requests to the silent relay, to make them start and end more often (default: cutover's own)")
 	fs.StringVar(&o.output, "output", "text", "text, markdown or json")
-	fs.StringVar(&o.cutover, "cutover", "", "measure this binary instead of building one")
+	fs.StringVar(&o.cutover, "cutover", "", "measure this binary instead of building cutover")
 	fs.Usage = func() {
-		fmt.Fprint(w, "proxybench measures what cutover costs, beside a plain Go proxy and nginx.\n\nUsage: go run ./cmd/proxybench [flags]\n\n")
+		fmt.Fprint(w, "proxybench measures what cutover costs, compared with a plain Go proxy and nginx.\n\n"+
+			"Usage: go run ./cmd/proxybench [flags]\n\n")
 		fs.PrintDefaults()
 	}
 	if err := fs.Parse(args); err != nil {
@@ -96,7 +101,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	return o, o.check(*only)
 }
 
-// scale fits what was not given to the length of the run.
+// scale fits options that were not given to the length of the run.
 func (o *options) scale(given map[string]bool) {
 	set := func(name string, apply func()) {
 		if !given[name] {
@@ -121,7 +126,7 @@ func (o *options) scale(given map[string]bool) {
 	})
 }
 
-// check completes o.only and refuses what can't be measured.
+// check completes o.only and rejects what can't be measured.
 func (o *options) check(only string) error {
 	for _, n := range []struct {
 		flag  string
@@ -137,10 +142,10 @@ func (o *options) check(only string) error {
 		}
 	}
 	if o.chunks < 4 {
-		return usageError{fmt.Errorf("-chunks %d: a stream has 4 at least (role, content, finish reason, usage)", o.chunks)}
+		return usageError{fmt.Errorf("-chunks %d: expected at least 4 (role, content, finish reason, usage)", o.chunks)}
 	}
 	if o.slot < 10*time.Millisecond || o.limit <= 0 || o.gap < 0 || o.relayLimit < 0 {
-		return usageError{fmt.Errorf("-slot is 10ms at least, -limit more than 0, -gap and -relay-limit not negative")}
+		return usageError{fmt.Errorf("-slot must be at least 10ms, -limit above 0, and -gap and -relay-limit not negative")}
 	}
 	if !slices.Contains([]string{"text", "markdown", "json"}, o.output) {
 		return usageError{fmt.Errorf("-output %q: expected text, markdown or json", o.output)}
@@ -152,7 +157,7 @@ func (o *options) check(only string) error {
 	o.only = strings.Split(only, ",")
 	for _, m := range o.only {
 		if known := append(allMeasures(), measureCallers); !slices.Contains(known, m) {
-			return usageError{fmt.Errorf("-only %q: expected some of %s", m, strings.Join(known, ","))}
+			return usageError{fmt.Errorf("-only %q: expected one or more of %s", m, strings.Join(known, ","))}
 		}
 	}
 	return nil

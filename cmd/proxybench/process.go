@@ -17,8 +17,7 @@ import (
 	"time"
 )
 
-// family is all the processes that this one has started. They write their
-// logs into files in one directory.
+// family is all child processes. They write their logs to files in one directory.
 type family struct {
 	dir   string
 	grace time.Duration // between SIGTERM and SIGKILL; 0: stopLimit
@@ -35,27 +34,27 @@ type process struct {
 	done chan struct{} // closed when it has ended
 	err  error         // how it ended; read after done
 
-	listen, admin string // host:port, as far as it said so
+	listen, admin string // host:port, once it has logged them
 	grace         time.Duration
 	stopping      sync.Once
 }
 
-// command says what to start.
+// command describes a child process.
 type command struct {
 	name string
 	path string
 	args []string
-	env  []string // beside this process's own, less cutover's settings
+	env  []string // in addition to this process's own without cutover's settings
 }
 
-// Times that children get.
+// Timeouts for children.
 const (
 	startLimit = 20 * time.Second
 	stopLimit  = 5 * time.Second
 	pollEvery  = 10 * time.Millisecond
 )
 
-// start starts a child and waits until ready says so.
+// start starts a child and waits until it is ready.
 func (f *family) start(ctx context.Context, c command, ready func(*process) bool) (*process, error) {
 	f.mu.Lock()
 	number := len(f.children)
@@ -89,19 +88,20 @@ func (f *family) start(ctx context.Context, c command, ready func(*process) bool
 	return p, nil
 }
 
-// childEnvironment is this process's without what would change how cutover
-// runs.
+// childEnvironment is this process's environment without what would change how
+// cutover runs.
 func childEnvironment() []string {
 	var env []string
 	for _, line := range os.Environ() {
-		if !strings.HasPrefix(line, "CUTOVER_") && !strings.HasPrefix(line, "RELAY_API_KEY=") && !strings.HasPrefix(line, roleVariable+"=") {
+		if !strings.HasPrefix(line, "CUTOVER_") && !strings.HasPrefix(line, "RELAY_API_KEY=") &&
+			!strings.HasPrefix(line, roleVariable+"=") {
 			env = append(env, line)
 		}
 	}
 	return env
 }
 
-// await polls until ready, or the child has ended, or the time is up.
+// await polls until the child is ready or has ended, or the time is up.
 func (p *process) await(ctx context.Context, ready func(*process) bool) error {
 	limit := time.NewTimer(startLimit)
 	defer limit.Stop()
@@ -113,7 +113,7 @@ func (p *process) await(ctx context.Context, ready func(*process) bool) error {
 		case <-p.done:
 			return p.ended()
 		case <-limit.C:
-			return fmt.Errorf("%s was not ready after %s; it said:\n%s", p.name, startLimit, p.tail())
+			return fmt.Errorf("%s was not ready after %s; its log ends:\n%s", p.name, startLimit, p.tail())
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -121,7 +121,7 @@ func (p *process) await(ctx context.Context, ready func(*process) bool) error {
 	return nil
 }
 
-// listening is ready when the child has logged the addresses that it took.
+// listening is ready when the child has logged its addresses.
 func listening(p *process) bool {
 	file, err := os.Open(p.log)
 	if err != nil {
@@ -149,13 +149,13 @@ func (p *process) alive() error {
 	}
 }
 
-// ended words the end of a child that should still run.
+// ended describes the end of a child that should still be running.
 func (p *process) ended() error {
 	how := errors.New("exit status 0")
 	if p.err != nil {
 		how = p.err
 	}
-	return fmt.Errorf("%s ended by itself: %w; its last words:\n%s", p.name, how, p.tail())
+	return fmt.Errorf("%s ended unexpectedly: %w; its log ends:\n%s", p.name, how, p.tail())
 }
 
 // tail is the end of the child's log.
@@ -171,7 +171,7 @@ func (p *process) tail() string {
 	return string(bytes.TrimSpace(all))
 }
 
-// stop ends the child and everything that it has started, and waits.
+// stop stops the child and everything that it has started, and waits.
 func (p *process) stop() { p.stopping.Do(p.end) }
 
 func (p *process) end() {
@@ -186,7 +186,7 @@ func (p *process) end() {
 	<-p.done
 }
 
-// stop ends all children, at the same time.
+// stop stops all children concurrently.
 func (f *family) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,21 +14,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supported is nil where a process's CPU time and memory can be read.
+// supported is nil if the CPU time and memory of a process can be read.
 func supported() error { return nil }
 
-// childAttributes puts a child into a group of its own and ends it with this
-// process, however that ends.
+// childAttributes puts a child into its own process group and ends it with this
+// process, however this process ends.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
-// killGroup ends what is left of a child's group.
+// killGroup kills what is left of a child's group.
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
-// cpuTime is the time that a process has spent on processors, all its threads
-// together and ended ones included, in user and in kernel mode. The kernel
-// gives it to the nanosecond; /proc/PID/stat has the same in steps of 10 ms.
+// cpuTime is the CPU time of a process, user and kernel, of all its threads including
+// ended ones. The kernel gives it in nanoseconds; /proc/PID/stat has the same in steps
+// of 10 ms.
 func cpuTime(pid int) (time.Duration, error) {
 	const sched = 2 // CPUCLOCK_SCHED of linux/posix-timers.h
 	var ts unix.Timespec
@@ -38,8 +38,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// resident is the memory of a process that is in RAM now, and the most that
-// there has been, in bytes.
+// resident is the resident memory of a process, now and at its peak, in bytes.
 func resident(pid int) (now, peak int64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -56,7 +55,7 @@ func resident(pid int) (now, peak int64, err error) {
 		}
 	}
 	if now == 0 || peak == 0 {
-		return 0, 0, fmt.Errorf("memory of process %d: /proc says nothing of it", pid)
+		return 0, 0, fmt.Errorf("memory of process %d: not in /proc", pid)
 	}
 	return now, peak, nil
 }
@@ -80,7 +79,7 @@ func familyOf(pid int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("children of process %d: %w", pid, err)
 		}
-		// The name, in brackets, may hold anything; state and parent follow.
+		// The name, in parentheses, may contain anything; state and parent follow.
 		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) > 1 && string(fields[1]) == strconv.Itoa(pid) {
 			pids = append(pids, child)
@@ -90,8 +89,8 @@ func familyOf(pid int) ([]int, error) {
 	return pids, nil
 }
 
-// openFiles is how many files a process may open here, which Go programs make
-// use of by themselves.
+// openFiles is how many files a process may open. Go programs raise their soft limit
+// to it.
 func openFiles() (uint64, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -100,8 +99,8 @@ func openFiles() (uint64, error) {
 	return limit.Max, nil
 }
 
-// busyTime is the time that the machine's processors have worked since it was
-// started, for anybody, in steps of 10 ms.
+// busyTime is the busy time of the machine's CPUs since boot, of all processes, in
+// steps of 10 ms.
 func busyTime() (time.Duration, error) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -110,7 +109,7 @@ func busyTime() (time.Duration, error) {
 	line, _, _ := strings.Cut(string(stat), "\n")
 	fields := strings.Fields(line)
 	if len(fields) < 8 || fields[0] != "cpu" {
-		return 0, fmt.Errorf("CPU time of the machine: /proc/stat begins with %q", line)
+		return 0, fmt.Errorf("CPU time of the machine: /proc/stat starts with %q", line)
 	}
 	var ticks int64
 	for _, i := range []int{1, 2, 3, 6, 7} { // user, nice, system, irq, softirq; not idle and iowait
@@ -120,12 +119,11 @@ func busyTime() (time.Duration, error) {
 		}
 		ticks += n
 	}
-	const perSecond = 100 // what Linux shows to programs, on every processor that Go runs on
+	const perSecond = 100 // USER_HZ, on every architecture that Go supports
 	return time.Duration(ticks) * time.Second / perSecond, nil
 }
 
-// ownTime is the CPU time of this process and of all its children that have
-// ended.
+// ownTime is the CPU time of this process and of its ended children.
 func ownTime() (total time.Duration, err error) {
 	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
 		var use unix.Rusage

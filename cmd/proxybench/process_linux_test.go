@@ -26,7 +26,7 @@ func TestChildSaysWhereItListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := requestCount(t.Context(), p.listen); err != nil || n != 0 {
-		t.Errorf("the child at %q does not answer: %d, %v", p.listen, n, err)
+		t.Errorf("the child at %q does not respond: %d, %v", p.listen, n, err)
 	}
 	c := &contender{kind: plain, addr: p.listen, proc: p, pids: []int{p.cmd.Process.Pid}}
 	before, err := c.cpu()
@@ -46,7 +46,7 @@ func TestChildSaysWhereItListens(t *testing.T) {
 		t.Errorf("memory is %d now, %d at most (%v)", now, peak, err)
 	}
 	f.stop()
-	if _, err := c.cpu(); err == nil || !strings.Contains(err.Error(), "ended by itself") {
+	if _, err := c.cpu(); err == nil || !strings.Contains(err.Error(), "ended unexpectedly") {
 		t.Errorf("the CPU time of a stopped child: %v", err)
 	}
 }
@@ -55,7 +55,7 @@ func TestChildThatDoesNotStart(t *testing.T) {
 	f := newFamily(t)
 	_, err := f.start(t.Context(), command{name: "loud", path: "/bin/sh", args: []string{"-c", "echo no such luck >&2; exit 3"}}, listening)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no such luck") {
-		t.Errorf("got %v, want the exit status and the child's words", err)
+		t.Errorf("got %v, want the exit status and the child's output", err)
 	}
 }
 
@@ -69,17 +69,24 @@ func TestChildrenGetNoneOfCutoversSettings(t *testing.T) {
 	}
 }
 
-// A child that does not listen to SIGTERM is ended with its own children.
+// A child that ignores SIGTERM is killed with its own children.
 func TestStopEndsTheWholeGroup(t *testing.T) {
 	f := newFamily(t)
 	f.grace = 50 * time.Millisecond
 	var pids []int
-	p, err := f.start(t.Context(), command{name: "stubborn", path: "/bin/sh", args: []string{"-c", "trap '' TERM; sh -c 'while :; do sleep 1; done' & while :; do sleep 1; done"}},
+	p, err := f.start(
+		t.Context(),
+		command{
+			name: "stubborn",
+			path: "/bin/sh",
+			args: []string{"-c", "trap '' TERM; sh -c 'while :; do sleep 1; done' & while :; do sleep 1; done"},
+		},
 		func(p *process) bool {
 			var err error
 			pids, err = familyOf(p.cmd.Process.Pid)
 			return err == nil && len(pids) > 2
-		})
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +101,8 @@ func TestStopEndsTheWholeGroup(t *testing.T) {
 	})
 }
 
-// running reports whether a process is there and has not ended; one that has
-// may stay in the list until somebody asks how.
+// running reports whether a process exists and has not ended; an ended one may stay
+// as a zombie.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -115,7 +122,7 @@ func until(t *testing.T, what string, is func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
@@ -131,6 +138,6 @@ func TestOpenFilesAreEnough(t *testing.T) {
 	}
 	opt.only = []string{measureCuts}
 	if err := checkOpenFiles(opt); err != nil {
-		t.Errorf("no streams are held, and yet: %v", err)
+		t.Errorf("no streams are open, but got: %v", err)
 	}
 }

@@ -11,25 +11,25 @@ import (
 	"time"
 )
 
-// What can be wrong with an answer.
+// What can be wrong with a response.
 var (
-	errCut     = errors.New("the answer was cut")
-	errDiffers = errors.New("the answer differs from the upstream's")
-	errStatus  = errors.New("the answer's status is not 200")
+	errCut     = errors.New("the response was truncated")
+	errDiffers = errors.New("the response differs from the upstream's")
+	errStatus  = errors.New("the status is not 200")
 )
 
-// rawConn is one caller's connection: HTTP/1.1 with keep-alive and nothing
-// that this tool does not need, so that the load takes little of the machine.
-// It is not safe for concurrent use, but for Close.
+// rawConn is one caller's connection: HTTP/1.1 with keep-alive and only what this
+// tool needs, so that the load generator uses little CPU time. Except for Close, it
+// is not safe for concurrent use.
 type rawConn struct {
 	net.Conn
 	br   *bufio.Reader
-	body []byte    // of the last answer
-	head time.Time // when the last answer's first line had come
-	ends bool      // the server closes the connection after the last answer
+	body []byte    // of the last response
+	head time.Time // when the last response's first line arrived
+	ends bool      // the server closes the connection after the last response
 }
 
-// dialRaw connects to host:port. read is the size of the buffer for answers.
+// dialRaw connects to host:port. read is the size of the buffer for responses.
 func dialRaw(addr string, read int) (*rawConn, error) {
 	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
@@ -38,8 +38,8 @@ func dialRaw(addr string, read int) (*rawConn, error) {
 	return &rawConn{Conn: conn, br: bufio.NewReaderSize(conn, read)}, nil
 }
 
-// do sends one request and reads the whole answer. The errors are errCut,
-// errDiffers, errStatus, or one of the network from before the answer.
+// do sends one request and reads the whole response. The errors are errCut,
+// errDiffers, errStatus, or a network error from before the response.
 func (c *rawConn) do(r *request) error {
 	if _, err := c.Write(r.raw); err != nil {
 		return fmt.Errorf("send: %w", err)
@@ -52,12 +52,12 @@ func (c *rawConn) do(r *request) error {
 		return fmt.Errorf("%w after %d bytes: %w", errCut, len(c.body), err)
 	}
 	if r.want != nil && !bytes.Equal(c.body, r.want) {
-		return fmt.Errorf("%w: %d bytes came, %d were expected", errDiffers, len(c.body), len(r.want))
+		return fmt.Errorf("%w: got %d bytes, expected %d", errDiffers, len(c.body), len(r.want))
 	}
 	return nil
 }
 
-// Lengths of a body that is not announced as a number.
+// Special values for the length of a body.
 const (
 	lengthChunked  = -1
 	lengthUntilEnd = -2
@@ -87,7 +87,7 @@ func (c *rawConn) readHead() (length int, err error) {
 		switch {
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			if length, err = strconv.Atoi(string(value)); err != nil || length < 0 {
-				return 0, fmt.Errorf("Content-Length %q is no length", value)
+				return 0, fmt.Errorf("Content-Length %q is not a length", value)
 			}
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			length = lengthChunked
@@ -118,8 +118,8 @@ func (c *rawConn) readBody(length int) error {
 	return c.fill(length)
 }
 
-// readChunk appends one chunk's data to c.body and returns its length; 0 is
-// the end of the answer.
+// readChunk appends one chunk's data to c.body and returns its length; 0 means the
+// end of the response.
 func (c *rawConn) readChunk() (int, error) {
 	line, err := c.br.ReadSlice('\n')
 	if err != nil {
@@ -128,7 +128,7 @@ func (c *rawConn) readChunk() (int, error) {
 	size, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte{';'})
 	n, err := strconv.ParseUint(string(size), 16, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no length of a chunk", size)
+		return 0, fmt.Errorf("%q is not the length of a chunk", size)
 	}
 	if n > 0 {
 		if err := c.fill(int(n)); err != nil {
@@ -161,7 +161,7 @@ func (c *rawConn) fill(n int) error {
 	return noEOF(err)
 }
 
-// noEOF marks an end in the middle as what it is.
+// noEOF marks an end in the middle as unexpected.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

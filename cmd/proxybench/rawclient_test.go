@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// answering returns a connection to a server that sends one fixed answer.
-func answering(t *testing.T, answer string) *rawConn {
+// responding returns a connection to a server that sends one fixed response.
+func responding(t *testing.T, response string) *rawConn {
 	t.Helper()
 	near, far := net.Pipe()
 	done := make(chan struct{})
@@ -24,18 +24,18 @@ func answering(t *testing.T, answer string) *rawConn {
 				break
 			}
 		}
-		_, _ = io.WriteString(far, answer)
+		_, _ = io.WriteString(far, response)
 	}()
 	t.Cleanup(func() { near.Close(); <-done })
 	return &rawConn{Conn: near, br: bufio.NewReader(near)}
 }
 
-func TestRawConnReadsAnswers(t *testing.T) {
+func TestRawConnReadsResponses(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\n"
 	for _, c := range []struct {
-		name, answer, want string
-		err                error
-		ends               bool
+		name, response, want string
+		err                  error
+		ends                 bool
 	}{
 		{"length", ok + "Content-Length: 5\r\n\r\nhello", "hello", nil, false},
 		{"empty", ok + "content-length: 0\r\n\r\n", "", nil, false},
@@ -55,20 +55,20 @@ func TestRawConnReadsAnswers(t *testing.T) {
 		{"nothing", "", "", io.EOF, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn := answering(t, c.answer)
+			conn := responding(t, c.response)
 			err := conn.do(&request{raw: []byte("GET / HTTP/1.1\r\n\r\n"), want: []byte(c.want)})
 			if !errors.Is(err, c.err) {
-				t.Errorf("%q: got %v, want %v", c.answer, err, c.err)
+				t.Errorf("%q: got %v, want %v", c.response, err, c.err)
 			}
 			if err == nil && conn.ends != c.ends {
-				t.Errorf("%q: the connection ends: %t, want %t", c.answer, conn.ends, c.ends)
+				t.Errorf("%q: the connection ends: %t, want %t", c.response, conn.ends, c.ends)
 			}
 		})
 	}
 }
 
 func TestRawConnRefusesALengthThatIsNone(t *testing.T) {
-	conn := answering(t, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")
+	conn := responding(t, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")
 	err := conn.do(&request{raw: []byte("GET / HTTP/1.1\r\n\r\n")})
 	if err == nil || !strings.Contains(err.Error(), "Content-Length") {
 		t.Errorf("got %v", err)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// report is what one run has measured; its JSON form is the tool's output.
+// report is what one run measured. Its JSON form is the tool's JSON output.
 type report struct {
 	Machine   Machine        `json:"machine"`
 	Settings  Settings       `json:"settings"`
@@ -28,7 +28,7 @@ type report struct {
 	Notes     []string       `json:"notes,omitempty"`
 }
 
-// Machine is where it was measured.
+// Machine describes where it was measured.
 type Machine struct {
 	CPU   string `json:"cpu"`
 	CPUs  int    `json:"cpus"`
@@ -36,8 +36,8 @@ type Machine struct {
 	Go    string `json:"go"`
 	Nginx string `json:"nginx,omitempty"`
 	Began string `json:"began"` // RFC 3339
-	// Others is the share of the machine's CPU time, in per cent, that was
-	// taken meanwhile by what is not part of the benchmark.
+	// Others is the percentage of the machine's CPU time used meanwhile by processes
+	// outside the benchmark.
 	Others *float64 `json:"others_percent"`
 }
 
@@ -50,7 +50,7 @@ type Settings struct {
 	Chunks            int     `json:"chunks"`
 	GapMillis         float64 `json:"gap_ms"`
 	RequestBytes      int     `json:"request_bytes"`
-	AnswerBytes       int     `json:"answer_bytes"`
+	ResponseBytes     int     `json:"response_bytes"`
 	ChunkBytes        int     `json:"chunk_bytes"`
 }
 
@@ -63,7 +63,9 @@ func newReport(b *bench) *report {
 		Settings: Settings{
 			Rounds: b.opt.rounds, SlotSeconds: b.opt.slot.Seconds(), Concurrency: b.opt.concurrency,
 			StreamConcurrency: b.opt.streamConcurrency, Chunks: b.opt.chunks, GapMillis: float64(b.opt.gap.Microseconds()) / 1e3,
-			RequestBytes: len(requestBody(modelJSON, 0)), AnswerBytes: len(jsonAnswer(armPrimary, job{model: modelJSON})), ChunkBytes: chunkSize,
+			RequestBytes: len(
+				requestBody(modelJSON, 0),
+			), ResponseBytes: len(jsonResponse(armPrimary, job{model: modelJSON})), ChunkBytes: chunkSize,
 		},
 	}
 	if b.nginx == "" {
@@ -78,19 +80,21 @@ func (r *report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// quiet is the share of CPU time, in per cent, up to which others do not
-// matter.
+// quiet is the percentage of CPU time up to which other processes do not matter.
 const quiet = 3
 
-// others notes how much of the machine was not this run's.
+// others notes how much CPU time other processes used.
 func (r *report) others(percent float64, err error) {
 	if err != nil {
-		r.note("How busy others kept the machine is not known: %v", err)
+		r.note("How much CPU time other processes used is unknown: %v", err)
 		return
 	}
 	r.Machine.Others = &percent
 	if percent > quiet {
-		r.note("Others took %.1f %% of the machine's CPU time meanwhile: the figures are of a machine that was not quiet.", percent)
+		r.note(
+			"Other processes used %.1f %% of the machine's CPU time: the machine was not quiet, and the figures are less reliable.",
+			percent,
+		)
 	}
 }
 
@@ -111,9 +115,9 @@ func (r *report) print(w io.Writer, as string) error {
 	if m.Nginx != "" {
 		fmt.Fprintf(out, ", %s", m.Nginx)
 	}
-	fmt.Fprintf(out, "\n%d rounds, turns of %g s, began %s, took %.0f s", r.Settings.Rounds, r.Settings.SlotSeconds, m.Began, r.Seconds)
+	fmt.Fprintf(out, "\n%d rounds, turns of %g s, started %s, took %.0f s", r.Settings.Rounds, r.Settings.SlotSeconds, m.Began, r.Seconds)
 	if m.Others != nil {
-		fmt.Fprintf(out, "; others took %.1f %% of the machine's CPU time meanwhile", *m.Others)
+		fmt.Fprintf(out, "; other processes used %.1f %% of the machine's CPU time", *m.Others)
 	}
 	fmt.Fprint(out, "\n\n")
 	for _, t := range r.tables() {

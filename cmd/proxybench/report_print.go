@@ -59,7 +59,7 @@ func markdownTable(w io.Writer, t table) {
 	}
 }
 
-// percent is a share, or nothing where there is none.
+// percent is a percentage, or empty.
 func percent(p *float64) string {
 	if p == nil {
 		return ""
@@ -76,7 +76,7 @@ func list(ratios []float64) string {
 	return strings.Join(parts, " ")
 }
 
-// short writes a figure with as many decimals as tell something.
+// short writes a figure with a sensible number of decimals.
 func short(x float64) string {
 	switch {
 	case x == math.Trunc(x):

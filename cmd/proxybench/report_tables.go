@@ -12,7 +12,7 @@ type table struct {
 	notes []string
 }
 
-// tables words everything that was measured.
+// tables are the tables of everything that was measured.
 func (r *report) tables() []table {
 	var all []table
 	for _, t := range []table{
@@ -29,8 +29,12 @@ func (r *report) requestTable() table {
 	s := r.Settings
 	t := table{
 		title: "Requests",
-		about: fmt.Sprintf("POST of %d bytes, JSON answer of %d bytes, %d connections in a closed loop; CPU of the proxy's processes alone.",
-			s.RequestBytes, s.AnswerBytes, s.Concurrency),
+		about: fmt.Sprintf(
+			"POST of %d bytes, JSON response of %d bytes, %d connections in a closed loop; CPU time of the proxy's processes only.",
+			s.RequestBytes,
+			s.ResponseBytes,
+			s.Concurrency,
+		),
 		head: []string{"", "CPU µs/request", "ratio", "each round", "requests/s", "mirrored", "compared", "bad"},
 	}
 	for _, row := range r.Requests {
@@ -50,8 +54,9 @@ func (r *report) requestTable() table {
 func (r *report) latencyTable() table {
 	t := table{
 		title: "Latency",
-		about: "The same requests, few at a time: from the first byte sent to the last one read, in µs, and what is added to direct calls of the same round.",
-		head:  []string{"", "at a time", "p50", "p99", "added p50", "added p99", "bad"},
+		about: "The same requests at low concurrency: from the first byte sent to the last one read, in µs, " +
+			"and the difference to direct calls in the same round.",
+		head: []string{"", "at a time", "p50", "p99", "added p50", "added p99", "bad"},
 	}
 	for _, row := range r.Latency {
 		added50, added99 := fmt.Sprintf("%.0f", row.AddedP50), fmt.Sprintf("%.0f", row.AddedP99)
@@ -70,7 +75,7 @@ func (r *report) streamTable() table {
 	s := r.Settings
 	t := table{
 		title: "Streams",
-		about: fmt.Sprintf("%d chunks of %d bytes, one each %g ms, %d streams at a time; CPU of the proxy's processes alone.",
+		about: fmt.Sprintf("%d chunks of %d bytes, one every %g ms, %d streams at a time; CPU time of the proxy's processes only.",
 			s.Chunks, s.ChunkBytes, s.GapMillis, s.StreamConcurrency),
 		head: []string{"", "CPU ms/stream", "CPU µs/chunk", "ratio", "each round", "streams/s", "mirrored", "compared", "bad"},
 	}
@@ -88,7 +93,7 @@ func (r *report) streamTable() table {
 func (r *report) memoryTable() table {
 	t := table{
 		title: "Memory",
-		about: "Streams that stay open, a chunk each second on every one of them; resident memory of fresh processes.",
+		about: "Streams that stay open, with a chunk per second on each; resident memory of fresh processes.",
 		head:  []string{"", "open streams", "before MiB", "then MiB", "KiB/stream"},
 	}
 	for _, row := range r.Memory {
@@ -103,7 +108,7 @@ func (r *report) memoryTable() table {
 func (r *report) cutTable() table {
 	t := table{
 		title: "Short streams to POSTs",
-		about: fmt.Sprintf("%d chunks without a pause, each answer compared byte by byte with what the upstream sent.", cutChunks),
+		about: fmt.Sprintf("%d chunks without a pause; each response is compared byte by byte with what the upstream sent.", cutChunks),
 		head:  []string{"", "at a time", "sent", "cut", "changed", "failed", "streams/s"},
 	}
 	for _, row := range r.Cuts {
@@ -112,7 +117,10 @@ func (r *report) cutTable() table {
 			fmt.Sprint(row.Differing), fmt.Sprint(row.Failed), fmt.Sprintf("%.0f", row.PerSecond),
 		})
 		if row.FirstWhy != "" {
-			t.notes = append(t.notes, fmt.Sprintf("%s, %d at a time: first bad answer: %s", row.Kind.title(), row.Concurrency, row.FirstWhy))
+			t.notes = append(
+				t.notes,
+				fmt.Sprintf("%s, %d at a time: first bad response: %s", row.Kind.title(), row.Concurrency, row.FirstWhy),
+			)
 		}
 	}
 	return t
@@ -121,17 +129,33 @@ func (r *report) cutTable() table {
 func (r *report) silentTable() table {
 	t := table{
 		title: "A silent relay",
-		about: "100 % mirrored to a relay that takes every copy and answers none, against mirroring off: times in µs, memory in MiB.",
-		head:  []string{"at a time", "p50 off", "p50", "more", "p99 off", "p99", "more", "memory off", "first round", "last round", "peak"},
+		about: "100 % mirrored to a relay that accepts every shadow request and never responds, compared with mirroring off: " +
+			"times in µs, memory in MiB.",
+		head: []string{
+			"at a time",
+			"p50 off",
+			"p50",
+			"added",
+			"p99 off",
+			"p99",
+			"added",
+			"memory off",
+			"first round",
+			"last round",
+			"peak",
+		},
 	}
 	for _, row := range r.BlackHole {
 		t.rows = append(t.rows, []string{
 			fmt.Sprint(row.Concurrency),
 			fmt.Sprintf("%.0f", row.OffP50), fmt.Sprintf("%.0f", row.P50), fmt.Sprintf("%+.0f", row.MoreP50),
 			fmt.Sprintf("%.0f", row.OffP99), fmt.Sprintf("%.0f", row.P99), fmt.Sprintf("%+.0f", row.MoreP99),
-			fmt.Sprintf("%.1f", row.OffPeakMiB), fmt.Sprintf("%.1f", row.FirstMiB), fmt.Sprintf("%.1f", row.LastMiB), fmt.Sprintf("%.1f", row.PeakMiB),
+			fmt.Sprintf(
+				"%.1f",
+				row.OffPeakMiB,
+			), fmt.Sprintf("%.1f", row.FirstMiB), fmt.Sprintf("%.1f", row.LastMiB), fmt.Sprintf("%.1f", row.PeakMiB),
 		})
-		t.notes = append(t.notes, fmt.Sprintf("%d at a time, how the copies ended: %s", row.Concurrency, counted(row.Copies)))
+		t.notes = append(t.notes, fmt.Sprintf("%d at a time, outcomes of the shadow requests: %s", row.Concurrency, counted(row.Outcomes)))
 		t.remark(cutoverOff, row.Off)
 		t.remark(cutoverSilent, row.Silent)
 	}
@@ -150,12 +174,15 @@ func (r *report) goalTable() table {
 	return t
 }
 
-// remark explains figures that are not what they seem.
+// remark explains misleading figures.
 func (t *table) remark(k kind, tr Traffic) {
 	if tr.Bad > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("%s: %d of %d answers were bad; the first: %s", k.title(), tr.Bad, tr.Sent, tr.BadWhy))
+		t.notes = append(t.notes, fmt.Sprintf("%s: %d of %d responses were bad; the first: %s", k.title(), tr.Bad, tr.Sent, tr.BadWhy))
 	}
 	if tr.Compared != nil && *tr.Compared < enough {
-		t.notes = append(t.notes, fmt.Sprintf("%s: not everything was compared, so the ratio is too low: %s", k.title(), counted(tr.Outcomes)))
+		t.notes = append(
+			t.notes,
+			fmt.Sprintf("%s: not everything was compared, so the ratio is too low: %s", k.title(), counted(tr.Outcomes)),
+		)
 	}
 }

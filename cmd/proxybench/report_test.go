@@ -12,7 +12,7 @@ import (
 
 func pct(x float64) *float64 { return &x }
 
-// measured is a report in which every goal is reached.
+// measured is a report with every goal reached.
 func measured() *report {
 	all := Traffic{Sent: 100, Compared: pct(100)}
 	return &report{
@@ -31,13 +31,13 @@ func TestGoals(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*report)
-		goal   string // the one that is not reached; empty: all are
+		goal   string // the one that is missed; empty: none
 		state  State
 	}{
 		{"all reached", func(*report) {}, "", ""},
-		{"off too dear", func(r *report) { r.Requests[1].Ratio = 1.26 }, "CPU per request, mirroring off", Missed},
-		{"100 % too dear", func(r *report) { r.Requests[2].Ratio = 2.01 }, "CPU per request, mirroring 100 %", Missed},
-		{"streams too dear", func(r *report) { r.Streams[0].Ratio = 1.21 }, "CPU per stream, mirroring off", Missed},
+		{"off too expensive", func(r *report) { r.Requests[1].Ratio = 1.26 }, "CPU per request, mirroring off", Missed},
+		{"100 % too expensive", func(r *report) { r.Requests[2].Ratio = 2.01 }, "CPU per request, mirroring 100 %", Missed},
+		{"streams too expensive", func(r *report) { r.Streams[0].Ratio = 1.21 }, "CPU per stream, mirroring off", Missed},
 		{"cheap by not comparing", func(r *report) { r.Requests[2].Compared = pct(80) }, "CPU per request, mirroring 100 %", Missed},
 		{"cheap by failing", func(r *report) { r.Streams[1].Bad = 1 }, "CPU per stream, mirroring 100 %", Missed},
 		{"memory", func(r *report) { r.Memory[3].TotalMiB = 601 }, "resident with 5000 open streams", Missed},
@@ -45,9 +45,9 @@ func TestGoals(t *testing.T) {
 		{"cut", func(r *report) { r.Cuts[1].Cut = 1 }, "short streams cut or changed", Missed},
 		{"changed", func(r *report) { r.Cuts[1].Differing = 1 }, "short streams cut or changed", Missed},
 		{"nothing measured", func(r *report) { r.Cuts = nil }, "short streams cut or changed", NotMeasured},
-		{"slow beside a silent relay", func(r *report) { r.BlackHole[0].MoreP50 = 201 }, "silent relay: p50 more, 1 at a time", Missed},
-		{"5 % of much", func(r *report) { r.BlackHole[0].MoreP99 = 451 }, "silent relay: p99 more, 1 at a time", Missed},
-		{"fat beside a silent relay", func(r *report) { r.BlackHole[0].PeakMiB = 100 }, "silent relay: resident memory more", Missed},
+		{"slow with a silent relay", func(r *report) { r.BlackHole[0].MoreP50 = 201 }, "silent relay: added p50, 1 at a time", Missed},
+		{"5 % of much", func(r *report) { r.BlackHole[0].MoreP99 = 451 }, "silent relay: added p99, 1 at a time", Missed},
+		{"large with a silent relay", func(r *report) { r.BlackHole[0].PeakMiB = 100 }, "silent relay: added resident memory", Missed},
 	} {
 		r := measured()
 		c.change(r)
@@ -88,7 +88,7 @@ func TestReportForms(t *testing.T) {
 			}
 		}
 		if form == "json" && !json.Valid(out.Bytes()) {
-			t.Errorf("the JSON form is none:\n%s", out.String())
+			t.Errorf("the JSON form is not valid JSON:\n%s", out.String())
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestReportForms(t *testing.T) {
 func TestStrictMissIsAFailure(t *testing.T) {
 	var said bytes.Buffer
 	if code := exitCode(&said, errMissed); code != 1 || !strings.Contains(said.String(), "goal") {
-		t.Errorf("exit code %d, said %q", code, said.String())
+		t.Errorf("exit code %d, output %q", code, said.String())
 	}
 	if code := exitCode(&said, errHelp); code != 0 {
 		t.Errorf("--help exits with %d", code)
@@ -126,8 +126,8 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// The ratio is of pairs of one round: a round that was slow for both does not
-// change it.
+// Ratios are computed within a round: a round that was slow for both does not change
+// them.
 func TestRatiosAreOfTheSameRound(t *testing.T) {
 	round := func(cpu time.Duration) sample { return sample{outcome: outcome{sent: 10}, cpu: cpu} }
 	ours := []sample{round(200), round(2200), round(240)}

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// request is one POST, ready to be written, and the body that must come back
-// from the upstream; a nil body is not looked at.
+// request is one POST, ready to be sent, and the expected response body; nil: not
+// checked.
 type request struct {
 	raw  []byte
 	want []byte
 }
 
-// makeRequests composes n requests for a model, each with a caller and a
-// prompt of its own. host is the authority that they name.
+// makeRequests returns n requests for a model, each with its own caller and prompt.
+// host is their authority.
 func makeRequests(model, host string, n int) ([]request, error) {
 	return makeRequestsTo(armPrimary, model, host, n)
 }
 
-// makeRequestsTo are requests that arm is to answer.
+// makeRequestsTo returns requests with the expected responses of arm.
 func makeRequestsTo(arm, model, host string, n int) ([]request, error) {
 	requests := make([]request, n)
 	for i := range requests {
@@ -32,9 +32,9 @@ func makeRequestsTo(arm, model, host string, n int) ([]request, error) {
 		switch {
 		case j.hold:
 		case j.stream:
-			requests[i].want = bytes.Join(streamAnswer(arm, j), nil)
+			requests[i].want = bytes.Join(streamResponse(arm, j), nil)
 		default:
-			requests[i].want = jsonAnswer(arm, j)
+			requests[i].want = jsonResponse(arm, j)
 		}
 	}
 	return requests, nil
@@ -48,7 +48,7 @@ func requestBody(model string, caller int) []byte {
 		stream = `"stream":true,"stream_options":{"include_usage":true},`
 	}
 	return fmt.Appendf(nil, `{"model":"%s","messages":[`+
-		`{"role":"system","content":"You answer questions about rivers for the people of a small town, briefly and in full sentences."},`+
+		`{"role":"system","content":"You response questions about rivers for the people of a small town, briefly and in full sentences."},`+
 		`{"role":"user","content":"Question %d: %s?"}],"temperature":0.7,"max_tokens":512,%s"user":"caller-%04d"}`,
 		model, caller, asked, stream, caller)
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// The same binary plays the other parts too, each in a process of its own:
-// this variable says which.
+// The same binary also runs in other roles, each in a separate process. This variable
+// says which.
 const (
 	roleVariable    = "PROXYBENCH_ROLE"
 	primaryVariable = "PROXYBENCH_PRIMARY" // URL
@@ -26,12 +26,12 @@ const (
 // Roles.
 const (
 	rolePrimary   = "primary"    // the upstream
-	roleRelay     = "relay"      // the same, with slightly different answers
-	roleStreams   = "streams"    // an upstream that speaks HTTP/2
-	roleBlackHole = "blackhole"  // accepts connections and never answers
+	roleRelay     = "relay"      // the same, with slightly different responses
+	roleStreams   = "streams"    // an HTTP/2 upstream
+	roleBlackHole = "blackhole"  // accepts connections and never responds
 	rolePlain     = "plain"      // Go's reverse proxy, body read first
 	rolePooled    = "pooled"     // the same with pooled buffers
-	roleUnread    = "unread"     // Go's reverse proxy as it comes
+	roleUnread    = "unread"     // Go's reverse proxy, body not read first
 	roleMirror    = "baremirror" // mirrors and compares nothing
 )
 
@@ -41,7 +41,7 @@ const (
 	armRelay   = roleRelay
 )
 
-// runRole plays one role until ctx is done.
+// runRole runs one role until ctx is done.
 func runRole(ctx context.Context, name string) error {
 	switch name {
 	case roleBlackHole:
@@ -73,7 +73,7 @@ func runRole(ctx context.Context, name string) error {
 		defer m.wait()
 		h = m
 	default:
-		return usageError{fmt.Errorf("%s=%q: there is no such role", roleVariable, name)}
+		return usageError{fmt.Errorf("%s=%q: unknown role", roleVariable, name)}
 	}
 	l, err := announce()
 	if err != nil {
@@ -98,7 +98,7 @@ func urlFrom(variable string) (*url.URL, error) {
 	return u, nil
 }
 
-// announce takes a free port and says which, in the way that cutover does.
+// announce listens on a free port and logs its address like cutover does.
 func announce() (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -108,8 +108,8 @@ func announce() (net.Listener, error) {
 	return l, json.NewEncoder(os.Stderr).Encode(line)
 }
 
-// newTransport keeps as many idle connections as cutover does, so that no
-// proxy is slowed by dialling.
+// newTransport keeps as many idle connections as cutover does, so that no proxy is
+// slowed down by dialing.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		DisableCompression:  true,

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// bareMirror is the least that a mirror in Go has to do: it serves from the
-// primary, sends the same body to the relay at the same moment, and throws the
-// relay's answer away. Nothing is compared.
+// bareMirror is the minimum that a mirror in Go does: it serves from the primary,
+// sends the same body to the relay at the same moment, and discards the relay's
+// response. Nothing is compared.
 type bareMirror struct {
 	ctx            context.Context
 	primary, relay *url.URL
@@ -21,7 +21,7 @@ type bareMirror struct {
 	buffers        copyBuffers
 }
 
-// mirrorSlots are the copies under way, as many as cutover allows.
+// mirrorSlots is the maximum number of in-flight shadow requests, as in cutover.
 const mirrorSlots = 256
 
 func newBareMirror(ctx context.Context, primary, relay *url.URL) *bareMirror {
@@ -32,7 +32,7 @@ func newBareMirror(ctx context.Context, primary, relay *url.URL) *bareMirror {
 	}
 }
 
-// wait returns when no copy is under way any more.
+// wait returns when no shadow request is in flight.
 func (m *bareMirror) wait() { m.copying.Wait() }
 
 func (m *bareMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func (m *bareMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			defer func() { <-m.slots }()
 			m.mirror(outgoing(m.ctx, r, m.relay, body))
 		})
-	default: // too many are under way
+	default: // too many are in flight
 	}
 	resp, err := m.served.RoundTrip(outgoing(r.Context(), r, m.primary, body))
 	if err != nil {
@@ -62,11 +62,11 @@ func (m *bareMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(resp.StatusCode)
 	if m.pass(w, resp) != nil {
-		panic(http.ErrAbortHandler) // net/http's way to show the caller a broken answer
+		panic(http.ErrAbortHandler) // breaks the caller's connection, as net/http documents
 	}
 }
 
-// outgoing is the request as it goes to one of the upstreams.
+// outgoing is the request to one of the upstreams.
 func outgoing(ctx context.Context, r *http.Request, to *url.URL, body []byte) *http.Request {
 	out := r.Clone(ctx)
 	out.URL.Scheme, out.URL.Host, out.Host = to.Scheme, to.Host, ""
@@ -92,7 +92,7 @@ func (m *bareMirror) mirror(out *http.Request) {
 	_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{resp.Body}, buf)
 }
 
-// pass copies the answer, flushing each piece of a stream.
+// pass copies the response, flushing each piece of a stream.
 func (m *bareMirror) pass(w http.ResponseWriter, resp *http.Response) error {
 	buf := m.buffers.Get()
 	defer m.buffers.Put(buf)
@@ -118,8 +118,8 @@ func (m *bareMirror) pass(w http.ResponseWriter, resp *http.Response) error {
 	}
 }
 
-// copyBuffers are reused, so that no proxy is charged 32 KiB for each answer;
-// it is an httputil.BufferPool.
+// copyBuffers is an httputil.BufferPool, so that a proxy need not allocate 32 KiB for
+// each response.
 type copyBuffers struct{ pool *sync.Pool }
 
 func newCopyBuffers() copyBuffers {

@@ -8,17 +8,17 @@ import (
 	"net/url"
 )
 
-// newPlainProxy is Go's own reverse proxy: what the ratios are against.
+// newPlainProxy is Go's own reverse proxy, the base of the ratios.
 //
-// With readFirst the request's body is read before the upstream is called, as
-// cutover does it; that costs a little and keeps short streamed answers whole.
-// Without, it is the proxy that one gets from the documentation. Without a
-// pool it allocates 32 KiB for each answer, as most such proxies do.
+// With readFirst the request body is read before the upstream is called, as in
+// cutover; that costs a little and prevents truncated short streams. Without, it is
+// the proxy from the documentation. Without a pool it allocates 32 KiB for each
+// response, as most such proxies do.
 func newPlainProxy(primary *url.URL, readFirst bool, pool httputil.BufferPool) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(primary) },
 		Transport:     newTransport(),
-		FlushInterval: -1, // each piece at once, as streams need it
+		FlushInterval: -1, // flush each piece at once, for streams
 		BufferPool:    pool,
 	}
 	if !readFirst {

@@ -21,13 +21,13 @@ import (
 	"time"
 )
 
-// What an upstream that speaks HTTP/2 is told.
+// Settings of an HTTP/2 upstream.
 const (
 	armVariable  = "PROXYBENCH_ARM"
 	certVariable = "PROXYBENCH_CERT" // file for its certificate; empty: no TLS
 )
 
-// streamsPerConnection is what such an upstream takes, as many providers do.
+// streamsPerConnection is the limit of such an upstream, as at many providers.
 const streamsPerConnection = 250
 
 // gauge counts what is open at an upstream.
@@ -37,7 +37,7 @@ type gauge struct {
 	connections atomic.Int64
 }
 
-// reading is a gauge's state, as its second listener tells it.
+// reading is a gauge's state, as returned by its second listener.
 type reading struct {
 	Peak        int64 `json:"peak"`        // most calls open at once
 	Connections int64 `json:"connections"` // on which calls came by HTTP/2
@@ -57,12 +57,12 @@ func (g *gauge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *gauge) tell(w http.ResponseWriter, _ *http.Request) {
-	// A reader that is gone needs no figures.
+	// The reader may be gone.
 	_ = json.NewEncoder(w).Encode(reading{Peak: g.peak.Load(), Connections: g.connections.Load()})
 }
 
-// runStreams is an upstream that speaks HTTP/2, with TLS where a file for its
-// certificate is named, and tells on a second listener what is open.
+// runStreams is an HTTP/2 upstream, with TLS if a file for its certificate is given.
+// A second listener reports what is open.
 func runStreams(ctx context.Context) error {
 	g := &gauge{next: &upstream{arm: os.Getenv(armVariable)}}
 	calls := &http.Server{
@@ -97,7 +97,7 @@ func runStreams(ctx context.Context) error {
 	}
 	var wait sync.WaitGroup
 	defer wait.Wait()
-	wait.Go(func() { _ = told.Serve(figures) }) // ends with the other
+	wait.Go(func() { _ = told.Serve(figures) }) // ends with the other one
 	defer func() { _ = told.Close() }()
 	if err := calls.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -105,8 +105,8 @@ func runStreams(ctx context.Context) error {
 	return nil
 }
 
-// ownCertificate makes a certificate for the loopback address and writes it to
-// a file, for those who are to trust it.
+// ownCertificate creates a certificate for the loopback address and writes it to a
+// file, so that others can trust it.
 func ownCertificate(path string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

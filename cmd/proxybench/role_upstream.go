@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// upstream is the provider of this benchmark. It costs as little as it can,
-// because it shares the machine with what is measured.
+// upstream is the provider of this benchmark. It is as cheap as possible, because it
+// shares the machine with what is measured.
 type upstream struct {
-	arm      string
-	requests atomic.Int64
-	answers  sync.Map // answerKey -> [][]byte: what is written, each element flushed
-	bodies   sync.Pool
+	arm       string
+	requests  atomic.Int64
+	responses sync.Map // responseKey -> [][]byte: what is written, each element flushed
+	bodies    sync.Pool
 }
 
-type answerKey struct {
+type responseKey struct {
 	model   string
 	variant int
 }
 
-// countPath tells how many requests have come.
+// countPath returns how many requests have arrived.
 const countPath = "/bench/count"
 
 // holdEvery is the time between two chunks of a stream that stays open, after
@@ -49,7 +49,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	parts := u.answer(j)
+	parts := u.response(j)
 	h := w.Header()
 	h.Set("Openai-Organization", "bench")
 	h.Set("Openai-Processing-Ms", "1")
@@ -73,7 +73,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.send(parts, j.gap)
 }
 
-// readJob reads the body to its end, as any provider does before it answers.
+// readJob reads the body to its end, like any provider before it responds.
 func (u *upstream) readJob(r *http.Request) (job, error) {
 	buf, _ := u.bodies.Get().(*bytes.Buffer)
 	if buf == nil {
@@ -87,16 +87,16 @@ func (u *upstream) readJob(r *http.Request) (job, error) {
 	return parseJob(buf.Bytes())
 }
 
-func (u *upstream) answer(j job) [][]byte {
-	key := answerKey{j.model, j.caller % variants}
-	if parts, ok := u.answers.Load(key); ok {
+func (u *upstream) response(j job) [][]byte {
+	key := responseKey{j.model, j.caller % variants}
+	if parts, ok := u.responses.Load(key); ok {
 		return parts.([][]byte)
 	}
-	parts := [][]byte{jsonAnswer(u.arm, j)}
+	parts := [][]byte{jsonResponse(u.arm, j)}
 	if j.stream {
-		parts = streamAnswer(u.arm, j)
+		parts = streamResponse(u.arm, j)
 	}
-	u.answers.Store(key, parts)
+	u.responses.Store(key, parts)
 	return parts
 }
 
@@ -125,7 +125,7 @@ func (s streamer) send(events [][]byte, gap time.Duration) {
 	}
 }
 
-// hold sends the first chunks at once and then one after the other for ever.
+// hold sends the first chunks at once and then one after the other forever.
 func (s streamer) hold(ctx context.Context, events [][]byte) {
 	for range holdAtOnce {
 		if s.event(events[1]) != nil {
@@ -146,7 +146,7 @@ func (s streamer) hold(ctx context.Context, events [][]byte) {
 	}
 }
 
-// runBlackHole takes connections, reads what comes and never answers.
+// runBlackHole accepts connections, reads and never responds.
 func runBlackHole(ctx context.Context) error {
 	l, err := announce()
 	if err != nil {
@@ -170,7 +170,7 @@ func swallow(ctx context.Context, l net.Listener) error {
 		}
 		wait.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-			_, _ = io.Copy(io.Discard, conn) // until the other side gives up
+			_, _ = io.Copy(io.Discard, conn) // until the other side closes it
 			_ = conn.Close()
 		})
 	}

@@ -26,7 +26,7 @@ func serve(t *testing.T, h http.Handler) *url.URL {
 	return u
 }
 
-// post sends the first n requests of a model and fails on bad answers.
+// post sends the first n requests of a model and fails on bad responses.
 func post(t *testing.T, addr, model string, n int) outcome {
 	t.Helper()
 	requests, err := makeRequests(model, addr, 32)
@@ -48,13 +48,13 @@ func wantAllGood(t *testing.T, o outcome, n int64) {
 	}
 }
 
-func TestUpstreamAnswers(t *testing.T) {
+func TestUpstreamResponses(t *testing.T) {
 	u := &upstream{arm: armPrimary}
 	addr := serve(t, u).Host
 	wantAllGood(t, post(t, addr, modelJSON, 40), 40)
 	wantAllGood(t, post(t, addr, streamModel(5, 100*time.Microsecond), 40), 40)
 	n, err := requestCount(t.Context(), addr)
-	if want := int64(2 * (40 + 4)); err != nil || n != want { // one more on each connection before
+	if want := int64(2 * (40 + 4)); err != nil || n != want { // plus one on each connection before
 		t.Errorf("the upstream counted %d requests (%v), want %d", n, err, want)
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -72,13 +72,13 @@ func TestUpstreamRefusesUnknownModels(t *testing.T) {
 
 func TestRelayDiffersALittle(t *testing.T) {
 	j := job{model: modelJSON, caller: 3}
-	primary, relay := jsonAnswer(armPrimary, j), jsonAnswer(armRelay, j)
-	said := func(answer []byte) []string {
+	primary, relay := jsonResponse(armPrimary, j), jsonResponse(armRelay, j)
+	said := func(response []byte) []string {
 		var a struct {
 			Choices []struct{ Message struct{ Content string } }
 		}
-		if err := json.Unmarshal(answer, &a); err != nil || len(a.Choices) != 1 {
-			t.Fatalf("no chat completion: %v\n%s", err, answer)
+		if err := json.Unmarshal(response, &a); err != nil || len(a.Choices) != 1 {
+			t.Fatalf("not a chat completion: %v\n%s", err, response)
 		}
 		return strings.Fields(a.Choices[0].Message.Content)
 	}
@@ -90,19 +90,19 @@ func TestRelayDiffersALittle(t *testing.T) {
 		}
 	}
 	if differing == 0 || differing > len(p)/5 {
-		t.Errorf("%d of %d words differ: neither equal nor of another kind was wanted", differing, len(p))
+		t.Errorf("%d of %d words differ, want a few", differing, len(p))
 	}
 }
 
 func TestStreamsLookAsTheyShould(t *testing.T) {
-	events := streamAnswer(armPrimary, job{model: streamModel(10, 0), chunks: 10})
+	events := streamResponse(armPrimary, job{model: streamModel(10, 0), chunks: 10})
 	if len(events) != 11 || string(events[10]) != "data: [DONE]\n\n" {
 		t.Fatalf("%d events, the last is %q", len(events), events[len(events)-1])
 	}
 	for i, e := range events[:10] {
 		data, ok := strings.CutPrefix(string(e), "data: ")
 		if !ok || !strings.HasSuffix(data, "\n\n") || !json.Valid([]byte(data)) {
-			t.Errorf("event %d is no chunk: %q", i, e)
+			t.Errorf("event %d is not a chunk: %q", i, e)
 		}
 		if len(e) != chunkSize {
 			t.Errorf("event %d has %d bytes, want %d", i, len(e), chunkSize)
@@ -121,7 +121,9 @@ func TestProxiesPassEverythingOn(t *testing.T) {
 		relayed.ServeHTTP(w, r)
 	}))
 	mirror := newBareMirror(t.Context(), primary, relay)
-	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror} {
+	for name, h := range map[string]http.Handler{
+		"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror,
+	} {
 		t.Run(name, func(t *testing.T) {
 			addr := serve(t, h).Host
 			wantAllGood(t, post(t, addr, modelJSON, 60), 60)
@@ -130,14 +132,14 @@ func TestProxiesPassEverythingOn(t *testing.T) {
 	}
 	mirror.wait()
 	if got, want := relayed.requests.Load(), int64(2*(60+4)); got != want {
-		t.Errorf("the relay got %d copies, want %d", got, want)
+		t.Errorf("the relay got %d shadow requests, want %d", got, want)
 	}
 	if keys.Load() > 0 {
-		t.Errorf("%d copies bore the caller's key", keys.Load())
+		t.Errorf("%d shadow requests had the caller's key", keys.Load())
 	}
 }
 
-// A proxy that hides that its upstream broke off would look good.
+// A proxy that hides broken upstream responses would look good.
 func TestBrokenUpstreamIsSeen(t *testing.T) {
 	primary := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("data: {}\n\n"))
@@ -146,16 +148,18 @@ func TestBrokenUpstreamIsSeen(t *testing.T) {
 	}))
 	relay := serve(t, &upstream{arm: armRelay})
 	mirror := newBareMirror(t.Context(), primary, relay)
-	for name, h := range map[string]http.Handler{"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror} {
+	for name, h := range map[string]http.Handler{
+		"plain": newPlainProxy(primary, true, nil), "pooled": newPlainProxy(primary, true, newCopyBuffers()), "mirror": mirror,
+	} {
 		o := post(t, serve(t, h).Host, streamModel(5, 0), 8)
 		if o.cut != 8 {
-			t.Errorf("%s: %d of 8 cut answers were seen: %+v", name, o.cut, o)
+			t.Errorf("%s: %d of 8 truncated responses were detected: %+v", name, o.cut, o)
 		}
 	}
 	mirror.wait()
 }
 
-func TestBlackHoleNeverAnswers(t *testing.T) {
+func TestBlackHoleNeverResponds(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -182,10 +186,10 @@ func TestBlackHoleNeverAnswers(t *testing.T) {
 	}
 }
 
-func TestLoadCountsDifferingAnswers(t *testing.T) {
-	addr := serve(t, &upstream{arm: armRelay}).Host // says something else than is expected
+func TestLoadCountsDifferingResponses(t *testing.T) {
+	addr := serve(t, &upstream{arm: armRelay}).Host // responds with unexpected text
 	if o := post(t, addr, modelJSON, 12); o.differing != 12 || !errors.Is(o.firstErr, errDiffers) {
-		t.Errorf("%d of 12 differing answers were seen: %v", o.differing, o.firstErr)
+		t.Errorf("%d of 12 differing responses were detected: %v", o.differing, o.firstErr)
 	}
 }
 
@@ -204,10 +208,13 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if _, err = prepare(ctx, load{addr: l.Addr().String(), requests: requests, concurrency: 2, most: 10}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err = prepare(ctx, load{addr: l.Addr().String(), requests: requests, concurrency: 2, most: 10}); !errors.Is(
+		err,
+		context.DeadlineExceeded,
+	) {
 		t.Errorf("got %v, want the context's end", err)
 	}
-	if took := time.Since(begin); took > patience/2 {
+	if took := time.Since(begin); took > responseTimeout/2 {
 		t.Errorf("it took %s", took)
 	}
 	endHole()
@@ -226,6 +233,6 @@ func TestPrepareSaysThatNobodyIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := prepare(t.Context(), load{addr: addr, requests: requests, concurrency: 2, most: 10}); err == nil {
-		t.Error("there is no server, and no error either")
+		t.Error("no error without a server")
 	}
 }
