@@ -72,7 +72,7 @@ func (c *comparison) checkStructure() {
 
 // shaped reports whether an answer's body is there, whole, and one JSON value.
 func shaped(x *exchange.Exchange) bool {
-	return len(x.Body) > 0 && !x.BodyCut && !x.Streamed && gjson.ValidBytes(x.Body)
+	return len(x.Body) > 0 && !x.BodyCut && !x.Streamed && exchange.ValidJSON(x.Body)
 }
 
 // parentMissing keeps one missing object from being told once for each field

@@ -3,13 +3,15 @@ package compare
 import (
 	"strings"
 
+	"cutover/exchange"
+
 	"github.com/tidwall/gjson"
 )
 
 // lastUserText finds what the caller wrote last in a request of any dialect:
 // the text of the last user message, the input, or the prompt; "" without one.
 func lastUserText(body []byte) string {
-	if !gjson.ValidBytes(body) {
+	if !exchange.ValidJSON(body) {
 		return ""
 	}
 	root := gjson.ParseBytes(body)

@@ -309,3 +309,21 @@ func TestNamedFilesExist(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRecursiveValidation: gjson.Valid recurses without a bound, so that text
+// from outside which is nested deeply enough ends the process.
+func TestNoRecursiveValidation(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(text), "gjson."+"Valid") {
+			t.Errorf("%s uses the validation of gjson: use exchange.ValidJSON (or encoding/json in the mock)", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -27,7 +27,7 @@ type modelEntry struct{ id, raw string }
 func parseModelList(body []byte) (modelList, bool) {
 	l := modelList{body: string(body)}
 	root := gjson.Parse(l.body)
-	if !gjson.Valid(l.body) || !root.IsObject() {
+	if !exchange.ValidJSON(body) || !root.IsObject() {
 		return l, false
 	}
 	lists, listed := 0, false

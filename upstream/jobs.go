@@ -26,7 +26,7 @@ import (
 // have params.
 func (m *Models) JobRequests(body []byte) ([]byte, error) {
 	s := splice{models: m, in: body}
-	if !gjson.ValidBytes(body) {
+	if !exchange.ValidJSON(body) {
 		return body, nil
 	}
 	member(gjson.Parse(s.text()), "requests").ForEach(func(_, one gjson.Result) bool {
@@ -155,8 +155,8 @@ func (s *splice) lines(from, to int) {
 		if i := strings.IndexByte(text[from:to], '\n'); i >= 0 {
 			end = from + i + 1
 		}
-		if line := text[from:end]; gjson.Valid(line) {
-			root := gjson.Parse(line)
+		if exchange.ValidJSON(s.in[from:end]) {
+			root := gjson.Parse(text[from:end])
 			s.renameAt(member(member(root, "body"), "model"), from, useOfURL(member(root, "url").Str))
 		}
 		from = end

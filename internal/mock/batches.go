@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
@@ -72,7 +73,7 @@ func (b *batch) read() {
 			continue
 		}
 		b.lines = append(b.lines, line)
-		if !gjson.ValidBytes(line) {
+		if !json.Valid(line) {
 			wrong(i+1, "invalid_json_line", "This line is not parseable as valid JSON.")
 			continue
 		}

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"encoding/json"
 	"math"
 
 	"github.com/tidwall/gjson"
@@ -77,7 +78,7 @@ const maxPrompt = 4 << 10
 
 // parseBody checks that the body is one JSON object and parses it.
 func parseBody(body []byte, parse func(*question, []byte) *problem, q *question) *problem {
-	if !gjson.ValidBytes(body) {
+	if !json.Valid(body) {
 		return badRequest("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly.)")
 	}
 	if !gjson.ParseBytes(body).IsObject() {

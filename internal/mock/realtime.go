@@ -2,6 +2,7 @@ package mock
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -67,7 +68,7 @@ func (s *socket) reply(kind websocket.MessageType, message []byte) bool {
 	switch {
 	case kind == websocket.MessageBinary:
 		return s.write(kind, message)
-	case !gjson.ValidBytes(message) || root.Get("type").Str == "":
+	case !json.Valid(message) || root.Get("type").Str == "":
 		return s.send(ordered{"type", "error", "error", ordered{"type", "invalid_request_error", "code", "invalid_event",
 			"message", "The event must be a JSON object with a type.", "param", nil, "event_id", nil}})
 	case root.Get("type").Str == "session.update":

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -87,7 +88,7 @@ func (c *call) create(k resourceKind) {
 		}
 		return true
 	}
-	if gjson.ValidBytes(c.body) {
+	if json.Valid(c.body) {
 		gjson.ParseBytes(c.body).ForEach(add)
 	}
 	if len(c.args) > 0 && strings.HasPrefix(k.path, "threads/") && !seen["thread_id"] {
@@ -130,7 +131,7 @@ func (c *call) change(k resourceKind) {
 		}
 		return true
 	})
-	if gjson.ValidBytes(c.body) {
+	if json.Valid(c.body) {
 		changed.body = rewrite(r.body, fields)
 	}
 	c.s.objects.resources.put(r.id, &changed)
