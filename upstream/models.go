@@ -6,41 +6,40 @@ import (
 	"cutover/exchange"
 )
 
-// Models maps the names that callers use to those of an upstream. What the
-// call's use says comes first, then what holds for all: exact match in the
-// use's map, longest prefix in it, then the same in the common map; then the
-// use's default, then the common one. Strict refuses what none of them covers
-// instead of passing the name on. The zero value passes every name on.
+// Models maps the callers' names for models to an upstream's. The order is: exact
+// match in the map for the call's use, longest prefix in it, the same in the common
+// map, the use's default, the common default. Strict refuses names that none of them
+// covers, instead of passing them on. The zero value passes every name on.
 type Models struct {
 	NameMap
 	Streaming NameMap // for streamed calls
 	Batch     NameMap // for calls that are not streamed, and for lines of batch jobs
-	Prefix    bool    // a name that begins with a key of a map maps as that key does
+	Prefix    bool    // names that begin with a map's key are mapped like that key
 	Strict    bool
-	// ShowAsked has answers name the model that the caller asked for, where a
-	// map put another in its place.
+	// ShowAsked makes responses name the model that the caller asked for if a map
+	// replaced it.
 	ShowAsked bool
 }
 
-// NameMap is one map of names; the zero value knows none.
+// NameMap is one map of names. The zero value maps none.
 type NameMap struct {
 	Exact   map[string]string
-	Default string // of names that no map knows; "": none
+	Default string // for names that are in no map; "": none
 }
 
-// Use is what a call is made for. Embeddings, moderations and counts of tokens
-// have none: vectors that were made by two models can't be mixed, and a count
-// is for whatever call comes after it.
+// Use is what a call is made for. Embeddings, moderations and token counts have no
+// use: vectors by two models can't be mixed, and a count is for whatever call comes
+// after it.
 type Use uint8
 
 // The uses.
 const (
 	AnyUse    Use = iota
-	Streaming     // somebody reads along
-	Batch         // a program waits for the whole: reports, bulk runs, batch jobs
+	Streaming     // a person reads along
+	Batch         // a program waits for the complete response: reports, bulk runs, batch jobs
 )
 
-// UseOf is the use of a request by its endpoint and what its body says.
+// UseOf is the use of a request, by its endpoint and body.
 func UseOf(q *exchange.Request) Use {
 	switch {
 	case !q.Endpoint.Generates:
@@ -54,17 +53,17 @@ func UseOf(q *exchange.Request) Use {
 // Mapping is what a name was mapped to, and by what.
 type Mapping struct {
 	Name string // the upstream's name
-	// Rule is the key under the upstream's configuration that decided, for
-	// people and logs: "models.batch.map", "models.map (prefix)",
-	// "models.default", ...; Unmapped where none did.
+	// Rule is the key in the upstream's configuration that decided, for people and
+	// logs: "models.batch.map", "models.map (prefix)",
+	// "models.default", ...; Unmapped if none did.
 	Rule  string
 	Known bool // false: the map is strict and has no name for it
 }
 
-// Unmapped is the rule of a name that is passed on as it was asked.
+// Unmapped is the rule for a name that is passed on unchanged.
 const Unmapped = "unmapped"
 
-// What Mapping.Rule says, by use.
+// The values of Mapping.Rule, by use.
 var (
 	exactRules   = [...]string{"models.map", "models.streaming.map", "models.batch.map"}
 	prefixRules  = [...]string{"models.map (prefix)", "models.streaming.map (prefix)", "models.batch.map (prefix)"}
@@ -77,7 +76,7 @@ func (m *Models) Map(asked string, use Use) Mapping {
 	if asked == "" {
 		return Mapping{"", Unmapped, true}
 	}
-	own := m.of(use)
+	own := m.forUse(use)
 	if own != nil {
 		if to, ok := own.find(asked, use, m.Prefix); ok {
 			return to
@@ -98,11 +97,11 @@ func (m *Models) Map(asked string, use Use) Mapping {
 // Renames reports whether a name could be mapped to another, or refused, for a
 // use.
 func (m *Models) Renames(use Use) bool {
-	own := m.of(use)
+	own := m.forUse(use)
 	return m.Strict || m.any() || own != nil && own.any()
 }
 
-func (m *Models) of(use Use) *NameMap {
+func (m *Models) forUse(use Use) *NameMap {
 	switch use {
 	case Streaming:
 		return &m.Streaming
@@ -114,7 +113,7 @@ func (m *Models) of(use Use) *NameMap {
 
 func (n *NameMap) any() bool { return len(n.Exact) > 0 || n.Default != "" }
 
-// find looks a name up: word for word, then by the longest prefix.
+// find looks up a name: exactly, then by the longest prefix.
 func (n *NameMap) find(asked string, use Use, byPrefix bool) (Mapping, bool) {
 	if to, ok := n.Exact[asked]; ok {
 		return Mapping{to, exactRules[use], true}, true

@@ -13,24 +13,22 @@ import (
 	"cutover/exchange"
 )
 
-// ErrModel is returned when a strict model map has no name for the model that
-// a request asks for.
+// ErrModel is returned if a strict model map has no name for a request's model.
 var ErrModel = errors.New("the model map is strict and has no name for this model: add it under models.map, or set models.default")
 
-// ShadowHeader marks a mirrored copy. A sidecar never mirrors a request that
-// bears it, so mirrors of mirrors stop.
+// ShadowHeader marks a shadow request. A sidecar never mirrors a request with this
+// header, which stops mirrors of mirrors.
 const ShadowHeader = "X-Cutover-Shadow"
 
-// Stream is a request body that is passed on as it comes.
+// Stream is a request body that is passed on as it arrives.
 type Stream struct {
 	Body   io.ReadCloser
 	Length int64 // -1: unknown
 }
 
-// Serve builds the call that answers the caller: everything that the caller
-// sent, less what belongs to the connection or to the sidecar, and with this
-// upstream's credentials. r is the caller's own request; stream is nil when the
-// body is held; p is what Acquire returned, or a zero Permit.
+// Serve builds a served call: everything that the caller sent, without what is for
+// the connection or for the sidecar, and with this upstream's credentials. r is the
+// caller's own request; stream is nil if the body is held; p is what Acquire returned, or a zero Permit.
 func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream, p *Permit) (*http.Request, error) {
 	h := make(http.Header, len(q.Header)+2)
 	CopyEndToEnd(h, q.Header)
@@ -53,29 +51,29 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 	return out, nil
 }
 
-// Shadow builds the mirrored copy: headers by allowlist, this upstream's own
-// credentials, the body with what must differ in a copy.
+// Shadow builds a shadow request: headers by allowlist, this upstream's own
+// credentials, and the body with the edits that a shadow request needs.
 func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (*http.Request, error) {
 	h := make(http.Header, len(shadowHeaders)+4)
 	copyShadowHeaders(h, q.Header)
 	h[ShadowHeader] = []string{"1"}
 	if u.cfg.Auth.Kind == Passthrough {
-		// The caller's key was meant for this very upstream.
+		// The caller's key is for this very upstream.
 		for _, k := range credentialHeaders {
 			if v, ok := q.Header[k]; ok {
 				h[k] = v
 			}
 		}
 	}
-	body, err := u.body(q, editSet{copy: &u.cfg.Copy})
+	body, err := u.body(q, editSet{shadow: &u.cfg.Copy})
 	if err != nil {
 		return nil, err
 	}
 	return u.build(ctx, q, h, body, nil, p), nil
 }
 
-// body returns the held body as this upstream should see it: the caller's own
-// slice where nothing differs.
+// body returns the held body as this upstream should see it: the caller's own slice
+// if nothing differs.
 func (u *Upstream) body(q *exchange.Request, edits editSet) ([]byte, error) {
 	if !q.Held || q.Endpoint.Kind != exchange.Inference {
 		return q.Body, nil
@@ -94,7 +92,7 @@ func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header
 	}
 	query := auth.apply(h, q.Header, q.RawQuery)
 	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = nil // keeps net/http from inventing one
+		h["User-Agent"] = nil // keeps net/http from adding its own
 	}
 	out := (&http.Request{}).WithContext(ctx)
 	out.Method, out.URL, out.Host, out.Header = q.Method, u.url(q.Path, query), u.host, h
@@ -111,8 +109,8 @@ func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header
 	return out
 }
 
-// url maps a caller's path: /v1/X becomes base_url/X, anything else stands
-// where it would beside that /v1.
+// url maps a caller's path: /v1/X becomes base_url/X, and any other path goes where
+// it would be beside that /v1.
 func (u *Upstream) url(escaped, query string) *url.URL {
 	base := u.outside
 	if rest, ok := strings.CutPrefix(escaped, "/v1"); ok && (rest == "" || rest[0] == '/') {
@@ -141,8 +139,8 @@ func (u *Upstream) setEscaped(out *url.URL, base prefix, escaped string) {
 		plain = escaped
 	}
 	out.Path, out.RawPath = base.plain+plain, raw
-	// EscapedPath writes characters anew that a URL should not hold raw;
-	// callers that send them get them passed on all the same.
+	// EscapedPath escapes characters that should not be in a URL unescaped. Callers
+	// that send them get them passed on as they are.
 	if out.EscapedPath() != raw && !strings.HasPrefix(raw, "//") {
 		out.Opaque = raw
 	}

@@ -62,7 +62,7 @@ type Config struct {
 	Policies *Policies
 
 	// Copy is what shadow requests may tell this upstream.
-	Copy CopyPolicy
+	Copy ShadowPolicy
 
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool

@@ -34,7 +34,7 @@ func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 		Timeouts:   upstream.Timeouts(u.Timeouts),
 		FallbackOn: words(u.FallbackOn),
 		CAFile:     u.CA,
-		Copy: upstream.CopyPolicy{
+		Copy: upstream.ShadowPolicy{
 			User: upstream.UserPolicy(u.Copy.User), Metadata: u.Copy.Metadata == "keep", Key: []byte(u.Copy.Key.Reveal()),
 		},
 		Forwarded: c.Headers.Forwarded,

@@ -9,30 +9,30 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// UserPolicy says what a mirrored copy tells of the caller's people: the fields
+// UserPolicy says what a shadow request reveals about the caller's users: the fields
 // user and safety_identifier, and metadata.user_id.
 type UserPolicy string
 
-// The policies. The zero value drops, too.
+// The policies. The zero value is DropUser.
 const (
 	DropUser UserPolicy = "drop"
 	HashUser UserPolicy = "hash" // a keyed hash, the same for the same person
 	KeepUser UserPolicy = "keep"
 )
 
-// CopyPolicy is what a mirrored copy may tell this provider. The zero value
-// tells nothing.
-type CopyPolicy struct {
+// ShadowPolicy is what a shadow request may reveal to this provider. The zero value
+// reveals nothing.
+type ShadowPolicy struct {
 	User     UserPolicy
-	Metadata bool // the rest of metadata goes along
-	// Key makes the hashes: who does not have it can't find out whose they are.
-	// New draws one if HashUser needs it and there is none; then the hashes
+	Metadata bool // pass on the rest of metadata
+	// Key is the key of the hashes: without it nobody can find out whose they are.
+	// If HashUser needs one and there is none, New generates it, and the hashes
 	// differ between processes.
 	Key []byte
 }
 
-// withKey returns the policy with all that it needs.
-func (p CopyPolicy) withKey() CopyPolicy {
+// withKey returns the policy with a key if it needs one.
+func (p ShadowPolicy) withKey() ShadowPolicy {
 	if p.User == HashUser && len(p.Key) == 0 {
 		p.Key = make([]byte, sha256.Size)
 		_, _ = rand.Read(p.Key) // never fails
@@ -40,8 +40,8 @@ func (p CopyPolicy) withKey() CopyPolicy {
 	return p
 }
 
-// person is what becomes of a value that names a person, as JSON; "" drops it.
-func (p *CopyPolicy) person(v gjson.Result) string {
+// user is what replaces a value that identifies a user, as JSON; "" drops it.
+func (p *ShadowPolicy) user(v gjson.Result) string {
 	switch {
 	case p.User == KeepUser:
 		return v.Raw
@@ -53,8 +53,8 @@ func (p *CopyPolicy) person(v gjson.Result) string {
 	return ""
 }
 
-// metadata is what becomes of metadata, as JSON; "" drops it.
-func (p *CopyPolicy) metadata(v gjson.Result) string {
+// metadata is what replaces metadata, as JSON; "" drops it.
+func (p *ShadowPolicy) metadata(v gjson.Result) string {
 	if !v.IsObject() {
 		if p.Metadata {
 			return v.Raw
@@ -65,7 +65,7 @@ func (p *CopyPolicy) metadata(v gjson.Result) string {
 	v.ForEach(func(k, v gjson.Result) bool {
 		value := ""
 		if k.Str == "user_id" {
-			value = p.person(v)
+			value = p.user(v)
 		} else if p.Metadata {
 			value = v.Raw
 		}

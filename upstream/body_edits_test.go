@@ -18,9 +18,9 @@ func TestEdits(t *testing.T) {
 		responses = "/v1/responses"
 		messages  = "/v1/messages"
 	)
-	serveEdits, shadowEdits := editSet{}, editSet{copy: &CopyPolicy{}}
+	serveEdits, shadowEdits := editSet{}, editSet{shadow: &ShadowPolicy{}}
 	copies := func(user UserPolicy, metadata bool) editSet {
-		return editSet{copy: &CopyPolicy{User: user, Metadata: metadata, Key: []byte("k")}}
+		return editSet{shadow: &ShadowPolicy{User: user, Metadata: metadata, Key: []byte("k")}}
 	}
 	const people = `{"model":"a","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u","run":7}}`
 	for _, row := range []struct {
@@ -102,7 +102,7 @@ func TestEditsTouchNothingElse(t *testing.T) {
 func TestHashesOfPeople(t *testing.T) {
 	t.Parallel()
 	hash := func(key []byte) string {
-		u, err := New(Config{Name: "relay", BaseURL: "http://relay.invalid/v1", Copy: CopyPolicy{User: HashUser, Key: key}})
+		u, err := New(Config{Name: "relay", BaseURL: "http://relay.invalid/v1", Copy: ShadowPolicy{User: HashUser, Key: key}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,11 +16,11 @@ import (
 	"cutover/exchange"
 )
 
-// A job of a Batch API holds whole requests, each with a model of its own. The
-// functions of this file map those names and leave every other byte as it is.
-// They return the given slice where nothing changes. What is no JSON, and lines
-// without a model, are left for the provider to judge. The error is ErrModel
-// where a strict map has no name for one of the models.
+// A job of a Batch API contains complete requests, each with a model of its own. The
+// functions in this file map those names and leave every other byte as it is. They
+// return the given slice if nothing changes. Invalid JSON, and lines without a model,
+// are left to the provider. The error is ErrModel if a strict map has no name for one
+// of the models.
 
 // JobRequests maps the models of a message batch: a JSON object whose requests
 // have params.
@@ -43,12 +43,12 @@ func (m *Models) JobLines(file []byte) ([]byte, error) {
 	return s.out()
 }
 
-// ErrUpload is an upload that can't be taken apart.
+// ErrUpload is returned for an upload that can't be parsed.
 var ErrUpload = errors.New("the upload's multipart body can't be read")
 
 // JobUpload maps the models of an uploaded file, a whole multipart body with
-// this Content-Type. Files that are not for batches stay as they are. The error
-// may be ErrUpload.
+// this Content-Type. Files that are not for batches stay as they are. The error can
+// also be ErrUpload.
 func (m *Models) JobUpload(contentType string, body []byte) ([]byte, error) {
 	parts, err := uploadParts(contentType, body)
 	if err != nil {
@@ -68,7 +68,7 @@ func (m *Models) JobUpload(contentType string, body []byte) ([]byte, error) {
 		if p.name != "file" {
 			continue
 		}
-		if p.coded {
+		if p.encoded {
 			return nil, ErrUpload
 		}
 		s.lines(p.from, p.to)
@@ -76,11 +76,11 @@ func (m *Models) JobUpload(contentType string, body []byte) ([]byte, error) {
 	return s.out()
 }
 
-// JobPurpose is what an upload says of itself that is for a batch.
+// JobPurpose is the purpose of an upload for a batch.
 const JobPurpose = "batch"
 
-// UploadPurpose is the purpose in the beginning of a multipart body; "" where it
-// does not stand there.
+// UploadPurpose is the purpose in the first bytes of a multipart body; "" if it is not
+// in them.
 func UploadPurpose(contentType string, beginning []byte) string {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil || params["boundary"] == "" {
@@ -95,8 +95,8 @@ func UploadPurpose(contentType string, beginning []byte) string {
 		if part.FormName() != "purpose" {
 			continue
 		}
-		const most = 64
-		text, err := io.ReadAll(io.LimitReader(part, most))
+		const longest = 64
+		text, err := io.ReadAll(io.LimitReader(part, longest))
 		if err != nil {
 			return ""
 		}
@@ -104,7 +104,7 @@ func UploadPurpose(contentType string, beginning []byte) string {
 	}
 }
 
-// splice collects what changes in a text.
+// splice collects the edits to a text.
 type splice struct {
 	models *Models
 	in     []byte
@@ -112,16 +112,16 @@ type splice struct {
 	err    error
 }
 
-// edit puts text in the place of in[from:to].
+// edit reoffsets in[from:to] with text.
 type edit struct {
 	from, to int
 	text     string
 }
 
-// text is the whole as a string, for gjson; it shares in's memory.
+// text is the input as a string, for gjson; it shares in's memory.
 func (s *splice) text() string { return unsafe.String(unsafe.SliceData(s.in), len(s.in)) }
 
-// rename maps the name in a value of the text, if it is one.
+// rename maps the name in a value of the text, if it is a string.
 func (s *splice) rename(v gjson.Result, use Use) { s.renameAt(v, 0, use) }
 
 func (s *splice) renameAt(v gjson.Result, base int, use Use) {
@@ -134,14 +134,14 @@ func (s *splice) renameAt(v gjson.Result, base int, use Use) {
 	case !to.Known:
 		s.err = fmt.Errorf("%w: %s", ErrModel, exchange.Label(v.Str))
 	case to.Name == v.Str:
-	case !bytes.HasPrefix(s.in[min(from, len(s.in)):], []byte(v.Raw)): // never: what can't be found can't be replaced
+	case !bytes.HasPrefix(s.in[min(from, len(s.in)):], []byte(v.Raw)): // never happens: gjson's index is off
 		s.err = ErrModel
 	default:
 		s.edits = append(s.edits, edit{from, from + len(v.Raw), quoted(to.Name)})
 	}
 }
 
-// byteOrderMark may stand before the first line.
+// byteOrderMark may precede the first line.
 const byteOrderMark = "\ufeff"
 
 // lines maps the models of the JSON lines in in[from:to].
@@ -179,7 +179,7 @@ func (s *splice) out() ([]byte, error) {
 	return append(out, s.in[done:]...), nil
 }
 
-// useOfURL is the use of a line of a batch file.
+// useOfURL is the use of a line in a batch file, by its url.
 func useOfURL(url string) Use {
 	path, _, _ := strings.Cut(url, "?")
 	if ep := exchange.Lookup("POST", path); ep.Kind == exchange.Inference && !ep.Generates {
@@ -188,8 +188,8 @@ func useOfURL(url string) Use {
 	return Batch
 }
 
-// member is the value of an object's key: of a key that is given twice the last
-// one, as in the providers' own parsers.
+// member is the value of an object's key. If a key is given twice the last one
+// counts, as in the providers' own parsers.
 func member(v gjson.Result, key string) (found gjson.Result) {
 	if v.IsObject() {
 		v.ForEach(func(k, v gjson.Result) bool {
@@ -202,22 +202,21 @@ func member(v gjson.Result, key string) (found gjson.Result) {
 	return found
 }
 
-// uploadPart is one part of a multipart body: its content is body[from:to].
+// uploadPart is one part of a multipart body. Its content is body[from:to].
 type uploadPart struct {
 	name     string
 	from, to int
-	coded    bool // the content is encoded for the transport
+	encoded  bool // by Content-Transfer-Encoding
 }
 
-// uploadParts finds the parts of a multipart body. Where they are is found by
-// the boundary; what they are is told by the standard library's reader, and the
-// two must agree.
+// uploadParts finds the parts of a multipart body. The boundary gives their offsets
+// and the standard library's reader their contents, and the two must agree.
 func uploadParts(contentType string, body []byte) ([]uploadPart, error) {
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil || params["boundary"] == "" {
 		return nil, ErrUpload
 	}
-	places := placesBetween(body, []byte("--"+params["boundary"]))
+	offsets := partOffsets(body, []byte("--"+params["boundary"]))
 	r := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	var parts []uploadPart
 	for {
@@ -225,27 +224,27 @@ func uploadParts(contentType string, body []byte) ([]uploadPart, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil || len(parts) == len(places) {
+		if err != nil || len(parts) == len(offsets) {
 			return nil, ErrUpload
 		}
-		p := places[len(parts)]
+		p := offsets[len(parts)]
 		content, err := io.ReadAll(part)
 		if err != nil || !bytes.Equal(content, body[p.from:p.to]) {
 			return nil, ErrUpload
 		}
 		coding := strings.ToLower(part.Header.Get("Content-Transfer-Encoding"))
-		p.name, p.coded = part.FormName(), !slices.Contains([]string{"", "binary", "8bit", "7bit"}, coding)
+		p.name, p.encoded = part.FormName(), !slices.Contains([]string{"", "binary", "8bit", "7bit"}, coding)
 		parts = append(parts, p)
 	}
-	if len(parts) != len(places) {
+	if len(parts) != len(offsets) {
 		return nil, ErrUpload
 	}
 	return parts, nil
 }
 
-// placesBetween finds what lies between lines that begin with delim, without
-// each part's header; nil where the last such line does not say that it is.
-func placesBetween(body, delim []byte) []uploadPart {
+// partOffsets finds what is between lines that begin with delim, without each part's
+// header; nil if the closing delimiter is missing.
+func partOffsets(body, delim []byte) []uploadPart {
 	newline := append([]byte("\r\n"), delim...)
 	at := 0
 	if !bytes.HasPrefix(body, delim) {
@@ -255,11 +254,11 @@ func placesBetween(body, delim []byte) []uploadPart {
 		}
 		at = i + 2
 	}
-	var places []uploadPart
+	var offsets []uploadPart
 	for {
 		rest := bytes.TrimLeft(body[at+len(delim):], " \t")
 		if bytes.HasPrefix(rest, []byte("--")) {
-			return places
+			return offsets
 		}
 		head := len(body) - len(rest)
 		blank := bytes.Index(rest, []byte("\r\n\r\n"))
@@ -267,8 +266,8 @@ func placesBetween(body, delim []byte) []uploadPart {
 			return nil
 		}
 		p := uploadPart{from: head + blank + 4}
-		// The line break before the delimiter is the delimiter's, even where the
-		// content is empty and the break ends the header too.
+		// The line break before a delimiter belongs to the delimiter, even if the
+		// content is empty and the same break ends the header.
 		i := bytes.Index(body[p.from-2:], newline)
 		if i < 0 {
 			return nil
@@ -277,6 +276,6 @@ func placesBetween(body, delim []byte) []uploadPart {
 			p.to = p.from
 		}
 		at = p.from - 2 + i + 2
-		places = append(places, p)
+		offsets = append(offsets, p)
 	}
 }

@@ -8,49 +8,47 @@ import (
 	"cutover/exchange"
 )
 
-// editSet says which edits apply to a body. What a caller is answered from is
-// touched as little as possible; a copy must not leave traces at the other
-// provider.
+// editSet says which edits apply to a body. The body of a served call is changed as
+// little as possible; a shadow request must not leave traces at the other provider.
 //
 // The zero value edits the model's name, and nothing else.
 type editSet struct {
-	copy *CopyPolicy // of a copy; else nil
+	shadow *ShadowPolicy // nil: a served call
 }
 
-// kept is what a copy has of a top-level field, as JSON; "" leaves it out.
-// Dropped are those that buy a service level or steer a cache that is not the
-// copy's; what names the caller's people goes by the policy.
-func (e editSet) kept(key string, v gjson.Result) string {
-	if e.copy == nil {
+// keptValue is the value of a top-level field in the edited body, as JSON; "" drops
+// the field. A shadow request has no fields that buy a service level or steer a
+// cache; what identifies the caller's users goes by the policy.
+func (e editSet) keptValue(key string, v gjson.Result) string {
+	if e.shadow == nil {
 		return v.Raw
 	}
 	switch key {
 	case "service_tier", "prompt_cache_key", "prompt_cache_retention", "inference_geo", "speed":
 		return ""
 	case "user", "safety_identifier":
-		return e.copy.person(v)
+		return e.shadow.user(v)
 	case "metadata":
-		return e.copy.metadata(v)
+		return e.shadow.metadata(v)
 	}
 	return v.Raw
 }
 
 // apply returns the body with the upstream's model and the set's edits, or the
-// request's own slice when nothing differs. Members that stay are copied as
-// they were written.
+// request's own slice if nothing differs. Members that stay are copied as written.
 func (e editSet) apply(q *exchange.Request, model string) []byte {
 	if !q.Facts.Valid || len(q.Body) == 0 {
 		return q.Body
 	}
 	rename := model != "" && model != q.Facts.Model
-	copied := e.copy != nil
-	if !rename && !copied {
+	isShadow := e.shadow != nil
+	if !rename && !isShadow {
 		return q.Body
 	}
 	dialect := q.Endpoint.Dialect.Spec()
-	storable := copied && q.Endpoint.Generates && dialect.Storage != exchange.NotStored
+	storable := isShadow && q.Endpoint.Generates && dialect.Storage != exchange.NotStored
 	unstore := storable && dialect.Storage == exchange.StoredByDefault
-	usage := copied && q.Facts.Stream && !q.Facts.IncludeUsage && dialect.UsageOnRequest
+	usage := isShadow && q.Facts.Stream && !q.Facts.IncludeUsage && dialect.UsageOnRequest
 
 	out := make([]byte, 1, len(q.Body)+64)
 	out[0] = '{'
@@ -75,7 +73,7 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 			add(k.Raw, quoted(model))
 			changed = true
 		default:
-			value := e.kept(k.Str, v)
+			value := e.keptValue(k.Str, v)
 			if value != "" {
 				add(k.Raw, value)
 			}
@@ -87,7 +85,7 @@ func (e editSet) apply(q *exchange.Request, model string) []byte {
 		add(`"store"`, "false")
 		changed = true
 	}
-	if usage { // asked for in the copy only, so that both sides' tokens are known
+	if usage { // only shadow requests ask for it, so that both sides' tokens are known
 		add(`"stream_options"`, withUsage(streamOptions))
 		changed = true
 	}
