@@ -48,7 +48,7 @@ func (d *delivery) run() (broken bool) {
 	}
 	d.showRequestedModel()
 	h := c.caller.w.Header()
-	upstream.CopyEndToEnd(h, resp.Header)
+	a.up.CopyResponse(h, resp.Header)
 	// What the provider left out, net/http must not fill in.
 	for _, k := range [...]string{"Date", "Content-Type"} {
 		if _, ok := h[k]; !ok {
@@ -59,12 +59,12 @@ func (d *delivery) run() (broken bool) {
 		delete(h, "Content-Length") // or a break after so many bytes would look like the end
 	}
 	c.rt.setOwnHeaders(h, c.q.ID, a.up.Name(), c.story.replaced)
-	announced := announceTrailers(h, resp.Trailer)
+	announced := announceTrailers(h, a.up, resp.Trailer)
 	c.caller.writeHeader(resp.StatusCode)
 
 	err := d.copyAll()
 	if err == nil {
-		copyTrailers(h, resp.Trailer, announced)
+		copyTrailers(h, a.up, resp.Trailer, announced)
 		if len(resp.Trailer) > 0 && announced == 0 {
 			_ = c.caller.control.Flush() // makes it chunked, or the trailers have no place
 		}
@@ -179,29 +179,33 @@ func (d *delivery) writeErrorEvent(class exchange.Class) {
 	_ = c.caller.write(c.errorEvent(problemInStream(class, d.a.up.Name())), time.Now(), true)
 }
 
-// announceTrailers names the trailers that the upstream announced; it returns
-// how many.
-func announceTrailers(h http.Header, t http.Header) int {
+// announceTrailers names the trailers that the upstream announced and that the
+// caller may have; it returns how many the upstream announced.
+func announceTrailers(h http.Header, up *upstream.Upstream, t http.Header) int {
 	if len(t) == 0 {
 		return 0
 	}
 	names := make([]string, 0, len(t))
 	for k := range t {
-		names = append(names, k)
+		if up.PassesResponseField(k) {
+			names = append(names, k)
+		}
 	}
-	h["Trailer"] = []string{strings.Join(names, ", ")}
+	if len(names) > 0 {
+		h["Trailer"] = []string{strings.Join(names, ", ")}
+	}
 	return len(t)
 }
 
 // copyTrailers writes the trailers, which have values only now.
-func copyTrailers(h http.Header, t http.Header, announced int) {
-	if len(t) == announced {
-		for k, v := range t {
+func copyTrailers(h http.Header, up *upstream.Upstream, t http.Header, announced int) {
+	for k, v := range t {
+		switch {
+		case !up.PassesResponseField(k):
+		case len(t) == announced:
 			h[k] = v
+		default: // some came unannounced
+			h[http.TrailerPrefix+k] = v
 		}
-		return
-	}
-	for k, v := range t { // some came unannounced
-		h[http.TrailerPrefix+k] = v
 	}
 }

@@ -98,6 +98,8 @@ func newBench(t *testing.T, handler http.Handler, s setup) *bench {
 		c := upstream.Config{Name: name, Arm: arm, BaseURL: srv.URL + "/v1"}
 		if arm == exchange.Primary {
 			c.Auth.Kind = upstream.Passthrough
+		} else {
+			c.ForwardHeaders = []string{"X-Metronome"} // a header that tests steer the relay by
 		}
 		if change != nil {
 			change(&c)

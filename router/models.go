@@ -235,7 +235,7 @@ func (m *mergedModels) leaveOut(a *attempt) {
 func (m *mergedModels) writeList(a *attempt, by string, body []byte) {
 	c := m.c
 	h := c.caller.w.Header()
-	upstream.CopyEndToEnd(h, a.resp.Header)
+	a.up.CopyResponse(h, a.resp.Header)
 	for _, k := range [...]string{"Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges"} {
 		delete(h, k)
 	}

@@ -223,7 +223,7 @@ func TestMergedModelsAsk(t *testing.T) {
 	})
 	b.do(
 		"GET",
-		"/v1/models?x=%201&limit=3&after_id=a",
+		"/v1/models?beta=%201&limit=3&after_id=a",
 		"",
 		"X-Api-Key",
 		"caller-key",
@@ -235,7 +235,7 @@ func TestMergedModelsAsk(t *testing.T) {
 		"1",
 	)
 	got := map[seen]bool{<-asked: true, <-asked: true}
-	for _, want := range []seen{{"x=%201&limit=1000", "caller-key", "", ""}, {"x=%201&limit=1000", "Bearer relay-key", "", ""}} {
+	for _, want := range []seen{{"beta=%201&limit=1000", "caller-key", "", ""}, {"beta=%201&limit=1000", "Bearer relay-key", "", ""}} {
 		if !got[want] {
 			t.Errorf("asked %+v, want %+v", got, want)
 		}

@@ -34,6 +34,9 @@ func notSentProblem(why string) exchange.Problem {
 	case "model":
 		return exchange.Problem{Status: http.StatusNotFound, Type: "not_found_error", Code: "model_not_found",
 			Message: "cutover: the upstream's model map is strict and has no name for this model"}
+	case "path":
+		return exchange.Problem{Status: http.StatusBadRequest, Type: "invalid_request_error", Code: "invalid_path",
+			Message: "cutover: the path has a segment \"..\", which could lead out of the upstream's base path"}
 	}
 	return exchange.Problem{Status: http.StatusTooManyRequests, Type: "rate_limit_error", Code: "rate_limit_exceeded",
 		Message: "cutover: the limits set for the upstream leave no capacity for this request; retry in a few seconds"}

@@ -47,7 +47,7 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 					_, _ = io.WriteString(w, chatCompletion)
 				}),
 			})
-			resp, _ := b.do("POST", "/v1/chat/completions?key=sk-caller-10&x=1", chat, secretsOfTheCaller...)
+			resp, _ := b.do("POST", "/v1/chat/completions?key=sk-caller-10&limit=1", chat, secretsOfTheCaller...)
 			if by := resp.Header.Get("X-Cutover-Served-By"); by != "relay" {
 				t.Fatalf("served by %q, want relay", by)
 			}
@@ -58,8 +58,8 @@ func TestEachUpstreamGetsItsOwnCredentialsOnly(t *testing.T) {
 			if got := r.Header.Get("X-Stainless-Lang"); got != "go" {
 				t.Errorf("X-Stainless-Lang = %q: what is nobody's secret must pass", got)
 			}
-			if r.URL.RawQuery != "x=1" {
-				t.Errorf("query = %q, want x=1", r.URL.RawQuery)
+			if r.URL.RawQuery != "limit=1" {
+				t.Errorf("query = %q, want limit=1", r.URL.RawQuery)
 			}
 			for k, v := range r.Header {
 				if strings.Contains(strings.Join(v, " "), "caller-") {

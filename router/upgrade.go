@@ -41,7 +41,7 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 			q := p.In.Context().Value(upgradeKey{}).(*exchange.Request)
 			out, err := rt.cfg.Primary.Serve(p.Out.Context(), q, p.In, nil, &upstream.Permit{})
 			if err != nil {
-				return // only a model map can refuse, and there is no model here
+				return // a path that climbs: without a URL the transport refuses the call
 			}
 			for _, k := range []string{"Connection", "Upgrade"} {
 				out.Header[k] = p.In.Header[k]

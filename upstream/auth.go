@@ -46,6 +46,7 @@ var credentialHeaders = []string{
 var credentialParams = []string{"key", "api_key", "api-key", "access_token"}
 
 // apply edits h, a copy of the caller's header, and returns the query to send.
+// What else of the caller's may go to the upstream is not decided here.
 func (a *Auth) apply(h http.Header, from http.Header, query string) string {
 	if a.Kind == Passthrough {
 		return query

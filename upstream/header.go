@@ -16,6 +16,15 @@ var hopByHop = [...]string{
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
+func hopByHopField(name string) bool {
+	for _, k := range hopByHop {
+		if k == name {
+			return true
+		}
+	}
+	return false
+}
+
 // sidecarPrefix begins every request header that is for the sidecar. They are never
 // passed on.
 const sidecarPrefix = "X-Cutover-"

@@ -171,6 +171,8 @@ func RefusalReason(err error) string {
 		return "limit-" + over.Kind.String()
 	case errors.Is(err, ErrModel):
 		return "model"
+	case errors.Is(err, ErrPath):
+		return "path"
 	}
 	return ""
 }

@@ -9,12 +9,17 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unsafe"
 
 	"cutover/exchange"
 )
 
 // ErrModel is returned if a strict model map has no name for a request's model.
 var ErrModel = errors.New("the model map is strict and has no name for this model: add it under models.map, or set models.default")
+
+// ErrPath is returned for a path that would leave the upstream's base path while
+// the upstream's own key is attached.
+var ErrPath = errors.New("the path climbs out of the upstream's base path")
 
 // ShadowHeader marks a shadow request. A sidecar never mirrors a request with this
 // header, which stops mirrors of mirrors.
@@ -26,13 +31,27 @@ type Stream struct {
 	Length int64 // -1: unknown
 }
 
-// Serve builds a served call: everything that the caller sent, without what is for
-// the connection or for the sidecar, and with this upstream's credentials. r is the
-// caller's own request; stream is nil if the body is held; p is what Acquire returned, or a zero Permit.
+// Serve builds the call that answers the caller, with this upstream's
+// credentials. The primary gets everything that the caller sent, less what
+// belongs to the connection or to the sidecar; the relay gets what its
+// forwardRules allow. r is the caller's own request; stream is nil when the body
+// is held; p is what Acquire returned, or a zero Permit. The error is ErrModel or
+// ErrPath.
 func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Request, stream *Stream, p *Permit) (*http.Request, error) {
+	if u.cfg.Auth.Kind != Passthrough && climbs(q.Path) {
+		return nil, ErrPath
+	}
 	h := make(http.Header, len(q.Header)+2)
 	CopyEndToEnd(h, q.Header)
 	dropSidecarHeaders(h)
+	if stream == nil {
+		// The sidecar has the body, and has told the caller to continue: an
+		// upstream that does not honour this would cost a second.
+		delete(h, "Expect")
+	}
+	if u.restricted {
+		u.allowHeaders(h)
+	}
 	if acceptsTrailers(q.Header) {
 		h["Te"] = []string{"trailers"}
 	}
@@ -43,10 +62,19 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 	if err != nil {
 		return nil, err
 	}
+	if len(body) > 0 && unsafe.SliceData(body) != unsafe.SliceData(q.Body) {
+		for _, k := range digestHeaders { // of the body before it was changed
+			delete(h, k)
+		}
+	}
 	out := u.build(ctx, q, h, body, stream, p)
 	out.URL.ForceQuery = r.URL.ForceQuery
-	if len(r.Trailer) > 0 { // filled in as the body is read; sent after a chunked body only
-		out.Trailer, out.ContentLength = r.Trailer, -1
+	trailer := r.Trailer // filled in as the body is read; sent after a chunked body only
+	if u.restricted {
+		trailer = u.allowTrailers(trailer, stream)
+	}
+	if len(trailer) > 0 {
+		out.Trailer, out.ContentLength = trailer, -1
 	}
 	return out, nil
 }
@@ -54,8 +82,19 @@ func (u *Upstream) Serve(ctx context.Context, q *exchange.Request, r *http.Reque
 // Shadow builds a shadow request: headers by allowlist, this upstream's own
 // credentials, and the body with the edits that a shadow request needs.
 func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (*http.Request, error) {
+	if u.cfg.Auth.Kind != Passthrough && climbs(q.Path) {
+		return nil, ErrPath
+	}
 	h := make(http.Header, len(shadowHeaders)+4)
 	copyShadowHeaders(h, q.Header)
+	for _, k := range u.cfg.ForwardHeaders {
+		if v, ok := q.Header[http.CanonicalHeaderKey(k)]; ok {
+			h[http.CanonicalHeaderKey(k)] = v
+		}
+	}
+	if u.restricted {
+		u.countWithheld(q.Header)
+	}
 	h[ShadowHeader] = []string{"1"}
 	if u.cfg.Auth.Kind == Passthrough {
 		// The caller's key is for this very upstream.
@@ -90,7 +129,11 @@ func (u *Upstream) build(ctx context.Context, q *exchange.Request, h http.Header
 	if key := p.key.Secret(); key != "" {
 		auth.Key = key
 	}
-	query := auth.apply(h, q.Header, q.RawQuery)
+	query := q.RawQuery
+	if u.restricted {
+		query = u.allowQuery(query)
+	}
+	query = auth.apply(h, q.Header, query)
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = nil // keeps net/http from adding its own
 	}
@@ -129,6 +172,28 @@ func (u *Upstream) url(escaped, query string) *url.URL {
 		out.RawPath = ""
 	}
 	return out
+}
+
+// climbs reports whether a path has a segment "..", written in any way that some
+// server takes for one: escaped, escaped twice, with a backslash, or with path
+// parameters behind it.
+func climbs(escaped string) bool {
+	if strings.IndexByte(escaped, '%') < 0 && !strings.Contains(escaped, "..") {
+		return false
+	}
+	path := escaped
+	for range 3 {
+		if strings.IndexByte(path, '%') < 0 {
+			break
+		}
+		path = dotEscapes.Replace(path)
+	}
+	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment, _, _ = strings.Cut(segment, ";"); segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // setEscaped makes the URL print the path exactly as the caller wrote it.
@@ -171,3 +236,8 @@ func addForwarded(h http.Header, r *http.Request) {
 	}
 	h["X-Forwarded-Proto"] = []string{proto}
 }
+
+// dotEscapes undoes the escapes that a path can climb by.
+var dotEscapes = strings.NewReplacer(
+	"%25", "%", "%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`, "%3b", ";", "%3B", ";",
+)

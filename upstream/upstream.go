@@ -66,6 +66,12 @@ type Config struct {
 
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool
+
+	// ForwardHeaders and ForwardQuery are the names of further headers and query
+	// parameters that callers' requests bring to a relay.
+	ForwardHeaders, ForwardQuery []string
+	// Withheld counts what they do not bring; nil: an own count.
+	Withheld *Withheld
 }
 
 // Upstream is one provider, ready to be called. It is safe for concurrent use
@@ -80,6 +86,10 @@ type Upstream struct {
 	transport     *http.Transport
 	fallbackOn    Statuses
 	pool          *connPool // of HTTP/2 connections; nil: HTTP/1.1 only
+
+	restricted bool // callers' requests are cut down to what forward allows
+	forward    forwardRules
+	withheld   *Withheld
 }
 
 type prefix struct{ plain, escaped string }
@@ -107,6 +117,11 @@ func New(c Config) (*Upstream, error) {
 		return nil, fmt.Errorf("upstream %s: fallback_on: %w", c.Name, err)
 	}
 	u.pool = u.newHTTP2Pool()
+	u.restricted = c.Arm == exchange.Relay && c.Auth.Kind != Passthrough
+	u.forward = newForwardRules(&c)
+	if u.withheld = c.Withheld; u.withheld == nil {
+		u.withheld = &Withheld{}
+	}
 	return u, nil
 }
 
@@ -198,6 +213,9 @@ func (u *Upstream) Arm() exchange.Arm { return u.cfg.Arm }
 
 // Policies limit the calls and learn from them; nil: none.
 func (u *Upstream) Policies() *Policies { return u.cfg.Policies }
+
+// Withheld counts what callers sent and this upstream did not get.
+func (u *Upstream) Withheld() *Withheld { return u.withheld }
 
 // Timeouts are the configured limits.
 func (u *Upstream) Timeouts() Timeouts { return u.cfg.Timeouts }

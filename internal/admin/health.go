@@ -69,6 +69,8 @@ type UpstreamStatus struct {
 	Breaker     []upstream.CircuitState `json:"breaker,omitempty"`
 	Keys        []upstream.KeyState     `json:"keys,omitempty"`
 	KeysTrouble string                  `json:"keys_trouble,omitempty"`
+	// Withheld counts what callers sent and this upstream did not get, by name.
+	Withheld *upstream.WithheldState `json:"withheld,omitempty"`
 }
 
 // HedgeStatus says when a silent request to the relay gets a second one beside it.

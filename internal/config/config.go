@@ -59,20 +59,24 @@ func (u *UpstreamsConfig) Of(arm exchange.Arm) *UpstreamConfig {
 
 // UpstreamConfig describes how one provider is called.
 type UpstreamConfig struct {
-	BaseURL     string            `yaml:"base_url"`
-	Protocol    string            `yaml:"protocol"` // auto, http1, h2 or h2c
-	Auth        Auth              `yaml:"auth"`
-	CA          string            `yaml:"ca"` // PEM file, in place of the system's roots
-	Models      ModelsConfig      `yaml:"models"`
-	Prices      map[string]Price  `yaml:"prices"` // by the model's name at this upstream
-	Limits      LimitsConfig      `yaml:"limits"`
-	FallbackOn  []Status          `yaml:"fallback_on"` // statuses for which the other provider steps in
-	Retry       RetryConfig       `yaml:"retry"`
-	Breaker     BreakerConfig     `yaml:"breaker"`
-	Keys        KeysConfig        `yaml:"keys"`
-	Copy        CopyConfig        `yaml:"copy"`
-	Timeouts    TimeoutsConfig    `yaml:"timeouts"`
-	Connections ConnectionsConfig `yaml:"connections"`
+	BaseURL    string           `yaml:"base_url"`
+	Protocol   string           `yaml:"protocol"` // auto, http1, h2 or h2c
+	Auth       Auth             `yaml:"auth"`
+	CA         string           `yaml:"ca"` // PEM file, in place of the system's roots
+	Models     ModelsConfig     `yaml:"models"`
+	Prices     map[string]Price `yaml:"prices"` // by the model's name at this upstream
+	Limits     LimitsConfig     `yaml:"limits"`
+	FallbackOn []Status         `yaml:"fallback_on"` // statuses for which the other provider steps in
+	Retry      RetryConfig      `yaml:"retry"`
+	Breaker    BreakerConfig    `yaml:"breaker"`
+	Keys       KeysConfig       `yaml:"keys"`
+	Copy       CopyConfig       `yaml:"copy"`
+	// ForwardHeaders and ForwardQuery name what else of a caller's request goes to
+	// an upstream that does not get the caller's credentials.
+	ForwardHeaders []string          `yaml:"forward_headers"`
+	ForwardQuery   []string          `yaml:"forward_query"`
+	Timeouts       TimeoutsConfig    `yaml:"timeouts"`
+	Connections    ConnectionsConfig `yaml:"connections"`
 }
 
 // ModelsConfig maps the model that a caller asks for to one of the upstream's.

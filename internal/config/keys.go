@@ -157,6 +157,13 @@ func credentialKeys() []keyRow {
 			doc: "what every key of this upstream starts with, checked at startup and when its file changes"},
 		{key: "upstreams.*.keys.min_length", def: "0",
 			doc: "minimum length of a key in characters, checked at startup and when its file changes"},
+		{key: "upstreams.*.forward_headers",
+			doc: "names of request headers that this upstream gets besides those that every relay gets (content type and " +
+				"encoding, API versions, `user-agent`, `x-stainless-*`, trace context and the like). A relay gets no other header of a " +
+				"caller; for the primary this concerns shadow requests only. `/api/v1/status` lists what was withheld"},
+		{key: "upstreams.*.forward_query",
+			doc: "names of query parameters that the relay gets besides `api-version`, `beta` and those that select a page or " +
+				"part of a result; it gets no other parameter of a caller's"},
 		{key: "upstreams.*.copy.user", def: "drop",
 			doc: "what shadow requests tell this upstream about end users (`user`, `safety_identifier`, " +
 				"`metadata.user_id`): `drop`, `hash` (with `copy.key`) or `keep`"},

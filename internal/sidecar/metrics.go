@@ -65,7 +65,7 @@ func (c *policyCollector) Describe(out chan<- *prometheus.Desc) {
 func (c *policyCollector) Collect(out chan<- prometheus.Metric) {
 	now := time.Now()
 	for name, policies := range c.policies {
-		s := upstreamStatus(policies, now)
+		s := policiesStatus(policies, now)
 		c.breakers(out, name, s.Breaker)
 		if s.Limits != nil {
 			c.limits(out, name, s.Limits)

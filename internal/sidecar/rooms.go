@@ -37,10 +37,10 @@ func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 		Copy: upstream.ShadowPolicy{
 			User: upstream.UserPolicy(u.Copy.User), Metadata: u.Copy.Metadata == "keep", Key: []byte(u.Copy.Key.Reveal()),
 		},
-		Forwarded: c.Headers.Forwarded,
-		MaxIdle:   u.Connections.MaxIdle,
-		IdleTime:  u.Connections.IdleTimeout,
-		Ping:      pingOf(u.Connections),
+		Forwarded: c.Headers.Forwarded, ForwardHeaders: u.ForwardHeaders, ForwardQuery: u.ForwardQuery,
+		MaxIdle:  u.Connections.MaxIdle,
+		IdleTime: u.Connections.IdleTimeout,
+		Ping:     pingOf(u.Connections),
 	}
 }
 

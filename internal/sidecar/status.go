@@ -15,8 +15,8 @@ func (s *Sidecar) status() admin.Status {
 		UptimeMS: now.Sub(s.started).Milliseconds(),
 		Active:   s.Router.Active(),
 		Flags:    s.Flags.State(),
-		Primary:  upstreamStatus(s.primary.serve.Policies(), now),
-		Relay:    upstreamStatus(s.relay.serve.Policies(), now),
+		Primary:  upstreamStatus(s.primary.serve, now),
+		Relay:    upstreamStatus(s.relay.serve, now),
 		Hedge:    s.hedgeStatus(now),
 		Affinity: s.Affinity.State(),
 		Mirror:   admin.MirrorStatus{InFlight: s.Mirror.InFlight(), Held: s.Mirror.Held(), Outcomes: s.Mirror.Counts().All()},
@@ -36,7 +36,13 @@ func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
 	}
 }
 
-func upstreamStatus(policies *upstream.Policies, now time.Time) (s admin.UpstreamStatus) {
+func upstreamStatus(u *upstream.Upstream, now time.Time) admin.UpstreamStatus {
+	s := policiesStatus(u.Policies(), now)
+	s.Withheld = u.Withheld().State()
+	return s
+}
+
+func policiesStatus(policies *upstream.Policies, now time.Time) (s admin.UpstreamStatus) {
 	if policies == nil {
 		return s
 	}

@@ -86,6 +86,7 @@ func (s *Sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) 
 	if c.BaseURL == "" {
 		c.BaseURL = noRelay
 	}
+	c.Withheld = &upstream.Withheld{} // served and shadow requests alike
 	if p.serve, err = upstream.New(c); err != nil {
 		return p, err
 	}
