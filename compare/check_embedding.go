@@ -8,13 +8,13 @@ const embeddingCosine = .98
 func (c *comparison) compareEmbeddings(p, r *side) {
 	a, b := &p.x.Completion, &r.x.Completion
 	if len(a.Embedding) != len(b.Embedding) || a.Vectors != b.Vectors {
-		c.find(nil, CodeEmbeddingSize, "")
+		c.addFinding(nil, CodeEmbeddingSize, "")
 		c.result.Similarity = 0
 		return
 	}
 	cosine := Cosine(a.Embedding, b.Embedding)
 	c.result.Similarity = min(max(cosine, 0), 1)
 	if cosine < embeddingCosine {
-		c.find(nil, CodeEmbeddingDistance, "")
+		c.addFinding(nil, CodeEmbeddingDistance, "")
 	}
 }

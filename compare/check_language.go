@@ -17,11 +17,11 @@ func (c *comparison) checkLanguage(p, r *side) {
 	}
 	switch languageOf(promptText(c.request)) {
 	case a:
-		c.trait(r, CodeLanguage)
+		c.addTrait(r, CodeLanguage)
 	case b:
-		c.trait(p, CodeLanguage)
+		c.addTrait(p, CodeLanguage)
 	default:
-		c.find(nil, CodeLanguage, "")
+		c.addFinding(nil, CodeLanguage, "")
 	}
 }
 

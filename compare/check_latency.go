@@ -6,8 +6,8 @@ import (
 	"cutover/exchange"
 )
 
-// checkLatency notes a side that was much slower. Single calls vary; the
-// report's intervals tell what is systematic.
+// checkLatency notes a side that was much slower. Single calls vary; the report's
+// intervals show what is systematic.
 func (c *comparison) checkLatency() {
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
 	c.slower(p, r, CodeSlowFirst, 500*time.Millisecond, func(a *ArmResult) time.Duration { return a.TTFT })
@@ -21,17 +21,17 @@ func (c *comparison) slower(p, r *side, code string, least time.Duration, of fun
 	}
 	switch {
 	case b > 3*a && b-a >= least:
-		c.trait(r, code)
+		c.addTrait(r, code)
 	case a > 3*b && a-b >= least:
-		c.trait(p, code)
+		c.addTrait(p, code)
 	}
 }
 
-// checkCost notes an answer that the relay sells dearer; that the primary does
-// is what one expects.
+// checkCost notes a response that costs more from the relay. That the primary
+// costs more is expected.
 func (c *comparison) checkCost() {
 	p, r := c.sides[exchange.Primary].arm, &c.sides[exchange.Relay]
 	if p.CostKnown && r.arm.CostKnown && r.arm.CostUSD > p.CostUSD*1.05 {
-		c.trait(r, CodeCost)
+		c.addTrait(r, CodeCost)
 	}
 }

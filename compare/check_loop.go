@@ -8,11 +8,11 @@ import (
 // checkLoop notes a text that ends in the same words over and over.
 func (c *comparison) checkLoop(s *side) {
 	if endsInLoop(s.x.Completion.Text) {
-		c.trait(s, CodeLoop)
+		c.addTrait(s, CodeLoop)
 	}
 }
 
-// How a loop is told from a figure of speech.
+// The bounds that distinguish a loop from a figure of speech.
 const (
 	loopWindow  = 1024 // bytes of the end that are looked at
 	loopLength  = 120  // least length of the repetitions, bytes

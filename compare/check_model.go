@@ -5,38 +5,40 @@ import (
 	"strings"
 )
 
-// checkModel notes an answer that names another model than it was asked for.
+// checkModel notes a response that names another model than the requested one.
 func (c *comparison) checkModel(s *side) {
 	if named := s.x.Completion.Model; named != "" && s.x.Model != "" && !sameModel(s.x.Model, named) {
-		c.trait(s, CodeModelName)
+		c.addTrait(s, CodeModelName)
 	}
 }
 
-// findOutcome adds the finding of a failed call. Of a model that a side does not
-// have it says how the name came about, and what to do. Path tells such findings
-// apart in reports by what the map says, which is bounded; names that nothing
-// maps are the callers', and share one.
+// findOutcome adds the finding of a failed call. For a model that a side does not
+// have, it says where the name comes from and what to do. The path distinguishes
+// such findings in reports by the mapped name, of which there are few; unmapped
+// names are the callers' and share one path.
 func (c *comparison) findOutcome(s *side, code string) {
 	n := len(c.result.Findings)
 	if code != CodeUnknownModel {
-		c.find(s, code, "")
+		c.addFinding(s, code, "")
 		return
 	}
 	asked, to, key := label(c.request.Facts.Model), label(s.x.Model), "upstreams."+s.name+"."
 	path, sentence := "", ""
 	switch rule := s.x.ModelRule; {
 	case to == "":
-		sentence = fmt.Sprintf("The %s does not have the model that was asked for.", s.name)
+		sentence = fmt.Sprintf("The %s does not have the requested model.", s.name)
 	case rule == "" || rule == "unmapped":
-		sentence = fmt.Sprintf("The %s has no model %s, which was asked for by that name and is not mapped: add it under %smodels.map.", s.name, to, key)
+		sentence = fmt.Sprintf("The %s has no model %s, which was requested by that name and is not mapped: "+
+			"add it under %smodels.map.", s.name, to, key)
 	case strings.HasSuffix(rule, "default"):
 		path = to
-		sentence = fmt.Sprintf("The %s has no model %s, which %s%s gives for %s: correct it, or add %s under %smodels.map.", s.name, to, key, rule, asked, asked, key)
+		sentence = fmt.Sprintf("The %s has no model %s, which %s%s gives for %s: "+
+			"correct it, or add %s under %smodels.map.", s.name, to, key, rule, asked, asked, key)
 	default:
 		path = to
 		sentence = fmt.Sprintf("The %s has no model %s, to which %s%s maps %s: correct that entry.", s.name, to, key, rule, asked)
 	}
-	if c.find(s, code, path); len(c.result.Findings) > n {
+	if c.addFinding(s, code, path); len(c.result.Findings) > n {
 		c.result.Findings[n].Sentence = sentence
 	}
 }

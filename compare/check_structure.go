@@ -49,7 +49,7 @@ func (c *comparison) checkStructure() {
 	found := 0
 	report := func(s *side, code, path string) {
 		if found < maxStructureFound {
-			c.find(s, code, path)
+			c.addFinding(s, code, path)
 		}
 		found++
 	}
@@ -181,7 +181,7 @@ func (c *comparison) checkValues(primary, relay []byte) {
 		at := gjsonPath(path)
 		a, b := gjson.GetBytes(primary, at), gjson.GetBytes(relay, at)
 		if a.Exists() && b.Exists() && a.Raw != b.Raw {
-			c.find(nil, CodeStructureValue, path)
+			c.addFinding(nil, CodeStructureValue, path)
 		}
 	}
 }

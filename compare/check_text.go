@@ -7,27 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// checkEmpty notes an answer that says nothing at all.
+// checkEmpty notes a response without any content.
 func (c *comparison) checkEmpty(s *side) {
 	if !c.dialect().Complete.Output {
 		return
 	}
 	a := &s.x.Completion
 	if len(a.ToolCalls) == 0 && a.Refusal == "" && strings.TrimSpace(a.Text) == "" {
-		c.trait(s, CodeEmpty)
+		c.addTrait(s, CodeEmpty)
 	}
 }
 
-// checkTruncation notes an answer that was cut: by its own account, or, since
-// not every provider tells, by ending inside a sentence.
+// checkTruncation notes a response that was cut: by its finish reason, or, since
+// not every provider gives one, by ending inside a sentence.
 func (c *comparison) checkTruncation(s *side) {
 	a := &s.x.Completion
 	if slices.Contains(known.truncated, a.FinishReason) {
-		c.trait(s, CodeTruncated)
+		c.addTrait(s, CodeTruncated)
 		return
 	}
 	if len(a.ToolCalls) == 0 && !a.TextCut && endsInside(a.Text) {
-		c.trait(s, CodeCutOff)
+		c.addTrait(s, CodeCutOff)
 	}
 }
 
@@ -72,9 +72,9 @@ func (c *comparison) checkLength(p, r *side) {
 		return // nothing to compare, or empty, which has its own check
 	}
 	if a > b*shortShare {
-		c.trait(r, CodeShort)
+		c.addTrait(r, CodeShort)
 	}
 	if b > a*shortShare {
-		c.trait(p, CodeShort)
+		c.addTrait(p, CodeShort)
 	}
 }

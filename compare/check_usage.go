@@ -2,8 +2,8 @@ package compare
 
 import "cutover/exchange"
 
-// From where on a difference in counted tokens is named: single answers differ
-// by some per cent anyway.
+// The differences in counted tokens that become a finding: single responses differ
+// by a few percent anyway.
 const (
 	usageRatio = 1.1 // input, for the same request
 	usageSlack = 8   // input tokens that framing may add
@@ -20,16 +20,16 @@ func (c *comparison) checkUsage() {
 	a, b := float64(p.x.Usage.InputTokens), float64(r.x.Usage.InputTokens)
 	switch {
 	case a > 0 && b > a*usageRatio+usageSlack:
-		c.trait(r, CodeUsageInput)
+		c.addTrait(r, CodeUsageInput)
 	case b > 0 && a > b*usageRatio+usageSlack:
-		c.trait(p, CodeUsageInput)
+		c.addTrait(p, CodeUsageInput)
 	}
 	x, y := p.arm.TokensPerByte, r.arm.TokensPerByte
 	switch {
 	case x > 0 && y > x*outputFold:
-		c.trait(r, CodeUsageOutput)
+		c.addTrait(r, CodeUsageOutput)
 	case y > 0 && x > y*outputFold:
-		c.trait(p, CodeUsageOutput)
+		c.addTrait(p, CodeUsageOutput)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"cutover/exchange"
 )
 
-// maxFindings bounds the findings of one pair; an answer made to annoy could
+// maxFindings bounds the findings of one pair, of which a hostile response could
 // cause any number.
 const maxFindings = 32
 
@@ -20,15 +20,15 @@ type comparison struct {
 	schemas requestSchemas
 }
 
-// side is one provider's answer while it is checked.
+// side is one provider's response while it is checked.
 type side struct {
 	name string
 	x    *exchange.Exchange // nil when its call was not made
 	arm  *ArmResult
 }
 
-// usable reports whether the answer's contents can be compared. A stream that
-// lacks only its last event counts: callers' libraries take it for complete.
+// usable reports whether the response's contents can be compared. A stream that
+// lacks only its final event counts: callers' SDKs accept it as complete.
 func (s *side) usable() bool {
 	return s.x != nil && (s.x.Class == exchange.ClassNone || s.x.Class == exchange.ClassUnfinished)
 }
@@ -42,7 +42,7 @@ func (c *comparison) check() {
 			c.checkConformance(s)
 			c.checkModel(s)
 			if textKept(&s.x.Completion) {
-				c.checkAnswer(s)
+				c.checkResponse(s)
 			}
 		}
 	}
@@ -59,8 +59,8 @@ func (c *comparison) check() {
 	c.traitFindings()
 }
 
-// checkAnswer looks at what one answer says, by itself.
-func (c *comparison) checkAnswer(s *side) {
+// checkResponse checks the contents of one response by itself.
+func (c *comparison) checkResponse(s *side) {
 	c.checkEmpty(s)
 	c.checkTruncation(s)
 	c.checkRefusal(s)
@@ -69,17 +69,16 @@ func (c *comparison) checkAnswer(s *side) {
 	c.checkJSON(s)
 }
 
-// trait notes that something is so about one answer. Traits are counted for
-// either side; where only one side has it, and the other could have had it, it
-// becomes a finding.
-func (c *comparison) trait(s *side, code string) {
+// addTrait notes a trait of one response. Traits are counted for both sides; one
+// that only one side has, and the other could have had, becomes a finding.
+func (c *comparison) addTrait(s *side, code string) {
 	if len(s.arm.Traits) < maxFindings && !slices.Contains(s.arm.Traits, code) {
 		s.arm.Traits = append(s.arm.Traits, code)
 	}
 }
 
-// find adds a finding about one side, or about the pair when s is nil.
-func (c *comparison) find(s *side, code, path string) {
+// addFinding adds a finding about one side, or about the pair when s is nil.
+func (c *comparison) addFinding(s *side, code, path string) {
 	if len(c.result.Findings) >= maxFindings {
 		return
 	}
@@ -102,9 +101,8 @@ func (c *comparison) oneSided(s, other *side) {
 		if slices.Contains(other.arm.Traits, code) {
 			continue
 		}
-		// What an answer says can't be held against a side whose peer said
-		// nothing; a call that failed is a finding as soon as the other was
-		// made and did not fail.
+		// Contents can't be compared with those of a failed call. A failed call
+		// is a finding as soon as the other call was made and did not fail.
 		if strings.HasPrefix(code, codeOutcome) {
 			if other.x != nil && !other.arm.Failed() && other.x.Class != exchange.ClassAborted && other.x.Class != exchange.ClassNotSent {
 				c.findOutcome(s, code)
@@ -112,7 +110,7 @@ func (c *comparison) oneSided(s, other *side) {
 			continue
 		}
 		if s.usable() && other.usable() {
-			c.find(s, code, "")
+			c.addFinding(s, code, "")
 		}
 	}
 }

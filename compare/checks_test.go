@@ -133,10 +133,10 @@ func TestUnknownModelsNameTheMapping(t *testing.T) {
 		{"gpt-4o", "gpt-4.1", "models.map", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.map maps gpt-4o: correct that entry."},
 		{"gpt-4o-x", "gpt-4.1", "models.batch.map (prefix)", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.batch.map (prefix) maps gpt-4o-x: correct that entry."},
 		{"gpt-4o", "gpt-5", "models.streaming.default", "gpt-5", "The relay has no model gpt-5, which upstreams.relay.models.streaming.default gives for gpt-4o: correct it, or add gpt-4o under upstreams.relay.models.map."},
-		{"gpt-4o", "gpt-4o", "unmapped", "", "The relay has no model gpt-4o, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
-		{"gpt-4o", "gpt-4o", "", "", "The relay has no model gpt-4o, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
-		{"", "", "unmapped", "", "The relay does not have the model that was asked for."},
-		{script, script, "unmapped", "", "The relay has no model other, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "unmapped", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"", "", "unmapped", "", "The relay does not have the requested model."},
+		{script, script, "unmapped", "", "The relay has no model other, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
 		{strings.Repeat("x", 5000), "y", "models.default", "y", "The relay has no model y, which upstreams.relay.models.default gives for other: correct it, or add other under upstreams.relay.models.map."},
 	} {
 		p := chatPair("yes", "yes")

@@ -71,7 +71,7 @@ func armResult(x *exchange.Exchange, prices Prices) ArmResult {
 	return a
 }
 
-// compareContents compares what two usable answers say.
+// compareContents compares the contents of two usable responses.
 func (c *comparison) compareContents() {
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
 	a, b := &p.x.Completion, &r.x.Completion
@@ -99,5 +99,5 @@ func (c *comparison) compareContents() {
 }
 
 // textKept reports whether the recorder kept this completion's text, so that
-// an empty one means an empty answer.
+// an empty one means an empty response.
 func textKept(c *exchange.Completion) bool { return c.Text != "" || c.TextBytes == 0 }

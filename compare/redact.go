@@ -106,13 +106,18 @@ var redactions = func() []redaction {
 		replace(`([a-z][a-z0-9+.\-]*://)[^\s/@:]+:[^\s/@]+@`, "$1[password]@").hinted("://"),
 		replace(`\b(?:sk|pk|rk|sess|key|org|proj|whsec)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_\-]{12,}`, "[key]").
 			hinted("sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "sess-", "key-", "key_", "org-", "proj_", "proj-", "whsec_"),
-		replace(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w\-]{16,}|xox[abeoprs]-[\w\-]{10,}|hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{20,}|dop_v1_[a-f0-9]{20,}|ya29\.[\w\-]{20,}|AIza[\w\-]{30,}|SG\.[\w\-]{16,}\.[\w\-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16})`, "[key]").
-			hinted("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "dop_v1_", "ya29.", "AIza", "SG.", "AKIA", "ASIA"),
-		replace(`((?:"|\b)(?i:pass(?:word|wd|wort|phrase)?|senha|kennwort|secret|token|api[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|authorization|cookie)`+is+`)`+value, "$1[secret]").
+		replace(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w\-]{16,}|xox[abeoprs]-[\w\-]{10,}|`+
+			`hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{20,}|dop_v1_[a-f0-9]{20,}|ya29\.[\w\-]{20,}|`+
+			`AIza[\w\-]{30,}|SG\.[\w\-]{16,}\.[\w\-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16})`, "[key]").
+			hinted("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "dop_v1_", "ya29.", "AIza",
+				"SG.", "AKIA", "ASIA"),
+		replace(`((?:"|\b)(?i:pass(?:word|wd|wort|phrase)?|senha|kennwort|secret|token|`+
+			`api[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|authorization|cookie)`+is+`)`+value, "$1[secret]").
 			hinted("ass", "ASS", "enha", "SENHA", "enn", "ecret", "SECRET", "oken", "TOKEN", "ey", "EY", "uthorization", "ookie"),
 		replace(`((?:contraseña|mot de passe|密码|密碼|パスワード|пароль|비밀번호|Пароль|Contraseña|Mot de passe)`+is+`)`+value, "$1[secret]").
 			hinted("ontraseña", "ot de passe", "密码", "密碼", "パスワード", "ароль", "비밀번호"),
-		replace(`[\p{L}\p{N}._%+'\-]+\s?(?:@|＠|\(at\)|\[at\])\s?[\p{L}\p{N}\-]+(?:(?:\.|．|\s?\(dot\)\s?|\s?\[dot\]\s?)[\p{L}\p{N}\-]+)+`, "[email]").
+		replace(`[\p{L}\p{N}._%+'\-]+\s?(?:@|＠|\(at\)|\[at\])\s?[\p{L}\p{N}\-]+`+
+			`(?:(?:\.|．|\s?\(dot\)\s?|\s?\[dot\]\s?)[\p{L}\p{N}\-]+)+`, "[email]").
 			hinted("@", "＠", "(at)", "[at]"),
 		check(`[A-Z]{2}\p{Nd}{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?`, "[iban]", isIBAN).ofDigits(8),
 		check(spacedDigits+`{12,18}`, "[card]", isCard).ofDigits(13),
@@ -202,7 +207,8 @@ func isPhone(found string) bool {
 	return !looksLikeDate.MatchString(found) && !strings.Contains(found, "..")
 }
 
-var looksLikeDate = regexp.MustCompile(`^(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])|^(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d`)
+var looksLikeDate = regexp.MustCompile(`^(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])|` +
+	`^(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d`)
 
 // isRandom tells keys and hashes from long words and paths: they mix digits
 // and letters all along.
@@ -278,7 +284,8 @@ func redactValue(v any) any {
 	return v
 }
 
-var secretField = regexp.MustCompile(`(?i)^(?:.*[_-])?(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token|refresh[_-]?token|authorization|cookie|token)$`)
+var secretField = regexp.MustCompile(`(?i)^(?:.*[_-])?(?:password|passwd|passphrase|secret|` +
+	`api[_-]?key|access[_-]?token|refresh[_-]?token|authorization|cookie|token)$`)
 
 func redactString(s string) string {
 	if len(s) > maxPlainRun && !strings.ContainsAny(s[:maxPlainRun], " \n\t") && isASCII(s[:maxPlainRun]) {

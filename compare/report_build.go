@@ -173,7 +173,8 @@ func saving(t *Aggregate) *Saving {
 		CallsPerMonth:   calls,
 		PrimaryPerMonth: p.Cost.Float() / float64(p.Priced) * calls,
 		RelayPerMonth:   r.Cost.Float() / float64(r.Priced) * calls,
-		Basis: fmt.Sprintf("Extrapolated from %d mirrored requests in %s and the costs of %d and %d responses; requests that were not mirrored come on top.",
+		Basis: fmt.Sprintf("Extrapolated from %d mirrored requests in %s and the costs of %d and %d responses; "+
+			"requests that were not mirrored come on top.",
 			t.Requests(), span.Round(time.Second), p.Priced, r.Priced),
 	}
 	v.PerMonth = v.PrimaryPerMonth - v.RelayPerMonth

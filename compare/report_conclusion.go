@@ -25,7 +25,8 @@ func conclude(a *Aggregate, r *Report, c Criteria) Conclusion {
 	switch {
 	case different && len(open) > 0: // known already, and worth a look
 		return Conclusion{Review, fmt.Sprintf("Review: after %d pairs the relay's responses differ from the primary's; "+
-			"look at the differences. %d of %d questions are still open.", a.Pairs, len(open), len(r.Questions)), append([]string{r.Noise.Sentence}, open...)}
+			"look at the differences. %d of %d questions are still open.", a.Pairs, len(open), len(r.Questions)),
+			append([]string{r.Noise.Sentence}, open...)}
 	case len(open) > 0:
 		return Conclusion{Wait, fmt.Sprintf("Wait: after %d pairs there is no evidence against the relay, but %d of %d questions are still open.",
 			a.Pairs, len(open), len(r.Questions)), open}
@@ -36,7 +37,8 @@ func conclude(a *Aggregate, r *Report, c Criteria) Conclusion {
 		return Conclusion{Wait, fmt.Sprintf("Wait: over %d pairs the relay is no worse in errors, latency and form; "+
 			"whether its responses differ by more than the primary's run-to-run variation is still open.", a.Pairs), []string{r.Noise.Sentence}}
 	}
-	return Conclusion{Go, fmt.Sprintf("Go: over %d pairs the relay is no worse than the primary in errors, latency, form and content.", a.Pairs), nil}
+	return Conclusion{Go, fmt.Sprintf("Go: over %d pairs the relay is no worse than the primary in errors, latency, form and content.",
+		a.Pairs), nil}
 }
 
 // stopReasons says what the relay is worse in, starting with what breaks

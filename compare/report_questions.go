@@ -38,7 +38,8 @@ func errorQuestion(a *Aggregate, c Criteria) Question {
 	switch {
 	case d.Outage(c.ErrorMargin):
 		q.Answer = No
-		q.Why += fmt.Sprintf(" In bursts, only the relay failed in %d pairs and only the primary in %d: the relay was down.", d.BurstPlus, d.BurstMinus)
+		q.Why += fmt.Sprintf(" In bursts, only the relay failed in %d pairs and only the primary in %d: the relay was down.",
+			d.BurstPlus, d.BurstMinus)
 	case d.LogEPromote(c.ErrorMargin) >= math.Log(1/c.Alpha):
 		q.Answer = Yes
 	case d.LogEHarm(0) >= math.Log(harmGates/c.Alpha):

@@ -61,8 +61,8 @@ func (c *Counter) Count(model, text string) (int, bool) {
 	return 0, false
 }
 
-// From where on a bill is named: vocabularies are exact, but answers have a few
-// tokens that show nowhere.
+// The differences in billed tokens that become a finding: vocabularies are exact,
+// but responses have a few tokens that are not visible.
 const (
 	billedRatio = 1.1
 	billedSlack = 8
@@ -89,7 +89,7 @@ func (c *comparison) checkBill() {
 		}
 		s.arm.CountedTokens = counted
 		if billed := s.x.Usage.OutputTokens - s.x.Usage.Reasoning; float64(billed) > float64(counted)*billedRatio+billedSlack {
-			c.trait(s, CodeUsageBilled)
+			c.addTrait(s, CodeUsageBilled)
 		}
 	}
 }

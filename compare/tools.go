@@ -8,20 +8,20 @@ import (
 	"cutover/exchange"
 )
 
-// checkTools notes tool calls that a caller's program can't carry out, and
-// answers that call none of the tools on offer.
+// checkTools notes tool calls that a caller's program can't execute, and responses
+// that call none of the offered tools.
 func (c *comparison) checkTools(s *side) {
 	calls := s.x.Completion.ToolCalls
 	if len(calls) == 0 {
 		if c.request.Facts.Tools {
-			c.trait(s, CodeToolNotCalled)
+			c.addTrait(s, CodeToolNotCalled)
 		}
 		return
 	}
 	for _, call := range calls {
 		tool, known := c.schemas.tool(c.request.Body, call.Name)
 		if !known {
-			c.trait(s, CodeToolUnknown)
+			c.addTrait(s, CodeToolUnknown)
 			continue
 		}
 		if tool.free {
@@ -29,11 +29,11 @@ func (c *comparison) checkTools(s *side) {
 		}
 		arguments, err := decodeJSON([]byte(call.Arguments))
 		if err != nil {
-			c.trait(s, CodeToolJSON)
+			c.addTrait(s, CodeToolJSON)
 			continue
 		}
 		if tool.schema != nil && !validates(tool.schema, arguments) {
-			c.trait(s, CodeToolSchema)
+			c.addTrait(s, CodeToolSchema)
 		}
 	}
 }
@@ -46,9 +46,9 @@ func (c *comparison) compareTools(p, r *side) {
 		return
 	}
 	if slices.Equal(toolNames(a), toolNames(b)) {
-		c.find(nil, CodeToolArguments, "")
+		c.addFinding(nil, CodeToolArguments, "")
 	} else {
-		c.find(nil, CodeToolChoice, "")
+		c.addFinding(nil, CodeToolChoice, "")
 	}
 }
 
@@ -95,7 +95,7 @@ type offeredTool struct {
 // sides' checks read it once.
 type requestSchemas struct {
 	tools map[string]*offeredTool // nil value: not offered
-	json  *jsonWish
+	json  *jsonFormat
 }
 
 // tool finds a tool by its name. known is false when the request offers others

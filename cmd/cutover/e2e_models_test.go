@@ -89,7 +89,7 @@ func TestUnknownModelIsExplained(t *testing.T) {
 		t.Error("the log holds what a caller wrote for a name")
 	}
 	const mapped = "The relay has no model gpt-5-nope, to which upstreams.relay.models.batch.map maps gpt-4o: correct that entry."
-	const plainly = "The relay has no model other, which was asked for by that name and is not mapped: add it under upstreams.relay.models.map."
+	const plainly = "The relay has no model other, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."
 	said := map[string]int{}
 	eventually(t, "three findings", func() bool {
 		if err := r.Ledger.Flush(within(t)); err != nil {

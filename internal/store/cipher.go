@@ -38,7 +38,8 @@ func newSampleCipher(key []byte) (sampleCipher, error) {
 	}
 	key = bytes.TrimSpace(key)
 	if len(key) < MinKey {
-		return sampleCipher{}, fmt.Errorf("the key for samples is %d bytes long: use at least %d random ones, like from `openssl rand -base64 32`", len(key), MinKey)
+		return sampleCipher{}, fmt.Errorf("the key for samples is %d bytes long: "+
+			"use at least %d random bytes, for example from `openssl rand -base64 32`", len(key), MinKey)
 	}
 	derived := sha256.Sum256(append([]byte("cutover samples\x00"), key...))
 	block, err := aes.NewCipher(derived[:])
