@@ -119,8 +119,8 @@ func (g *Aggregate) addCalls(r *Result) {
 	g.addErrors(r)
 	if r.Primary.OK() && r.Relay.OK() {
 		g.Faults.Add(r.faulty(armPrimary), r.faulty(armRelay))
-		g.TTFT.AddDurations(r.Primary.TTFT, r.Relay.TTFT)
-		g.Total.AddDurations(r.Primary.Total, r.Relay.Total)
+		g.TTFT.AddDurations(time.Duration(r.Primary.TTFT), time.Duration(r.Relay.TTFT))
+		g.Total.AddDurations(time.Duration(r.Primary.Total), time.Duration(r.Relay.Total))
 		g.Rate.Add(r.Primary.TokensPerSecond(), r.Relay.TokensPerSecond())
 		g.Length.Add(float64(r.Primary.TextBytes), float64(r.Relay.TextBytes))
 		if r.Primary.UsageKnown && r.Relay.UsageKnown {

@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"time"
+
 	"cutover/compare/stats"
 	"cutover/exchange"
 )
@@ -56,10 +58,10 @@ func (g *ArmAggregate) add(a *ArmResult) {
 	}
 	if a.OK() {
 		g.Usable++
-		g.TTFB.AddDuration(a.TTFB)
-		g.TTFT.AddDuration(a.TTFT)
-		g.Total.AddDuration(a.Total)
-		g.Gap.AddDuration(a.Gap)
+		g.TTFB.AddDuration(time.Duration(a.TTFB))
+		g.TTFT.AddDuration(time.Duration(a.TTFT))
+		g.Total.AddDuration(time.Duration(a.Total))
+		g.Gap.AddDuration(time.Duration(a.Gap))
 		g.Rate.Add(a.TokensPerSecond())
 	}
 }

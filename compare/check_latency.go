@@ -10,8 +10,8 @@ import (
 // intervals show what is systematic.
 func (c *comparison) checkLatency() {
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
-	c.slower(p, r, CodeSlowFirst, 500*time.Millisecond, func(a *ArmResult) time.Duration { return a.TTFT })
-	c.slower(p, r, CodeSlowTotal, 2*time.Second, func(a *ArmResult) time.Duration { return a.Total })
+	c.slower(p, r, CodeSlowFirst, 500*time.Millisecond, func(a *ArmResult) time.Duration { return time.Duration(a.TTFT) })
+	c.slower(p, r, CodeSlowTotal, 2*time.Second, func(a *ArmResult) time.Duration { return time.Duration(a.Total) })
 }
 
 func (c *comparison) slower(p, r *side, code string, least time.Duration, of func(*ArmResult) time.Duration) {

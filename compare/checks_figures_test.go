@@ -9,6 +9,7 @@ import (
 
 	"cutover/compare"
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // The thresholds of the checks, each a step before and a step behind.
@@ -301,7 +302,10 @@ func TestWhatTellsALanguage(t *testing.T) {
 
 // After the first token: 50 more tokens in half a second are 100 a second.
 func TestTokensPerSecond(t *testing.T) {
-	a := compare.ArmResult{Called: true, Streamed: true, UsageKnown: true, OutputTokens: 51, TTFT: time.Second, Total: 1500 * time.Millisecond}
+	a := compare.ArmResult{
+		Called: true, Streamed: true, UsageKnown: true, OutputTokens: 51,
+		TTFT: millis.Duration(time.Second), Total: millis.Duration(1500 * time.Millisecond),
+	}
 	near(t, "rate", a.TokensPerSecond(), 100, 1e-9)
 }
 

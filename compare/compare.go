@@ -1,6 +1,9 @@
 package compare
 
-import "cutover/exchange"
+import (
+	"cutover/exchange"
+	"cutover/internal/millis"
+)
 
 // Options say how to compare.
 type Options struct {
@@ -53,7 +56,7 @@ func armResult(x *exchange.Exchange, prices Prices) ArmResult {
 	a := ArmResult{
 		Called: true, Upstream: x.Upstream, Asked: label(x.Model), Model: label(x.Completion.Model),
 		Status: x.Status, Class: x.Class, Detail: label(x.Detail),
-		TTFB: x.TTFB, TTFT: x.TTFT, Total: x.Total, Gap: x.Gaps.Max,
+		TTFB: millis.Duration(x.TTFB), TTFT: millis.Duration(x.TTFT), Total: millis.Duration(x.Total), Gap: millis.Duration(x.Gaps.Max),
 		Streamed: x.Streamed, Bytes: x.Bytes, Events: x.Events,
 		UsageKnown: x.Usage.Known, InputTokens: x.Usage.InputTokens, OutputTokens: x.Usage.OutputTokens,
 		FinishReason: label(x.Completion.FinishReason),

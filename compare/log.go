@@ -3,6 +3,8 @@ package compare
 import (
 	"time"
 
+	"cutover/internal/millis"
+
 	"github.com/rs/zerolog"
 )
 
@@ -52,9 +54,9 @@ func (a ArmResult) MarshalZerologObject(e *zerolog.Event) {
 		e.Str("detail", a.Detail)
 	}
 	if a.TTFT > 0 {
-		e.Float64("ttft_ms", millis(a.TTFT))
+		e.Float64("ttft_ms", roundedMillis(a.TTFT))
 	}
-	e.Float64("total_ms", millis(a.Total)).Int64("bytes", a.Bytes)
+	e.Float64("total_ms", roundedMillis(a.Total)).Int64("bytes", a.Bytes)
 	if a.UsageKnown {
 		e.Int("input_tokens", a.InputTokens).Int("output_tokens", a.OutputTokens)
 	}
@@ -69,7 +71,7 @@ func (a ArmResult) MarshalZerologObject(e *zerolog.Event) {
 	}
 }
 
-// millis is a duration in milliseconds, to the microsecond.
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// roundedMillis is a duration in milliseconds, to the microsecond.
+func roundedMillis(d millis.Duration) float64 { return float64(time.Duration(d).Microseconds()) / 1000 }
 
 func round3(x float64) float64 { return float64(int64(x*1000+.5)) / 1000 }

@@ -133,9 +133,9 @@ func (r *Row) Sense() int {
 
 // Saving is what the relay would save.
 type Saving struct {
-	PrimaryPerMonth float64 `json:"primary_per_month"` // dollars
-	RelayPerMonth   float64 `json:"relay_per_month"`
-	PerMonth        float64 `json:"per_month"`
+	PrimaryPerMonth float64 `json:"primary_per_month_usd"` // dollars
+	RelayPerMonth   float64 `json:"relay_per_month_usd"`
+	PerMonth        float64 `json:"per_month_usd"`
 	CallsPerMonth   float64 `json:"calls_per_month"`
 	Basis           string  `json:"basis"` // a sentence
 }
@@ -187,10 +187,10 @@ type GroupRow struct {
 	Pairs         uint64   `json:"pairs"`
 	PrimaryErrors *float64 `json:"primary_errors"`
 	RelayErrors   *float64 `json:"relay_errors"`
-	PrimaryTTFT   *float64 `json:"primary_ttft_p50"` // milliseconds
-	RelayTTFT     *float64 `json:"relay_ttft_p50"`
-	PrimaryTotal  *float64 `json:"primary_total_p50"`
-	RelayTotal    *float64 `json:"relay_total_p50"`
+	PrimaryTTFT   *float64 `json:"primary_ttft_p50_ms"` // milliseconds
+	RelayTTFT     *float64 `json:"relay_ttft_p50_ms"`
+	PrimaryTotal  *float64 `json:"primary_total_p50_ms"`
+	RelayTotal    *float64 `json:"relay_total_p50_ms"`
 	Similarity    *float64 `json:"similarity"`
 }
 

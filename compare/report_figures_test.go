@@ -10,6 +10,7 @@ import (
 	"cutover/compare"
 	"cutover/compare/stats"
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // asked is a report's answer to one question about a tally, by default margins:
@@ -408,7 +409,10 @@ func TestSavingNeedsAMinute(t *testing.T) {
 
 // What each call and each pair of calls counts for.
 func TestWhatIsEvidence(t *testing.T) {
-	ok := compare.ArmResult{Called: true, Status: 200, TTFT: time.Second, Total: 2 * time.Second, TextBytes: 10, UsageKnown: true, InputTokens: 10}
+	ok := compare.ArmResult{
+		Called: true, Status: 200, TTFT: millis.Duration(time.Second), Total: millis.Duration(2 * time.Second),
+		TextBytes: 10, UsageKnown: true, InputTokens: 10,
+	}
 	with := func(class exchange.Class) compare.ArmResult {
 		a := ok
 		a.Class = class
@@ -459,7 +463,7 @@ func TestWhatIsEvidence(t *testing.T) {
 // Whose fault is whose, and in which direction the ratios go.
 func TestSidesOfEvidence(t *testing.T) {
 	arm := func(ttft time.Duration, bytes int) compare.ArmResult {
-		return compare.ArmResult{Called: true, Status: 200, TTFT: ttft, Total: 2 * ttft, TextBytes: bytes}
+		return compare.ArmResult{Called: true, Status: 200, TTFT: millis.Duration(ttft), Total: millis.Duration(2 * ttft), TextBytes: bytes}
 	}
 	var s compare.Summary
 	s.Add(compare.Result{

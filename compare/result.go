@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // Result is what a Pair's comparison found. It is small, goes to logs, stores
@@ -54,7 +55,7 @@ type Result struct {
 }
 
 // ArmResult is one provider's side of a Result. Durations count from the start
-// of this provider's own call; in JSON they are nanoseconds.
+// of this provider's own call.
 type ArmResult struct {
 	Called   bool           `json:"called,omitempty"` // a call was made
 	Upstream string         `json:"upstream,omitempty"`
@@ -64,10 +65,10 @@ type ArmResult struct {
 	Class    exchange.Class `json:"class,omitempty"` // "" is success
 	Detail   string         `json:"detail,omitempty"`
 
-	TTFB  time.Duration `json:"ttfb_ns,omitempty"`
-	TTFT  time.Duration `json:"ttft_ns,omitempty"`
-	Total time.Duration `json:"total_ns,omitempty"`
-	Gap   time.Duration `json:"gap_max_ns,omitempty"` // longest silence between content events
+	TTFB  millis.Duration `json:"ttfb_ms,omitempty"`
+	TTFT  millis.Duration `json:"ttft_ms,omitempty"`
+	Total millis.Duration `json:"total_ms,omitempty"`
+	Gap   millis.Duration `json:"gap_max_ms,omitempty"` // longest silence between content events
 
 	Streamed bool  `json:"streamed,omitempty"`
 	Bytes    int64 `json:"bytes,omitempty"`

@@ -100,9 +100,9 @@ func (s *Sample) Figures() [][3]string {
 			return number(a.Status)
 		}),
 		row("model", func(a *ArmResult) string { return a.Model }),
-		row("first token", func(a *ArmResult) string { return duration(a.TTFT) }),
-		row("whole response", func(a *ArmResult) string { return duration(a.Total) }),
-		row("longest silence", func(a *ArmResult) string { return duration(a.Gap) }),
+		row("first token", func(a *ArmResult) string { return duration(time.Duration(a.TTFT)) }),
+		row("whole response", func(a *ArmResult) string { return duration(time.Duration(a.Total)) }),
+		row("longest silence", func(a *ArmResult) string { return duration(time.Duration(a.Gap)) }),
 		row("tokens in, out", func(a *ArmResult) string {
 			if !a.UsageKnown {
 				return ""

@@ -13,6 +13,7 @@ import (
 
 	"cutover/compare/stats"
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // drawResult makes any result that Compare could.
@@ -21,14 +22,14 @@ func drawResult(t *rapid.T) Result {
 		a := ArmResult{
 			Called: rapid.Bool().Draw(t, name+" called"), Status: 200,
 			Class:    rapid.SampledFrom([]exchange.Class{"", "", "", exchange.ClassServer, exchange.ClassAborted}).Draw(t, name+" class"),
-			TTFT:     time.Duration(rapid.Int64Range(0, 1e10).Draw(t, name+" ttft")),
+			TTFT:     millis.Duration(rapid.Int64Range(0, 1e10).Draw(t, name+" ttft")),
 			Streamed: true, UsageKnown: rapid.Bool().Draw(t, name+" usage"),
 			OutputTokens: rapid.IntRange(0, 5000).Draw(t, name+" out"), InputTokens: rapid.IntRange(0, 5000).Draw(t, name+" in"),
 			TextBytes: rapid.IntRange(0, 9000).Draw(t, name+" bytes"), ToolCalls: rapid.IntRange(0, 2).Draw(t, name+" calls"),
 			CostKnown: rapid.Bool().Draw(t, name+" priced"), CostUSD: rapid.Float64Range(0, .3).Draw(t, name+" cost"),
 			Traits: rapid.SampledFrom([][]string{nil, nil, {CodeRefusal}, {CodeToolJSON, CodeLoop}}).Draw(t, name+" traits"),
 		}
-		a.Total = a.TTFT + time.Duration(rapid.Int64Range(0, 1e10).Draw(t, name+" rest"))
+		a.Total = a.TTFT + millis.Duration(rapid.Int64Range(0, 1e10).Draw(t, name+" rest"))
 		if a.OutputTokens > 0 && a.TextBytes > 0 {
 			a.TokensPerByte = float64(a.OutputTokens) / float64(a.TextBytes)
 		}

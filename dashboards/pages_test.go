@@ -14,6 +14,7 @@ import (
 	"cutover/compare"
 	"cutover/dashboards"
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // report is the report on n pairs in which the relay truncates every third
@@ -24,7 +25,7 @@ func report(n int) compare.Report {
 	arm := func() compare.ArmResult {
 		first := time.Duration(200e6 * math.Exp(.3*rng.NormFloat64()))
 		return compare.ArmResult{
-			Called: true, Status: 200, Streamed: true, TTFT: first, Total: 3 * first,
+			Called: true, Status: 200, Streamed: true, TTFT: millis.Duration(first), Total: millis.Duration(3 * first),
 			UsageKnown: true, InputTokens: 100, OutputTokens: 50, TextBytes: 400,
 		}
 	}

@@ -28,32 +28,32 @@ type room struct {
 // rooms is the picture of architecture.md: who may import whom.
 func rooms() map[string]room {
 	return map[string]room{
-		"exchange": {nil, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
+		"exchange": {[]string{"internal/millis"}, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
 		"flags": {
-			[]string{"internal/rediskeys"},
+			[]string{"internal/millis", "internal/rediskeys"},
 			"flags decide about callers, not about providers or responses: a flag engine that anything can use",
 		},
 		"upstream": {
-			[]string{"exchange", "upstream/limit", "upstream/internal/permodel"},
+			[]string{"exchange", "upstream/limit", "upstream/internal/permodel", "internal/millis"},
 			"calling one provider needs no flags, no mirror and no comparison",
 		},
 		"upstream/limit": {
-			[]string{"exchange", "internal/rediskeys", "upstream/internal/permodel"},
+			[]string{"exchange", "internal/millis", "internal/rediskeys", "upstream/internal/permodel"},
 			"limits know what calls cost, and not how they are made: they know of no URL, key or transport",
 		},
 		"upstream/internal/permodel": {nil, "a bounded map, shared by the limiter and the breaker; what it holds is their business"},
 		"compare": {
-			[]string{"exchange", "compare/stats"},
+			[]string{"exchange", "compare/stats", "internal/millis"},
 			"comparing is pure: what it says must be the same on any machine at any time",
 		},
 		"compare/stats": {nil, "it is mathematics: figures come in, evidence comes out"},
 		"router": {
-			[]string{"exchange", "upstream", "flags", "router/affinity"},
+			[]string{"exchange", "upstream", "flags", "router/affinity", "internal/millis"},
 			"the served call must not depend on mirror, comparison or ramp: they are hooks",
 		},
 		"router/affinity": {[]string{"exchange"}, "who created an id is read from requests and responses; the store behind it is an interface"},
 		"shadow":          {[]string{"exchange", "upstream", "compare", "compare/stats"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
-		"ramp":            {[]string{"compare", "flags", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
+		"ramp":            {[]string{"compare", "flags", "internal/millis", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
 		"dashboards":      {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
 		"cmd/cutover": {
 			[]string{"compare", "dashboards", "flags", "internal/admin", "internal/config", "internal/demo", "internal/doctor",
@@ -62,7 +62,7 @@ func rooms() map[string]room {
 		},
 		"internal/sidecar": {
 			[]string{"exchange", "upstream", "upstream/limit", "flags", "compare", "router", "router/affinity", "shadow",
-				"internal/admin", "internal/config", "internal/store", "internal/usage"},
+				"internal/admin", "internal/config", "internal/millis", "internal/store", "internal/usage"},
 			"the only place that wires rooms together",
 		},
 		"internal/config": {
@@ -71,7 +71,7 @@ func rooms() map[string]room {
 		},
 		"internal/admin": {
 			[]string{"compare", "dashboards", "flags", "ramp", "router", "router/affinity", "shadow", "upstream", "upstream/limit",
-				"internal/store", "internal/usage", "internal/wording"},
+				"internal/millis", "internal/store", "internal/usage", "internal/wording"},
 			"it shows what the rooms say of themselves and flips flags; it gets the rooms, and makes none",
 		},
 		"internal/target": {
@@ -86,6 +86,7 @@ func rooms() map[string]room {
 			[]string{"compare", "internal/config", "internal/mock", "internal/sidecar", "internal/store"},
 			"the product as a whole, from outside: it starts a sidecar like serve does",
 		},
+		"internal/millis":    {nil, "it is how JSON writes a duration; every room with JSON of its own uses it"},
 		"internal/usage":     {nil, "it marks mistakes in how the program was called; anybody may make one"},
 		"internal/wording":   {nil, "words for messages, which know nothing of what the messages are about"},
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},

@@ -3,6 +3,8 @@ package exchange
 import (
 	"net/http"
 	"time"
+
+	"cutover/internal/millis"
 )
 
 // Arm says which of the two providers an exchange was held with.
@@ -145,12 +147,12 @@ type Step struct {
 	Status   int    `json:"status,omitempty"`
 	// Model is what was asked of an upstream that does not know it, with the
 	// key that the name was mapped by.
-	Model     string        `json:"model,omitempty"`
-	ModelRule string        `json:"model_rule,omitempty"`
-	Took      time.Duration `json:"took_ns"`
-	Queued    time.Duration `json:"queued_ns,omitempty"` // of Took: waited for capacity within the limits
-	Next      string        `json:"next"`                // "retry", "fallback", "hedge" or "merge"
-	Wait      time.Duration `json:"wait_ns,omitempty"`   // before it
+	Model     string          `json:"model,omitempty"`
+	ModelRule string          `json:"model_rule,omitempty"`
+	Took      millis.Duration `json:"took_ms"`
+	Queued    millis.Duration `json:"queued_ms,omitempty"` // of Took: waited for capacity within the limits
+	Next      string          `json:"next"`                // "retry", "fallback", "hedge" or "merge"
+	Wait      millis.Duration `json:"wait_ms,omitempty"`   // before it
 }
 
 // OK reports whether the response is a success that a caller could use.

@@ -17,16 +17,16 @@ type Attributes struct {
 
 // Decision is what the flags allow for one request. It is a plain value.
 type Decision struct {
-	Version      uint64 // of the snapshot that decided; 0: nothing has been written yet
-	RelayEnabled bool   // false: nothing may go to the relay
-	ServeRelay   bool   // the relay serves the caller
-	Shadow       bool   // mirror to the provider that does not serve
-	Noise        bool   // mirror to the primary twice; only with Shadow
-	Fallback     bool   // the primary steps in when the relay fails
+	Version      uint64 `json:"version"`       // of the snapshot that decided; 0: nothing has been written yet
+	RelayEnabled bool   `json:"relay_enabled"` // false: nothing may go to the relay
+	ServeRelay   bool   `json:"serve_relay"`   // the relay serves the caller
+	Shadow       bool   `json:"shadow"`        // mirror to the provider that does not serve
+	Noise        bool   `json:"noise"`         // mirror to the primary twice; only with Shadow
+	Fallback     bool   `json:"fallback"`      // the primary steps in when the relay fails
 	// ReferenceRelay makes the relay the reference, which fallback goes to and
 	// comparisons are made against. Always false while the relay is disabled.
-	ReferenceRelay bool
-	Reasons        Reasons
+	ReferenceRelay bool    `json:"reference_relay"`
+	Reasons        Reasons `json:"-"` // Explanation.Steps has them by flag
 }
 
 // Reasons holds why each flag had its value, indexed by Flag.

@@ -155,7 +155,7 @@ func TestFaults(t *testing.T) {
 			// Long enough for several polls, each of which meets the fault again.
 			within(t, outage(t)+5*second, "time passes", func() bool { return time.Since(began) > outage(t) })
 			if f.code == "unreachable" {
-				if age := s.State().Age; age < outage(t)/2 {
+				if age := time.Duration(s.State().Age); age < outage(t)/2 {
 					t.Errorf("age of the flags is %v after an outage of %v", age, time.Since(began))
 				}
 			}

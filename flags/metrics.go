@@ -52,7 +52,7 @@ func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 			return 0
 		}),
 		gauge("cutover_flags_age_seconds", "Time since the store of the flags was last read in full.", func() float64 {
-			return s.State().Age.Round(time.Millisecond).Seconds()
+			return time.Duration(s.State().Age).Round(time.Millisecond).Seconds()
 		}),
 		gauge("cutover_flags_version", "Version of the flags in force.", func() float64 {
 			return float64(s.current.Load().version)

@@ -105,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 		fields:    map[string]string{},
 		listeners: map[chan Update]struct{}{},
 	}
-	now := time.Now()
+	now := time.Now().UTC()
 	s.state = State{Status: Ready, Since: now, ReadAt: now, Source: FromConfiguration}
 	s.current.Store(newSnapshot(0, base, false))
 	if s.metrics, err = newMetrics(o.Registerer, s); err != nil {

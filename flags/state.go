@@ -2,6 +2,8 @@ package flags
 
 import (
 	"time"
+
+	"cutover/internal/millis"
 )
 
 // Status is OpenFeature's status of a provider: how far its values can be trusted.
@@ -16,15 +18,15 @@ const (
 // State says how far the flags can be trusted, for /readyz and for people. A STALE
 // set still decides, by its last good values.
 type State struct {
-	Status  Status        `json:"status"`
-	Code    string        `json:"code,omitempty"`   // why STALE, one of a closed set: see Faults in docs/flags.md
-	Reason  string        `json:"reason,omitempty"` // why STALE, in a sentence
-	Since   time.Time     `json:"since"`            // when Status last changed
-	ReadAt  time.Time     `json:"read_at"`          // when the source was last read in full
-	Age     time.Duration `json:"age_ns"`           // time since ReadAt
-	Source  Origin        `json:"source"`           // of the values in force
-	Version uint64        `json:"version"`
-	Halted  *Halt         `json:"halted,omitempty"` // non-nil while this process sends nothing to the relay
+	Status  Status          `json:"status"`
+	Code    string          `json:"code,omitempty"`   // why STALE, one of a closed set: see Faults in docs/flags.md
+	Reason  string          `json:"reason,omitempty"` // why STALE, in a sentence
+	Since   time.Time       `json:"since"`            // when Status last changed
+	ReadAt  time.Time       `json:"read_at"`          // when the source was last read in full
+	Age     millis.Duration `json:"age_ms"`           // time since ReadAt
+	Source  Origin          `json:"source"`           // of the values in force
+	Version uint64          `json:"version"`
+	Halted  *Halt           `json:"halted,omitempty"` // non-nil while this process sends nothing to the relay
 }
 
 // staleAfter is the age at which values count as STALE even if no fault was
@@ -67,13 +69,15 @@ func (s *Set) State() State {
 	s.mu.Lock()
 	st := s.state
 	s.mu.Unlock()
-	st.Age, st.Halted = time.Since(st.ReadAt), s.halt.Load()
+	st.Halted = s.halt.Load()
+	age := time.Since(st.ReadAt)
 	if st.Source == FromConfiguration {
-		st.Age = 0
+		age = 0
 	}
-	if st.Status == Ready && st.Age > staleAfter {
+	st.Age = millis.Duration(age)
+	if st.Status == Ready && age > staleAfter {
 		st.Status, st.Code, st.Since = Stale, codeSilent, st.ReadAt.Add(staleAfter)
-		st.Reason = "the flags have not been read for " + st.Age.Truncate(time.Second).String()
+		st.Reason = "the flags have not been read for " + age.Truncate(time.Second).String()
 	}
 	return st
 }
@@ -93,7 +97,7 @@ func (s *Set) markStale(f *fault) {
 func (s *Set) recordRead(problem *fault, r reading) {
 	s.state.ReadAt = r.readAt
 	if r.readAt.IsZero() {
-		s.state.ReadAt = time.Now()
+		s.state.ReadAt = time.Now().UTC()
 	}
 	s.state.Version = r.version
 	s.state.Source = r.origin
@@ -103,7 +107,7 @@ func (s *Set) recordRead(problem *fault, r reading) {
 // setFault changes the status and reports a change once, not on each failing poll. A
 // nil fault is none. The caller holds mu.
 func (s *Set) setFault(f *fault) {
-	now := time.Now()
+	now := time.Now().UTC()
 	switch {
 	case f == nil && s.state.Status == Stale:
 		s.log.Info().Stringer("source", s.state.Source).Uint64("version", s.state.Version).

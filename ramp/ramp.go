@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cutover/compare"
+	"cutover/internal/millis"
 )
 
 // Action is what to do with the relay's share of the callers. Hold is the zero
@@ -50,9 +51,9 @@ func (a *Action) UnmarshalText(b []byte) error {
 
 // Step is one share of the callers, and what it takes to move on from it.
 type Step struct {
-	Weight   float64       `json:"weight"`    // percent of the callers that the relay serves
-	Soak     time.Duration `json:"soak_ns"`   // minimum time at this weight, since counting pairs can't rule out rare outages
-	MinPairs uint64        `json:"min_pairs"` // minimum number of pairs compared at this weight
+	Weight   float64         `json:"weight"`    // percent of the callers that the relay serves
+	Soak     millis.Duration `json:"soak_ms"`   // minimum time at this weight, since counting pairs can't rule out rare outages
+	MinPairs uint64          `json:"min_pairs"` // minimum number of pairs compared at this weight
 }
 
 // Plan is the way from no callers to all, by rising weights.
@@ -63,8 +64,8 @@ type Plan struct {
 // DefaultPlan starts with mirroring alone and ends with all callers.
 func DefaultPlan() Plan {
 	return Plan{Steps: []Step{
-		{0, time.Hour, 600}, {1, time.Hour, 600}, {5, 4 * time.Hour, 600},
-		{25, 24 * time.Hour, 600}, {50, 24 * time.Hour, 600}, {100, 0, 0},
+		{0, millis.Duration(time.Hour), 600}, {1, millis.Duration(time.Hour), 600}, {5, millis.Duration(4 * time.Hour), 600},
+		{25, millis.Duration(24 * time.Hour), 600}, {50, millis.Duration(24 * time.Hour), 600}, {100, 0, 0},
 	}}
 }
 
@@ -133,7 +134,7 @@ func Judge(p Plan, e Evidence, now time.Time) Verdict {
 	if e.Report.Pairs < step.MinPairs {
 		hold.Reasons = append(hold.Reasons, fmt.Sprintf("%d pairs have been compared; the step needs %d.", e.Report.Pairs, step.MinPairs))
 	}
-	if rest := step.Soak - now.Sub(e.Since); rest > 0 {
+	if rest := time.Duration(step.Soak) - now.Sub(e.Since); rest > 0 {
 		hold.Reasons = append(hold.Reasons, fmt.Sprintf("The step has to soak for another %s.", rest.Round(time.Second)))
 	}
 	next := p.indexOf(e.Weight) + 1

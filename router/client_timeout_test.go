@@ -52,7 +52,7 @@ func TestRetriesKeepToTheHeaderLimit(t *testing.T) {
 				return
 			}
 			last := x.Trail[1]
-			if last.Class != exchange.ClassHeaderTimeout || last.Took > limit-slow/2 {
+			if last.Class != exchange.ClassHeaderTimeout || time.Duration(last.Took) > limit-slow/2 {
 				t.Errorf("the retry ended as %q after %s, want a timeout after what is left of %s", last.Class, last.Took, limit)
 			}
 		})
@@ -80,7 +80,8 @@ func TestQueueTimeoutKeepsToTheClientTimeout(t *testing.T) {
 	if by(resp) != "primary because of limit-concurrency" || got != d.whole(true) {
 		t.Errorf("served by %s: %q", by(resp), got)
 	}
-	if _, x := b.exchangeOf(1); len(x.Trail) != 1 || x.Trail[0].Took < 200*time.Millisecond || x.Trail[0].Took > 20*time.Second {
+	_, x := b.exchangeOf(1)
+	if len(x.Trail) != 1 || time.Duration(x.Trail[0].Took) < 200*time.Millisecond || time.Duration(x.Trail[0].Took) > 20*time.Second {
 		t.Errorf("trail %+v, want a wait of the caller's length", x.Trail)
 	}
 }

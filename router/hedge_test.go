@@ -318,7 +318,7 @@ func TestHedgeByTheRelaysOwnPace(t *testing.T) {
 	}
 	state := pace.State(time.Now())
 	if len(state) != 1 || state[0].Model != "gpt-4o" || !state[0].Stream || state[0].Calls != 30 || state[0].Delay <= 0 ||
-		state[0].Delay > 10*time.Second {
+		time.Duration(state[0].Delay) > 10*time.Second {
 		t.Fatalf("after 30 good calls and 5 failures: %+v", state)
 	}
 	if who := ask(); who != "primary because of hedge" || primary.Load() != 6 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"cutover/internal/millis"
 )
 
 // LatencyTracker learns how long an upstream's calls take to their first output
@@ -109,10 +111,10 @@ func (t *LatencyTracker) Delay(model string, stream bool, now time.Time) time.Du
 
 // LatencyState is what a LatencyTracker knows of one model.
 type LatencyState struct {
-	Model  string        `json:"model"` // "*": all those that are not tracked on their own
-	Stream bool          `json:"stream"`
-	Calls  int           `json:"calls"`    // in the window
-	Delay  time.Duration `json:"delay_ns"` // 0: too few calls for one
+	Model  string          `json:"model"` // "*": all those that are not tracked on their own
+	Stream bool            `json:"stream"`
+	Calls  int             `json:"calls"`    // in the window
+	Delay  millis.Duration `json:"delay_ms"` // 0: too few calls for one
 }
 
 // State lists the models that were called lately, by name.
@@ -124,7 +126,7 @@ func (t *LatencyTracker) State(now time.Time) []LatencyState {
 	var all []LatencyState
 	add := func(k latencyKey, w *window) {
 		if d, calls := w.delay(t.quantile, half); calls > 0 {
-			all = append(all, LatencyState{Model: k.model, Stream: k.stream, Calls: calls, Delay: d})
+			all = append(all, LatencyState{Model: k.model, Stream: k.stream, Calls: calls, Delay: millis.Duration(d)})
 		}
 	}
 	for k, w := range *t.windows.Load() {

@@ -138,7 +138,7 @@ func TestLatencyOfManyModels(t *testing.T) {
 	for range 30 {
 		p.Observe("new", true, time.Second, now)
 	}
-	if got := p.State(now); len(got) != 1 || got[0].Model != "new" || got[0].Delay < time.Second {
+	if got := p.State(now); len(got) != 1 || got[0].Model != "new" || time.Duration(got[0].Delay) < time.Second {
 		t.Errorf("afterwards %+v, want the new model alone", got)
 	}
 }

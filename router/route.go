@@ -15,7 +15,7 @@ import (
 // newRequest describes a request as far as its header does.
 func newRequest(r *http.Request) *exchange.Request {
 	q := &exchange.Request{
-		ID: newID(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header, At: time.Now(),
+		ID: newID(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header, At: time.Now().UTC(),
 	}
 	// The target as it was sent: URL may escape it differently.
 	if q.Path, _, _ = strings.Cut(r.RequestURI, "?"); len(q.Path) == 0 || q.Path[0] != '/' {

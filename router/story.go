@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/internal/millis"
 )
 
 // story is what happened to a request before somebody served it, in order.
@@ -18,7 +19,7 @@ type story struct {
 func (s *story) add(x *exchange.Exchange, next string, wait time.Duration) {
 	step := exchange.Step{
 		Upstream: x.Upstream, Class: x.Class, Detail: x.Detail, Status: x.Status,
-		Took: x.Total, Queued: x.Queued, Next: next, Wait: wait,
+		Took: millis.Duration(x.Total), Queued: millis.Duration(x.Queued), Next: next, Wait: millis.Duration(wait),
 	}
 	if x.UnknownModel() {
 		step.Model, step.ModelRule = exchange.Label(x.Model), x.ModelRule

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cutover/exchange"
+	"cutover/internal/millis"
 	"cutover/upstream/internal/permodel"
 )
 
@@ -155,16 +156,16 @@ func (b *Breaker) at(now time.Time) time.Duration { return max(0, now.Sub(b.base
 
 // CircuitState is one circuit's state for metrics and for /api/v1/status.
 type CircuitState struct {
-	Model   string        `json:"model"` // "": the upstream as a whole
-	State   string        `json:"state"` // "closed", "open" or "half-open"
-	Since   time.Time     `json:"since"`
-	Until   time.Time     `json:"until,omitzero"` // of an open one; else zero
-	Calls   int           `json:"calls"`          // in the window
-	Errors  int           `json:"errors"`
-	Slow    int           `json:"slow"`
-	Trips   uint64        `json:"trips"`   // total times that it opened
-	Refused uint64        `json:"refused"` // total calls that it refused
-	OpenFor time.Duration `json:"open_for_ns,omitempty"`
+	Model   string          `json:"model"` // "": the upstream as a whole
+	State   string          `json:"state"` // "closed", "open" or "half-open"
+	Since   time.Time       `json:"since"`
+	Until   time.Time       `json:"until,omitzero"` // of an open one; else zero
+	Calls   int             `json:"calls"`          // in the window
+	Errors  int             `json:"errors"`
+	Slow    int             `json:"slow"`
+	Trips   uint64          `json:"trips"`   // total times that it opened
+	Refused uint64          `json:"refused"` // total calls that it refused
+	OpenFor millis.Duration `json:"open_for_ms,omitempty"`
 }
 
 // noModel is the name under which State lists calls without a model.
@@ -208,7 +209,7 @@ func (b *Breaker) state(model string, c *circuit, now time.Time) CircuitState {
 		Trips: uint64(s.trips), Refused: c.refused.Load(),
 	}
 	if s.kind == open {
-		out.Until, out.OpenFor = b.base.Add(s.until), s.until-s.since
+		out.Until, out.OpenFor = b.base.Add(s.until), millis.Duration(s.until-s.since)
 	}
 	return out
 }

@@ -101,7 +101,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	b.call("m", exchange.ClassServer, 0)
 	for i, want := range []time.Duration{11 * time.Second, 22 * time.Second, 38500 * time.Millisecond, 38500 * time.Millisecond} {
 		s := b.state("m")
-		if s.State != "open" || s.OpenFor != want || s.Trips != uint64(i+1) {
+		if s.State != "open" || time.Duration(s.OpenFor) != want || s.Trips != uint64(i+1) {
 			t.Fatalf("trip %d: %+v, want %v", i+1, s, want)
 		}
 		b.now = s.Until.Add(-1)
@@ -139,7 +139,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	for range 10 {
 		b.call("m", exchange.ClassServer, 0)
 	}
-	if s := b.state("m"); s.OpenFor != 11*time.Second {
+	if s := b.state("m"); time.Duration(s.OpenFor) != 11*time.Second {
 		t.Errorf("after ten good minutes it opens for %v", s.OpenFor)
 	}
 	p.Report(exchange.ClassServer, 0, b.now) // of before the trip: no matter

@@ -194,9 +194,9 @@ func (k *Keys) notify(e KeyEvent) {
 
 // KeyState is one key for /api/v1/status and metrics.
 type KeyState struct {
-	Key        string    `json:"key"`             // short hash
-	Quarantine string    `json:"aside,omitempty"` // the reason: "401", "403", "quota"; "": in use
-	Until      time.Time `json:"until,omitzero"`  // when it ends
+	Key        string    `json:"key"`                  // short hash
+	Quarantine string    `json:"quarantine,omitempty"` // the reason: "401", "403", "quota"; "": in use
+	Until      time.Time `json:"until,omitzero"`       // when it ends
 }
 
 // State lists the keys; problem says why a changed file was not applied.
@@ -205,7 +205,7 @@ func (k *Keys) State(now time.Time) (keys []KeyState, problem string) {
 	for _, s := range snap.keys {
 		state := KeyState{Key: s.id}
 		if a := s.quarantine.Load(); a != nil && now.Before(a.until) {
-			state.Quarantine, state.Until = a.reason, a.until
+			state.Quarantine, state.Until = a.reason, a.until.UTC()
 		}
 		keys = append(keys, state)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cutover/compare"
+	"cutover/internal/millis"
 	"cutover/internal/mock"
 	"cutover/router"
 )
@@ -98,9 +99,10 @@ func TestHedgeOfAWholeSidecar(t *testing.T) {
 	q := loadRequest{"chat/completions", `{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}`}
 	var status struct {
 		Hedge struct {
-			After  string
-			Budget float64 `json:"budget_left"`
-			Models []router.LatencyState
+			After      millis.Duration `json:"after_ms"`
+			Percentile float64         `json:"after_percentile"`
+			Budget     float64         `json:"budget_left"`
+			Models     []router.LatencyState
 		}
 	}
 	for i := range 33 {
@@ -118,7 +120,11 @@ func TestHedgeOfAWholeSidecar(t *testing.T) {
 		}
 		return len(status.Hedge.Models) == 1 && status.Hedge.Models[0].Calls == 33
 	}, func() any { return status })
-	if m := status.Hedge.Models[0]; status.Hedge.After != "p95" || m.Model != "gpt-4o" || !m.Stream || m.Delay <= 0 || m.Delay > 10*time.Second || status.Hedge.Budget > 17.5 {
+	m := status.Hedge.Models[0]
+	if m.Model != "gpt-4o" || !m.Stream || m.Delay <= 0 || time.Duration(m.Delay) > 10*time.Second {
+		t.Errorf("/api/v1/status says %+v of the model", m)
+	}
+	if status.Hedge.Percentile != 95 || status.Hedge.After != 0 || status.Hedge.Budget > 17.5 {
 		t.Errorf("/api/v1/status says %+v", status.Hedge)
 	}
 	if n := metricSum(t, get(t, client, r.AdminURL()+"/metrics"), "cutover_hedges_total", `outcome="won"`); n != 3 {

@@ -68,9 +68,9 @@ func TestCareIsInMetricsAndStatus(t *testing.T) {
 		Relay struct {
 			Breaker []struct {
 				Model, State string
-				OpenFor      int64 `json:"open_for_ns"`
+				OpenFor      float64 `json:"open_for_ms"`
 			}
-			Keys []struct{ Aside string }
+			Keys []struct{ Quarantine string }
 		}
 		Affinity struct{ Failing *bool }
 	}
@@ -81,7 +81,7 @@ func TestCareIsInMetricsAndStatus(t *testing.T) {
 	for _, b := range status.Relay.Breaker {
 		open = open || b.Model == "gpt-4o" && b.State == "open" && b.OpenFor > 0
 	}
-	if !open || len(status.Relay.Keys) != 1 || status.Relay.Keys[0].Aside != "401" || status.Affinity.Failing == nil {
+	if !open || len(status.Relay.Keys) != 1 || status.Relay.Keys[0].Quarantine != "401" || status.Affinity.Failing == nil {
 		t.Errorf("/api/v1/status says %+v", status)
 	}
 }

@@ -32,7 +32,7 @@ func newReportCommand(con console) *cobra.Command {
 			"  cutover report --data ./cutover-data --output json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			now := time.Now()
+			now := time.Now().UTC()
 			f, err := scope.filter(now)
 			if err != nil {
 				return err

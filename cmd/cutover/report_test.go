@@ -18,6 +18,7 @@ import (
 	"cutover/flags"
 	"cutover/internal/admin"
 	"cutover/internal/config"
+	"cutover/internal/millis"
 	"cutover/internal/redistest"
 	"cutover/internal/store"
 	"cutover/internal/usage"
@@ -33,7 +34,10 @@ func storedResults(t *testing.T, n int) string {
 		t.Fatal(err)
 	}
 	for i := range n {
-		arm := compare.ArmResult{Called: true, Status: 200, TTFT: 40 * time.Millisecond, Total: 400 * time.Millisecond, Streamed: true}
+		arm := compare.ArmResult{
+			Called: true, Status: 200, Streamed: true,
+			TTFT: millis.Duration(40 * time.Millisecond), Total: millis.Duration(400 * time.Millisecond),
+		}
 		r := compare.Result{
 			ID: "01J" + string(rune('A'+i%26)), At: time.Now().Add(-time.Duration(n-i) * time.Hour), Endpoint: "chat/completions", Model: "gpt-4o",
 			Outcome: compare.Both, Primary: arm, Relay: arm, Checked: true, Similarity: .75,

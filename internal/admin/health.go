@@ -6,6 +6,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"cutover/flags"
+	"cutover/internal/millis"
 	"cutover/router"
 	"cutover/router/affinity"
 	"cutover/shadow"
@@ -75,9 +76,10 @@ type UpstreamStatus struct {
 
 // HedgeStatus says when a silent request to the relay gets a second one beside it.
 type HedgeStatus struct {
-	After  string                `json:"after"` // as configured
-	Budget float64               `json:"budget_left"`
-	Models []router.LatencyState `json:"models,omitempty"`
+	After      millis.Duration       `json:"after_ms,omitempty"`         // the configured delay, if it is a fixed one
+	Percentile float64               `json:"after_percentile,omitempty"` // or the percentile of recent calls that it is learnt from
+	Budget     float64               `json:"budget_left"`                // how many second calls the budget allows now
+	Models     []router.LatencyState `json:"models,omitempty"`
 }
 
 // MirrorStatus is about shadow requests.

@@ -78,7 +78,7 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 // written.
 func (api resultsAPI) reportNow(ctx context.Context, f store.Filter) (compare.Report, error) {
 	api.flush(ctx)
-	return store.Report(ctx, api.Results, f, api.Criteria, time.Now())
+	return store.Report(ctx, api.Results, f, api.Criteria, time.Now().UTC())
 }
 
 func (api resultsAPI) results(w http.ResponseWriter, req *http.Request) {

@@ -31,7 +31,7 @@ func newPolicies(c *config.Config, arm exchange.Arm, fleet redis.UniversalClient
 		policies.Breaker = upstream.NewBreaker(upstream.BreakerOptions{
 			ErrorRate: u.Breaker.ErrorRate, MinCalls: u.Breaker.MinCalls,
 			SlowAfter: u.Breaker.SlowAfter, OpenFor: u.Breaker.OpenFor,
-		}, time.Now())
+		}, time.Now().UTC())
 	}
 	var err error
 	if policies.Limiter, err = newLimiter(u, arm, c.Store.Namespace, fleet); err != nil {

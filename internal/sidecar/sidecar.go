@@ -65,7 +65,7 @@ type upstreamPair struct{ serve, shadow *upstream.Upstream }
 // Run. The version is shown in the status.
 func New(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) (*Sidecar, error) {
 	registry := prometheus.NewRegistry()
-	s := &Sidecar{cfg: cfg, version: version, log: log, started: time.Now(), Registry: registry, registerer: registry}
+	s := &Sidecar{cfg: cfg, version: version, log: log, started: time.Now().UTC(), Registry: registry, registerer: registry}
 	s.registerer.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := s.build(ctx); err != nil {

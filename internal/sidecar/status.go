@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"cutover/internal/admin"
+	"cutover/internal/millis"
 	"cutover/upstream"
 )
 
 // status is the sidecar's current state.
 func (s *Sidecar) status() admin.Status {
-	now := time.Now()
+	now := time.Now().UTC()
 	return admin.Status{
 		Version:  s.version,
 		UptimeMS: now.Sub(s.started).Milliseconds(),
@@ -32,7 +33,8 @@ func (s *Sidecar) hedgeStatus(now time.Time) *admin.HedgeStatus {
 		return nil
 	}
 	return &admin.HedgeStatus{
-		After: s.cfg.Fallback.HedgeAfter.String(), Budget: s.hedge.Budget.Left(), Models: s.hedge.Latency.State(now),
+		After: millis.Duration(s.cfg.Fallback.HedgeAfter.Fixed), Percentile: s.cfg.Fallback.HedgeAfter.Percentile,
+		Budget: s.hedge.Budget.Left(), Models: s.hedge.Latency.State(now),
 	}
 }
 

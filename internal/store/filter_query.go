@@ -33,7 +33,7 @@ func ParseFilter(q url.Values, now time.Time) (f Filter, err error) {
 // ParseSince reads a moment (RFC 3339) or a span before now ("24h", "7d").
 func ParseSince(v string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, v); err == nil {
-		return t, nil
+		return t.UTC(), nil
 	}
 	d, err := time.ParseDuration(v)
 	if days, ok := daysOf(v); ok {
@@ -42,7 +42,7 @@ func ParseSince(v string, now time.Time) (time.Time, error) {
 	if err != nil || d <= 0 {
 		return time.Time{}, fmt.Errorf("%q is neither a span like 90m, 24h or 7d nor a moment like 2006-01-02T15:04:05Z", v)
 	}
-	return now.Add(-d), nil
+	return now.Add(-d).UTC(), nil
 }
 
 // daysOf reads "7d", which time.ParseDuration does not know.

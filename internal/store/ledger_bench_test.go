@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"testing"
+	"time"
 
 	"cutover/compare"
 	"cutover/exchange"
@@ -24,7 +25,8 @@ func BenchmarkCompareAndStore(b *testing.B) {
 	answer := func(text string) *exchange.Exchange {
 		r := result(1).Relay
 		return &exchange.Exchange{
-			Upstream: "relay", Model: "gpt-4o", Status: 200, TTFB: r.TTFB, TTFT: r.TTFT, Total: r.Total, Streamed: true,
+			Upstream: "relay", Model: "gpt-4o", Status: 200, Streamed: true,
+			TTFB: time.Duration(r.TTFB), TTFT: time.Duration(r.TTFT), Total: time.Duration(r.Total),
 			Usage:      exchange.Usage{Known: true, InputTokens: 123, OutputTokens: 45},
 			Completion: exchange.Completion{ID: "x", Model: "gpt-4o", Text: text, TextBytes: len(text), FinishReason: "stop"},
 		}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"cutover/compare"
+	"cutover/internal/millis"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,7 +22,8 @@ var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func result(i int) compare.Result {
 	arm := compare.ArmResult{
-		Called: true, Upstream: "relay", Asked: "gpt-4.1", Model: "gpt-4.1-2025-04-14", Status: 200, TTFB: 20 * time.Millisecond, TTFT: 51234567,
+		Called: true, Upstream: "relay", Asked: "gpt-4.1", Model: "gpt-4.1-2025-04-14", Status: 200,
+		TTFB: millis.Duration(20 * time.Millisecond), TTFT: 51234567,
 		Total: 512345678, Streamed: true, Bytes: 4321, Events: 40, UsageKnown: true, InputTokens: 123, OutputTokens: 45, FinishReason: "stop", TextBytes: 200,
 	}
 	return compare.Result{

@@ -1,6 +1,6 @@
 package limit
 
-import "time"
+import "cutover/internal/millis"
 
 // State is a limiter's state for metrics and for /api/v1/status.
 type State struct {
@@ -25,8 +25,8 @@ type State struct {
 
 // ModelPause is a model that the provider's own limits hold back.
 type ModelPause struct {
-	Model string        `json:"model"`
-	For   time.Duration `json:"for_ns"` // from now
+	Model string          `json:"model"`
+	For   millis.Duration `json:"for_ms"` // from now
 }
 
 // State is a snapshot, cheap enough to be taken every second.
@@ -54,7 +54,7 @@ func (l *Limiter) State() State {
 	now := l.now()
 	for model, p := range l.providers.All() {
 		if wait := p.waitTime(now, 0); wait > 0 {
-			s.Paused = append(s.Paused, ModelPause{model, wait})
+			s.Paused = append(s.Paused, ModelPause{model, millis.Duration(wait)})
 		}
 	}
 	return s
