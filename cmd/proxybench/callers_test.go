@@ -43,7 +43,7 @@ func TestCallersGoal(t *testing.T) {
 	r := report{Callers: []CallersRow{{Callers: 10, Whole: 10}, {Callers: 10, Whole: 9, Cut: 1}}}
 	r.judge()
 	last := r.Goals[len(r.Goals)-1]
-	if !strings.HasPrefix(last.Name, "callers") || last.State != Missed || *last.Measured != 1 {
+	if !strings.HasPrefix(last.Name, "concurrent callers") || last.State != Missed || *last.Measured != 1 {
 		t.Errorf("%+v, want one caller missed", last)
 	}
 }
