@@ -19,7 +19,7 @@ import (
 // is the same model again. CUTOVER_TEST_VERDICTS=full runs the latter twenty
 // times with 2,000 pairs each.
 func TestVerdicts(t *testing.T) {
-	same := mock.Config{Seed: 11, JournalSize: 1, Speech: mock.Speech{Noise: .2, AnswerTokens: 260}}
+	same := mock.Config{Seed: 11, JournalSize: 1, Speech: mock.Speech{Noise: .2, ResponseTokens: 260}}
 	relay := func(change func(*mock.Config)) mock.Config {
 		c := same
 		c.DrawSeed = 77

@@ -14,7 +14,7 @@ import (
 func demoPrimary() mock.Config {
 	c := mock.Config{Name: "primary", Seed: 1, DrawSeed: 1}
 	c.TTFT, c.Gap = mock.Lognormal(180*time.Millisecond, .35), mock.Lognormal(6*time.Millisecond, .3)
-	c.Noise, c.AnswerTokens = .15, 50
+	c.Noise, c.ResponseTokens = .15, 50
 	c.Faults = []mock.Fault{{Kind: "503", Rate: .004}}
 	return c
 }
@@ -22,7 +22,7 @@ func demoPrimary() mock.Config {
 func demoRelay() mock.Config {
 	c := mock.Config{Name: "relay", Seed: 1, DrawSeed: 2}
 	c.TTFT, c.Gap = mock.Lognormal(95*time.Millisecond, .45), mock.Lognormal(4*time.Millisecond, .3)
-	c.Noise, c.AnswerTokens = .25, 50
+	c.Noise, c.ResponseTokens = .25, 50
 	c.BreakToolArguments = .05
 	c.Faults = []mock.Fault{{Kind: "500", Rate: .01}, {Kind: "reset", Rate: .005}}
 	return c

@@ -7,7 +7,7 @@ import (
 
 const adminPrefix = "/_mock/"
 
-// admin adds the mock's own endpoints, which exist only when Config.Admin says so.
+// admin adds the mock's own endpoints, which exist only with Config.Admin.
 func (t routes) admin() {
 	for method, handle := range map[string]func(*call){"GET": showConfig, "PUT": putConfig} {
 		t.add(method, "_mock/config", route{admin: true, body: streamBody, handle: handle})
@@ -20,7 +20,7 @@ func (t routes) admin() {
 	}})
 }
 
-// own answers as the mock itself: no provider's headers, no faults.
+// own responds as the mock itself: without a provider's headers and faults.
 func (c *call) own(status int, v any) {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.writeHeader(status)

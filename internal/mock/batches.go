@@ -10,8 +10,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// batch is an OpenAI batch. It makes progress by the clock alone: whoever
-// looks at it works out how far it has come.
+// batch is an OpenAI batch. Its progress depends only on the clock and is computed
+// when it is read.
 type batch struct {
 	id       string
 	endpoint string
@@ -24,9 +24,9 @@ type batch struct {
 	errors   []any // why it could not start
 
 	mu        sync.Mutex
-	cancelled time.Time // when cancelling was asked for
+	cancelled time.Time // when cancellation was requested
 	output    *file     // once it has run
-	failures  *file     // lines that were answered with an error
+	failures  *file     // lines that got an error
 	failed    int
 	tokens    [2]int // input and output
 }
@@ -57,10 +57,10 @@ func createBatch(c *call) {
 	}
 	b.read()
 	c.s.objects.batches.put(b.id, b)
-	c.answer(http.StatusOK, b.describe("validating", c))
+	c.sendObject(http.StatusOK, b.describe("validating", c))
 }
 
-// read splits the input into lines and notes what is wrong with them.
+// read splits the input into lines and records what is wrong with them.
 func (b *batch) read() {
 	wrong := func(line int, code, message string) {
 		if len(b.errors) < 50 {
@@ -97,7 +97,7 @@ func (b *batch) read() {
 	}
 }
 
-// look works out the batch's state now, and runs it when its time has come.
+// look computes the batch's current state, and runs it when it is due.
 func (b *batch) look(c *call) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,20 +118,20 @@ func (b *batch) look(c *call) string {
 	return "completed"
 }
 
-// run answers all lines.
+// run processes all lines.
 func (b *batch) run(c *call) {
 	var output, failures bytes.Buffer
 	for _, line := range b.lines {
 		root := gjson.ParseBytes(line)
-		status, header, answer := c.inner(b.endpoint, []byte(root.Get("body").Raw))
-		response := ordered{"status_code", status, "request_id", header.Get("X-Request-Id"), "body", raw(string(answer))}
+		status, header, reply := c.inner(b.endpoint, []byte(root.Get("body").Raw))
+		response := ordered{"status_code", status, "request_id", header.Get("X-Request-Id"), "body", raw(string(reply))}
 		entry := encode(ordered{"id", "batch_req_" + newID(c.s.nextID(), 0), "custom_id", root.Get("custom_id").Str, "response", response, "error", nil})
 		to := &output
 		if status != http.StatusOK {
 			to, b.failed = &failures, b.failed+1
 		}
 		to.Write(append(entry, '\n'))
-		usage := gjson.GetBytes(answer, "usage")
+		usage := gjson.GetBytes(reply, "usage")
 		b.tokens[0] += int(usage.Get("prompt_tokens").Int() + usage.Get("input_tokens").Int())
 		b.tokens[1] += int(usage.Get("completion_tokens").Int() + usage.Get("output_tokens").Int())
 	}
@@ -141,7 +141,7 @@ func (b *batch) run(c *call) {
 	}
 }
 
-// madeFile stores a file of the mock's own.
+// madeFile stores a file created by the mock.
 func (c *call) madeFile(name, purpose string, content []byte) *file {
 	f := &file{name: name, purpose: purpose, kind: "application/jsonl", size: int64(len(content)), created: c.at, made: true}
 	if f.whole = c.s.objects.hold(f.size, c.keepLimit()); f.whole {
@@ -192,7 +192,7 @@ func (b *batch) describe(status string, c *call) ordered {
 	}
 }
 
-// batch finds the batch that the path names; nil when the request has been answered.
+// batch finds the batch that the path names; nil after sending an error.
 func (c *call) batch() *batch {
 	b, ok := c.s.objects.batches.get(c.args[0])
 	if !ok {
@@ -204,7 +204,7 @@ func (c *call) batch() *batch {
 
 func getBatch(c *call) {
 	if b := c.batch(); b != nil {
-		c.answer(http.StatusOK, b.describe(b.look(c), c))
+		c.sendObject(http.StatusOK, b.describe(b.look(c), c))
 	}
 }
 
@@ -220,11 +220,11 @@ func cancelBatch(c *call) {
 	b.mu.Lock()
 	b.cancelled = c.at
 	b.mu.Unlock()
-	c.answer(http.StatusOK, b.describe("cancelling", c))
+	c.sendObject(http.StatusOK, b.describe("cancelling", c))
 }
 
 func listBatches(c *call) {
-	c.answer(http.StatusOK, c.cursor(c.s.objects.batches.ids(nil), func(id string) any {
+	c.sendObject(http.StatusOK, c.cursor(c.s.objects.batches.ids(nil), func(id string) any {
 		b, ok := c.s.objects.batches.get(id)
 		if !ok {
 			return ordered{"id", id, "object", "batch"}

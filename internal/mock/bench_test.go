@@ -9,7 +9,7 @@ import (
 	"cutover/internal/mock"
 )
 
-// sink takes an answer and forgets it.
+// sink takes a response and forgets it.
 type sink struct {
 	header http.Header
 	n      int

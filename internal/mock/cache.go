@@ -6,8 +6,8 @@ import (
 )
 
 // cache keeps what was parsed and rendered for a body: clients that measure
-// throughput send the same bodies again and again, and the mock should cost
-// next to nothing then. It belongs to one configuration and is dropped with it.
+// throughput send the same bodies repeatedly, and the mock should then cost almost
+// nothing. It belongs to one configuration and is dropped with it.
 type cache struct {
 	mu    sync.RWMutex
 	kept  map[cacheKey]*cached
@@ -21,7 +21,7 @@ type cacheKey struct {
 }
 
 type cached struct {
-	body      []byte // hashes can collide; bodies can't
+	body      []byte // for comparison, because hashes can collide
 	question  *question
 	rendering *rendering
 	cost      int
@@ -73,7 +73,7 @@ func (c *cache) rendering(k cacheKey, body []byte) *rendering {
 	return nil
 }
 
-// keepRendering remembers a rendered answer beside its parsed body.
+// keepRendering remembers a rendered response with its parsed body.
 func (c *cache) keepRendering(k cacheKey, body []byte, r *rendering) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,7 @@ func (c *cache) add(k cacheKey, e *cached) {
 	c.bytes += e.cost
 }
 
-// size is about what a rendering takes in memory.
+// size is the approximate memory size of a rendering.
 func (r *rendering) size() int {
 	n := cap(r.body.text) + 64
 	for i := range r.events {

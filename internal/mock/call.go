@@ -15,7 +15,7 @@ type call struct {
 	w         http.ResponseWriter
 	r         *http.Request
 	at        time.Time
-	id        uint64 // all ids of the answer derive from it
+	id        uint64 // all ids of the response derive from it
 	entry     *Entry
 	route     *route   // never nil
 	args      []string // the ids in the path
@@ -32,11 +32,11 @@ type call struct {
 	status int   // 0: nothing written yet
 	sent   int64 // body bytes written
 	struck bool  // the fault did something
-	gone   bool  // the caller went away
+	gone   bool  // the caller disconnected
 }
 
-// end tells the journal how the request went. It is deferred, and runs as well
-// while the handler aborts the connection.
+// end records in the journal how the request ended. It is deferred, and also runs
+// when the handler aborts the connection.
 func (c *call) end() {
 	c.s.journal.end(c.entry, func(e *Entry) {
 		e.Status, e.Sent, e.Took = c.status, c.sent, time.Since(c.at)
@@ -47,7 +47,7 @@ func (c *call) end() {
 	})
 }
 
-// serve runs the gates that stand before every endpoint, then the endpoint.
+// serve runs the checks that precede every endpoint, then the endpoint.
 func (c *call) serve() {
 	if c.route.admin && c.allows {
 		c.route.handle(c)
@@ -80,7 +80,7 @@ func (c *call) serve() {
 	c.route.handle(c)
 }
 
-// readBody reads the whole body; false when the request has been answered.
+// readBody reads the whole body; false after sending an error.
 func (c *call) readBody() bool {
 	limit := orElse(c.MaxBody, 64<<20)
 	var err error
@@ -135,8 +135,7 @@ func (c *call) question() *question {
 	return q
 }
 
-// parse reads the body as the endpoint's dialect, and settles which model
-// answers.
+// parse parses the body in the endpoint's dialect, and decides which model responds.
 func (c *call) parse() *question {
 	q := &question{}
 	if p := parseBody(c.body, c.route.parse, q); p != nil {
@@ -153,7 +152,7 @@ func (c *call) parse() *question {
 	return q
 }
 
-// drawFault settles what goes wrong with this request, if anything.
+// drawFault decides what goes wrong with this request, if anything.
 func (c *call) drawFault() {
 	if c.over.fault != nil {
 		c.fault = *c.over.fault
@@ -179,8 +178,7 @@ func (c *call) drawFault() {
 	c.fault = drawFault(c.rules, &c.dice, c.route.name, inference, model, stream)
 }
 
-// wait pauses for d; false when the caller went away or the server closed
-// meanwhile.
+// wait pauses for d; false if the caller disconnected or the server closed meanwhile.
 func (c *call) wait(d time.Duration) bool {
 	if d <= 0 {
 		return c.r.Context().Err() == nil
@@ -197,7 +195,7 @@ func (c *call) wait(d time.Duration) bool {
 	return false
 }
 
-// hang waits until the caller goes away or the server closes.
+// hang waits until the caller disconnects or the server closes.
 func (c *call) hang() {
 	select {
 	case <-c.r.Context().Done():
@@ -210,7 +208,7 @@ func (c *call) hang() {
 // socketKey is how browsers send the key of a WebSocket, which can't have headers.
 const socketKey = "openai-insecure-api-key."
 
-// key returns the API key that the request bears, however it does.
+// key returns the request's API key, wherever it is.
 func (c *call) key() string {
 	h := c.r.Header
 	if scheme, token, ok := strings.Cut(h.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -232,7 +230,7 @@ func (c *call) key() string {
 	return c.r.URL.Query().Get("key")
 }
 
-// allowed checks the key; false when the request has been answered.
+// allowed checks the key; false after sending an error.
 func (c *call) allowed() bool {
 	if len(c.keys) == 0 {
 		return true

@@ -20,7 +20,7 @@ type chatWriter struct {
 	list eventList
 }
 
-// preamble adds what follows the object's type in answers and chunks alike.
+// preamble adds what follows the object's type in responses and chunks.
 func (w *chatWriter) preamble(b []byte) []byte {
 	b = append(b, `","created":`...)
 	b = append(b, w.marks.created...)
@@ -34,8 +34,8 @@ func fingerprint(model string) string { return newID(hashText(model), 0)[:10] }
 
 func (w *chatWriter) plain() []byte {
 	b := w.preamble(w.head)
-	for i := range w.answers {
-		a := &w.answers[i]
+	for i := range w.replies {
+		a := &w.replies[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -67,9 +67,9 @@ func (w *chatWriter) plain() []byte {
 	return append(b, '}')
 }
 
-// content appends the text, or null and the refusal where the answer should
-// have been JSON.
-func (w *chatWriter) content(b []byte, a *answer) []byte {
+// content appends the text, or null and the refusal if the response should have been
+// JSON.
+func (w *chatWriter) content(b []byte, a *reply) []byte {
 	switch {
 	case len(a.calls) > 0 && a.text == "":
 		return append(b, `null,"refusal":null`...)
@@ -79,7 +79,7 @@ func (w *chatWriter) content(b []byte, a *answer) []byte {
 	return append(appendString(b, a.text), `,"refusal":null`...)
 }
 
-func (w *chatWriter) finish(b []byte, a *answer) []byte {
+func (w *chatWriter) finish(b []byte, a *reply) []byte {
 	if w.noFinish {
 		return append(b, "null"...)
 	}
@@ -99,21 +99,21 @@ func (r *renderer) writeUsage(b []byte) []byte {
 
 func (w *chatWriter) stream() []event {
 	w.list.marks = &w.marks
-	w.list.reserve(w.tokens()+4*len(w.answers)+2, len(w.head)+120)
-	for i := range w.answers {
+	w.list.reserve(w.tokens()+4*len(w.replies)+2, len(w.head)+120)
+	for i := range w.replies {
 		role := `"role":"assistant","content":""`
-		if len(w.answers[i].calls) > 0 {
+		if len(w.replies[i].calls) > 0 {
 			role = `"role":"assistant","content":null`
 		}
 		w.chunk(openingEvent, 0, i, role+`,"refusal":null`, "")
 	}
-	for i := range w.answers {
+	for i := range w.replies {
 		w.choice(i)
 	}
-	for i := range w.answers {
+	for i := range w.replies {
 		finish := ""
 		if !w.noFinish {
-			finish = w.answers[i].finish.openAI()
+			finish = w.replies[i].finish.openAI()
 		}
 		w.chunk(finishEvent, 0, i, "", finish)
 	}
@@ -129,7 +129,7 @@ func (w *chatWriter) stream() []event {
 
 // choice streams the content of one choice.
 func (w *chatWriter) choice(i int) {
-	a := &w.answers[i]
+	a := &w.replies[i]
 	field := `"content":`
 	if a.refusal && w.q.format.json {
 		field = `"refusal":`

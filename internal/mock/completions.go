@@ -15,11 +15,11 @@ func renderCompletions(r *renderer) *rendering {
 }
 
 func (r *renderer) completions(b []byte) []byte {
-	for i := range r.answers {
+	for i := range r.replies {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = r.textChoice(b, i, r.answers[i].text, r.finishText(i))
+		b = r.textChoice(b, i, r.replies[i].text, r.finishText(i))
 	}
 	b = append(b, ']')
 	if !r.noUsage {
@@ -32,7 +32,7 @@ func (r *renderer) finishText(i int) string {
 	if r.noFinish {
 		return ""
 	}
-	return r.answers[i].finish.openAI()
+	return r.replies[i].finish.openAI()
 }
 
 func (r *renderer) textChoice(b []byte, index int, text, finish string) []byte {
@@ -56,8 +56,8 @@ func (r *renderer) completionsStream(head []byte) []event {
 			return append(b, `]}`...)
 		})
 	}
-	for i := range r.answers {
-		for _, piece := range r.answers[i].pieces {
+	for i := range r.replies {
+		for _, piece := range r.replies[i].pieces {
 			chunk(contentEvent, 1, i, piece, "")
 		}
 		chunk(finishEvent, 0, i, "", r.finishText(i))

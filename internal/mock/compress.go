@@ -9,7 +9,7 @@ import (
 // minGzip is the smallest body that is worth compressing.
 const minGzip = 256
 
-// compresses reports whether an answer of n bytes is compressed.
+// compresses reports whether a response of n bytes is compressed.
 func (c *call) compresses(n int) bool {
 	switch orElse(c.over.gzip, c.Gzip) {
 	case "always":
@@ -23,7 +23,7 @@ func (c *call) compresses(n int) bool {
 func gzipped(b []byte) []byte {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	_, _ = z.Write(b) // a buffer takes everything
+	_, _ = z.Write(b) // writing to a buffer can't fail
 	_ = z.Close()
 	return out.Bytes()
 }

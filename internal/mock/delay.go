@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Delay is a distribution of waiting times. The zero Delay is no wait.
+// Delay is a distribution of waiting times. The zero Delay does not wait.
 //
 // In files and flags it is written as one of
 //
@@ -34,7 +34,7 @@ const (
 	empiricalDelay
 )
 
-// longestDelay bounds what a long tail may draw.
+// longestDelay bounds what is drawn from a long tail.
 const longestDelay = time.Hour
 
 // Fixed waits for d each time.
@@ -93,8 +93,7 @@ func (d Delay) draw(r *dice) time.Duration {
 	return time.Duration(min(ns, float64(longestDelay)))
 }
 
-// normal is a standard normal draw (Box and Muller's polar form needs a loop;
-// the plain form is enough here).
+// normal is a standard normal draw by the Box-Muller transform.
 func normal(r *dice) float64 {
 	return math.Sqrt(-2*math.Log(1-r.float())) * math.Cos(2*math.Pi*r.float())
 }

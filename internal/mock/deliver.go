@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// strikeBeforeHeader applies the faults that leave no answer to make; true
-// when the request is over.
+// strikeBeforeHeader applies the faults that replace the whole response; true if the
+// request is over.
 func (c *call) strikeBeforeHeader() bool {
 	switch c.fault.kind {
 	case statusFault:
@@ -44,12 +44,12 @@ func (c *call) reset() {
 		inner = wrapped.NetConn()
 	}
 	if tcp, ok := inner.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // the close is all the same when it fails
+		_ = tcp.SetLinger(0) // if it fails, the connection is closed anyway
 	}
 	_ = inner.Close()
 }
 
-// send writes a whole answer, with the faults that plain answers can have.
+// send writes a whole response, with the faults of responses that are not streamed.
 func (c *call) send(status int, contentType string, body []byte) {
 	h := c.w.Header()
 	h["Content-Type"] = []string{contentType}
@@ -73,7 +73,7 @@ func (c *call) writeHeader(status int) {
 	c.w.WriteHeader(status)
 }
 
-// write sends body bytes; false when the caller is gone.
+// write sends body bytes; false if the caller is gone.
 func (c *call) write(b []byte) bool {
 	n, err := c.w.Write(b)
 	c.sent += int64(n)
@@ -83,8 +83,8 @@ func (c *call) write(b []byte) bool {
 	return err == nil
 }
 
-// strikePlain applies the faults of a plain answer to it; done when the answer
-// is over.
+// strikePlain applies the faults of a response that is not streamed; done means that
+// the response is over.
 func (c *call) strikePlain(body []byte) (changed []byte, done bool) {
 	half := len(body) / 2
 	if c.fault.after == 0 {
@@ -165,12 +165,13 @@ func (c *call) drip(b []byte) bool {
 
 const htmlPage = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>\n<body><h1>Welcome to nginx!</h1></body></html>\n"
 
-// streamProblem is what error events say.
+// streamProblem is the error in error events.
 func streamProblem() *problem {
 	return &problem{status: http.StatusInternalServerError, message: "The server had an error while processing your request. Sorry about that!"}
 }
 
-// waitWhole waits as long as a plain answer of so many tokens takes.
+// waitWhole waits as long as a response of that many tokens takes when it is not
+// streamed.
 func (c *call) waitWhole(tokens int) bool {
 	if c.instant && !c.over.timed {
 		return true
@@ -187,7 +188,7 @@ func (c *call) waitWhole(tokens int) bool {
 	return c.wait(d - time.Since(c.at))
 }
 
-// delays are the waits of this call.
+// delays are the delays of this call.
 func (c *call) delays() (ttft, gap Delay) {
 	ttft, gap = c.TTFT, c.gap
 	if c.over.ttft != nil {

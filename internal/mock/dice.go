@@ -2,13 +2,13 @@ package mock
 
 import "github.com/twmb/murmur3"
 
-// dice is a small deterministic random stream (splitmix64). It is a value:
-// a copy repeats what the original would have thrown. Unlike math/rand/v2 it
-// allocates nothing, so that each sentence can have a stream of its own and a
-// change in one does not shift all that follow.
+// dice is a small deterministic random stream (splitmix64). It is a value: a copy
+// repeats what the original would have returned. Unlike math/rand/v2 it allocates
+// nothing, so that each sentence can have its own stream and a change in one does not
+// shift all that follow.
 type dice uint64
 
-// throw starts a stream that depends on all the parts and on their order.
+// throw starts a stream that depends on all parts and their order.
 func throw(parts ...uint64) dice {
 	d := dice(0x6a09e667f3bcc908)
 	for _, p := range parts {
@@ -48,7 +48,7 @@ func (d *dice) between(low, high int) int {
 	return low + d.n(high-low+1)
 }
 
-// pick returns one of the items; the zero T when there is none.
+// pick returns one of the items, or the zero T if there is none.
 func pick[T any](d *dice, items []T) T {
 	if len(items) == 0 {
 		var none T

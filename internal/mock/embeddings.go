@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// answer sends an object, after the time that such calls take.
-func (c *call) answer(status int, v any) {
+// sendObject sends an object, after the delay for such calls.
+func (c *call) sendObject(status int, v any) {
 	if !c.wait(c.Other.draw(&c.dice)) {
 		panic(http.ErrAbortHandler)
 	}
@@ -18,8 +18,8 @@ func (c *call) answer(status int, v any) {
 	c.send(status, "application/json", encode(v))
 }
 
-// embed answers embeddings. Texts that share words have vectors that point
-// into similar directions.
+// embed handles embeddings. Texts that share words have vectors that point in similar
+// directions.
 func embed(c *call) {
 	if !c.wait(c.Other.draw(&c.dice)) {
 		panic(http.ErrAbortHandler)

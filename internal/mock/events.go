@@ -8,15 +8,14 @@ type eventList struct {
 	ends   []int
 }
 
-// reserve makes room for n events of about the given size.
+// reserve allocates space for n events of about the given size.
 func (l *eventList) reserve(n, size int) {
 	l.buf = make([]byte, 0, n*size)
 	l.events = make([]event, 0, n)
 	l.ends = make([]int, 0, n)
 }
 
-// data adds an unnamed event, as OpenAI's chat has them: the payload is put
-// together by the calls of write.
+// data adds an unnamed event, as in OpenAI's chat; write builds the payload.
 func (l *eventList) data(kind eventKind, tokens int, write func([]byte) []byte) {
 	l.named("", kind, tokens, write)
 }
@@ -32,7 +31,7 @@ func (l *eventList) named(name string, kind eventKind, tokens int, write func([]
 	l.ends = append(l.ends, len(l.buf))
 }
 
-// done cuts the buffer into the events and finds their marks.
+// done splits the buffer into events and finds their marks.
 func (l *eventList) done() []event {
 	start := 0
 	for i, end := range l.ends {
@@ -42,8 +41,8 @@ func (l *eventList) done() []event {
 	return l.events
 }
 
-// padding is the text of an obfuscation field for a piece of so many bytes:
-// together they hide the piece's length, as OpenAI's do.
+// padding is the text of an obfuscation field for a piece of that many bytes. Together
+// they hide the piece's length, like OpenAI's.
 func padding(n int, seed uint64) string {
 	d := throw(seed, uint64(n))
 	b := make([]byte, 16-n%16)

@@ -9,54 +9,53 @@ import (
 
 // Fault is something that goes wrong with some requests.
 //
-// Kind is one of the names below; "reset-after-3" and the like say the number
-// of content tokens after which a fault of a stream strikes (0: after the
-// header and the opening events, before any content). For an answer that is
-// not streamed, after 0 means after the header and any other number in the
-// middle of the body.
+// Kind is one of the names below. "reset-after-3" and similar names give the number of
+// content tokens after which a fault of a stream applies (0: after the header and the
+// opening events, before any content). For a response that is not streamed, 0 means
+// after the header, and any other number the middle of the body.
 //
-//	400 ... 599              an error of this status, in the caller's dialect (429, 503 and 529 with Retry-After)
+//	400 ... 599              an error with this status, in the caller's API format (429, 503 and 529 with Retry-After)
 //	refuse                   the connection is closed before a header
 //	reset                    the connection is reset (RST) before a header
 //	hang                     no header, ever
 //	hang-after-N             header, N tokens, then silence
 //	reset-after-N            header, N tokens, then RST
 //	cut-after-N              header, N tokens, then the connection is closed in the middle of the body
-//	end-after-N              header, N tokens, then a clean end without the last words of the dialect
+//	end-after-N              header, N tokens, then a clean end without the dialect's final events
 //	error-event-after-N      header, N tokens, then an error event behind the 200
-//	garbage-after-N          header, N tokens, then bytes that are no events
-//	no-done                  everything but the dialect's last word ([DONE], message_stop, response.completed)
+//	garbage-after-N          header, N tokens, then bytes that are not events
+//	no-done                  everything but the dialect's final event ([DONE], message_stop, response.completed)
 //	no-finish                no finish reason
-//	no-usage                 no usage, also when it was asked for
+//	no-usage                 no usage, even if it was requested
 //	wrong-order              events in an order that the protocol does not allow
-//	wrong-model              the answer names another model
+//	wrong-model              the response names another model
 //	invalid-utf8             bytes that are not UTF-8 inside the text
 //	empty                    200 without a body
 //	not-json                 200 with a page of HTML
-//	truncated                JSON (or the last event) that ends half way, cleanly
-//	wrong-length             Content-Length promises more than comes
+//	truncated                JSON (or the last event) that ends halfway, cleanly
+//	wrong-length             Content-Length announces more than is sent
 //	drip                     one byte at a time
 //
 // "hang", "reset", "cut", "end", "error-event" and "garbage" without a number
-// strike at 0, except that plain "hang" and "reset" come before the header.
+// apply at 0, except that plain "hang" and "reset" apply before the header.
 type Fault struct {
 	Kind string `yaml:"kind" json:"kind"`
-	// Rate is the share of the requests that it strikes, from 0 to 1.
+	// Rate is the share of the requests that it affects, from 0 to 1.
 	Rate float64 `yaml:"rate" json:"rate"`
 	// Endpoint limits it to one endpoint, named by its path without the base
 	// ("chat/completions"). Empty: all inference endpoints; "*": all endpoints.
 	Endpoint string `yaml:"endpoint,omitempty" json:"endpoint,omitempty"`
 	// Model limits it to requests for this model.
 	Model string `yaml:"model,omitempty" json:"model,omitempty"`
-	// Stream limits it to streamed (true) or plain (false) answers.
+	// Stream limits it to streamed (true) or plain (false) responses.
 	Stream *bool `yaml:"stream,omitempty" json:"stream,omitempty"`
 }
 
-// fault is one fault as it is about to strike. The zero fault is none.
+// fault is the fault of one request. The zero fault is none.
 type fault struct {
 	kind   faultKind
 	status int // of a status fault
-	after  int // content tokens before it strikes
+	after  int // content tokens before it applies
 }
 
 type faultKind uint8
@@ -145,7 +144,7 @@ func parseFault(spec string) (fault, error) {
 	return fault{}, fmt.Errorf("no fault is called %q; use a status or one of %s", spec, strings.Join(FaultKinds()[1:], ", "))
 }
 
-// compile checks the fault and returns what strikes.
+// compile checks the fault and returns its rule.
 func (f *Fault) compile() (fault, error) {
 	if f.Kind == "" {
 		return fault{}, fmt.Errorf("kind is missing")
@@ -184,8 +183,8 @@ func (r *rule) matches(endpoint string, inference bool, model string, stream boo
 	return r.stream == nil || *r.stream == stream
 }
 
-// drawFault throws once for all rules that match, so that rates add up and at
-// most one strikes.
+// drawFault draws once for all matching rules, so that rates add up and at most one
+// applies.
 func drawFault(rules []rule, d *dice, endpoint string, inference bool, model string, stream bool) fault {
 	if len(rules) == 0 {
 		return fault{}

@@ -44,7 +44,7 @@ func responsesTarget() target {
 
 func (g target) streamed() string { return strings.TrimSuffix(g.body, "}") + `,"stream":true}` }
 
-// seen is what a caller saw of one answer.
+// seen is what a caller saw of one response.
 type seen struct {
 	status int
 	header http.Header
@@ -131,7 +131,7 @@ func brokenStreams() map[string]func(*testing.T, target, seen) {
 			check(t, s.content(g) > 5 && strings.Contains(s.events[g.opening], g.delta), "content follows the opening events", s)
 			check(t, strings.Contains(string(s.body), g.usage) && strings.Contains(string(s.body), g.finish), "usage and finish reason", s)
 		},
-		"refuse": func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no answer", s) },
+		"refuse": func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no response", s) },
 		"reset": func(t *testing.T, _ target, s seen) {
 			check(t, errors.Is(s.err, syscall.ECONNRESET) || errors.Is(s.err, io.EOF), "a reset connection", s)
 		},
@@ -231,7 +231,7 @@ func TestFaultsOfStreams(t *testing.T) {
 					g.finish = `"status":"completed","completed_at"`
 				}
 				cfg := faulty(kind)
-				cfg.AnswerTokens = 30
+				cfg.ResponseTokens = 30
 				s, url := serve(t, cfg)
 				got := fetch(t, url+g.path, g.streamed())
 				want(t, g, got)
@@ -246,7 +246,7 @@ func TestFaultsOfStreams(t *testing.T) {
 	}
 }
 
-// plainFaults says what each fault does to an answer that is not streamed.
+// plainFaults says what each fault does to a response that is not streamed.
 func plainFaults() map[string]func(*testing.T, target, seen) {
 	whole := func(s seen) bool { return s.status == 200 && s.cut == nil && json.Valid(s.body) }
 	broken := func(t *testing.T, _ target, s seen) {
@@ -254,14 +254,14 @@ func plainFaults() map[string]func(*testing.T, target, seen) {
 	}
 	return map[string]func(*testing.T, target, seen){
 		"ok": func(t *testing.T, g target, s seen) {
-			check(t, whole(s) && strings.Contains(string(s.body), g.usage) && strings.Contains(string(s.body), g.finish), "a whole answer", s)
+			check(t, whole(s) && strings.Contains(string(s.body), g.usage) && strings.Contains(string(s.body), g.finish), "a whole response", s)
 		},
 		"reset-after-1": broken, "cut": broken, "cut-after-1": broken, "reset-after-0": broken,
 		"wrong-length": func(t *testing.T, _ target, s seen) {
 			check(t, s.status == 200 && errors.Is(s.cut, io.ErrUnexpectedEOF), "less than promised", s)
 		},
-		"refuse": func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no answer", s) },
-		"reset":  func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no answer", s) },
+		"refuse": func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no response", s) },
+		"reset":  func(t *testing.T, _ target, s seen) { check(t, s.err != nil, "no response", s) },
 		"truncated": func(t *testing.T, _ target, s seen) {
 			check(t, s.cut == nil && len(s.body) > 50 && !json.Valid(s.body), "half, but clean", s)
 		},
@@ -288,7 +288,7 @@ func plainFaults() map[string]func(*testing.T, target, seen) {
 	}
 }
 
-func TestFaultsOfPlainAnswers(t *testing.T) {
+func TestFaultsOfPlainResponses(t *testing.T) {
 	for name, g := range map[string]target{"chat": chatTarget(), "messages": messagesTarget(), "responses": responsesTarget()} {
 		for kind, want := range plainFaults() {
 			t.Run(name+"/"+kind, func(t *testing.T) {
@@ -407,10 +407,10 @@ func TestFaultRatesAreKeptAndRepeatable(t *testing.T) {
 		t.Error("another seed draws the same faults")
 	}
 	if n := strings.Count(first, "500"); n < 150 || n > 250 {
-		t.Errorf("%d of 2000 answers are 500, want about 200", n)
+		t.Errorf("%d of 2000 responses are 500, want about 200", n)
 	}
 	if n := strings.Count(first, "429"); n < 60 || n > 140 {
-		t.Errorf("%d of 2000 answers are 429, want about 100", n)
+		t.Errorf("%d of 2000 responses are 429, want about 100", n)
 	}
 }
 

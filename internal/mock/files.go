@@ -42,16 +42,16 @@ func (f *file) describe(c *call) ordered {
 // stamp is a time as Anthropic writes it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
 
-// form is a multipart body as far as it is kept.
+// form is a multipart body, as far as it is kept.
 type form struct {
 	fields map[string]string
-	files  map[string]*file // by field; content may be cut
+	files  map[string]*file // by field; content may be truncated
 }
 
 const maxField = 1 << 20
 
-// readForm reads a multipart body as it comes, in bounded memory; nil when the
-// request has been answered.
+// readForm reads a multipart body as it arrives, in bounded memory; nil after sending
+// an error.
 func (c *call) readForm() *form {
 	tap := &tap{r: c.r.Body, room: c.journalBody()}
 	c.r.Body = io.NopCloser(tap)
@@ -78,8 +78,8 @@ func (c *call) readForm() *form {
 	}
 }
 
-// broken answers a body that could not be read, or gives up when that is
-// because the caller is gone.
+// broken sends an error for a body that could not be read, or gives up if the caller
+// is gone.
 func (c *call) broken(err error) {
 	if c.r.Context().Err() != nil {
 		c.gone = true
@@ -104,7 +104,7 @@ func (c *call) readPart(f *form, part *multipart.Part) error {
 	return nil
 }
 
-// fill reads a file's content, of which it keeps all or nothing.
+// fill reads a file's content and keeps all of it or nothing.
 func (c *call) fill(f *file, r io.Reader) error {
 	limit := c.keepLimit()
 	f.whole = true
@@ -131,13 +131,13 @@ func (c *call) fill(f *file, r io.Reader) error {
 
 func (st *settings) keepLimit() int64 { return orElse(st.MaxKept, 256<<20) }
 
-// forget lets go of a file's content.
+// forget releases a file's content.
 func (o *objects) forget(f *file) {
 	o.release(int64(len(f.content)))
 	f.content = nil
 }
 
-// tap passes a body on and keeps its beginning.
+// tap forwards a body and keeps its start.
 type tap struct {
 	r    io.Reader
 	kept []byte
@@ -183,10 +183,10 @@ func uploadFile(c *call) {
 	if seconds, err := strconv.Atoi(form.fields["expires_after[seconds]"]); err == nil && seconds > 0 {
 		f.expires = f.created.Add(time.Duration(seconds) * time.Second)
 	}
-	c.answer(http.StatusOK, c.addFile(f).describe(c))
+	c.sendObject(http.StatusOK, c.addFile(f).describe(c))
 }
 
-// file finds the file that the path names; nil when the request has been answered.
+// file finds the file that the path names; nil after sending an error.
 func (c *call) file() *file {
 	if f, ok := c.s.objects.files.get(c.args[0]); ok && (f.expires.IsZero() || c.at.Before(f.expires)) {
 		return f
@@ -207,7 +207,7 @@ func (c *call) noSuch(what, id string) *problem {
 
 func getFile(c *call) {
 	if f := c.file(); f != nil {
-		c.answer(http.StatusOK, f.describe(c))
+		c.sendObject(http.StatusOK, f.describe(c))
 	}
 }
 
@@ -222,10 +222,10 @@ func listFiles(c *call) {
 		return f.describe(c)
 	}
 	if c.anthropic {
-		c.answer(http.StatusOK, c.page(ids, describe))
+		c.sendObject(http.StatusOK, c.page(ids, describe))
 		return
 	}
-	c.answer(http.StatusOK, c.cursor(ids, describe))
+	c.sendObject(http.StatusOK, c.cursor(ids, describe))
 }
 
 func deleteFile(c *call) {
@@ -237,10 +237,10 @@ func deleteFile(c *call) {
 		c.s.objects.forget(f)
 	}
 	if c.anthropic {
-		c.answer(http.StatusOK, ordered{"id", f.id, "type", "file_deleted"})
+		c.sendObject(http.StatusOK, ordered{"id", f.id, "type", "file_deleted"})
 		return
 	}
-	c.answer(http.StatusOK, ordered{"id", f.id, "object", "file", "deleted", true})
+	c.sendObject(http.StatusOK, ordered{"id", f.id, "object", "file", "deleted", true})
 }
 
 func fileContent(c *call) {
@@ -256,7 +256,7 @@ func fileContent(c *call) {
 	}
 }
 
-// pass sends bytes that are no JSON, after the time that such calls take.
+// pass sends bytes that are not JSON, after the delay for such calls.
 func (c *call) pass(contentType string, body []byte) {
 	if !c.wait(c.Other.draw(&c.dice)) {
 		panic(http.ErrAbortHandler)

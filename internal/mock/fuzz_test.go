@@ -11,7 +11,7 @@ import (
 	"cutover/internal/mock"
 )
 
-// FuzzRequests sends anything to any endpoint: the mock must answer, and with
+// FuzzRequests sends anything to any endpoint: the mock must respond, and with
 // JSON or events where it says so.
 func FuzzRequests(f *testing.F) {
 	for _, g := range []target{chatTarget(), messagesTarget(), responsesTarget()} {
@@ -55,10 +55,10 @@ func FuzzRequests(f *testing.F) {
 		}
 		text := w.Body.String()
 		if !utf8.ValidString(text) && utf8.ValidString(body) {
-			t.Fatalf("the answer is no UTF-8: %q", text)
+			t.Fatalf("the response is not UTF-8: %q", text)
 		}
 		if w.Header().Get("Content-Type") == "application/json" && !json.Valid([]byte(text)) {
-			t.Fatalf("the answer is no JSON: %q", text)
+			t.Fatalf("the response is not JSON: %q", text)
 		}
 	})
 }

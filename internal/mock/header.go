@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// requestID is the id of this answer in the dialect's form.
+// requestID is the id of this response in the dialect's form.
 func (c *call) requestID() string {
 	if c.anthropic {
 		return "req_" + newID(c.id, maxSlots+1)
@@ -13,8 +13,8 @@ func (c *call) requestID() string {
 	return "req_" + newID(c.id, maxSlots+1) + newID(c.id, maxSlots+2)[:8]
 }
 
-// header sets the headers that every answer has. Names are in their canonical
-// form already, so that they can be assigned.
+// header sets the headers of every response. Names are in canonical form, so they can
+// be assigned directly.
 func (c *call) header() {
 	h := c.w.Header()
 	h["Server"] = []string{c.Name}
@@ -30,8 +30,8 @@ func (c *call) header() {
 	c.limitHeaders(h)
 }
 
-// limitHeaders tells what the rate limits have left. Without limits the
-// figures are those of a generous account.
+// limitHeaders sets the headers with the remaining rate limits. Without limits they
+// are those of a generous account.
 func (c *call) limitHeaders(h http.Header) {
 	if c.ask == nil {
 		return

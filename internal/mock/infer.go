@@ -5,35 +5,35 @@ import (
 	"strings"
 )
 
-// renderer turns answers into the bytes of a dialect.
+// renderer turns replies into the bytes of a dialect.
 type renderer struct {
 	*settings
 	q        *question
-	answers  []answer
-	model    string // as the answer names it
+	replies  []reply
+	model    string // as named in the response
 	noUsage  bool
 	noFinish bool
 }
 
 // usage is the sum over all choices.
 func (r *renderer) usage() (input, output, cached, reasoning int) {
-	for i := range r.answers {
-		input, cached = r.answers[i].input, r.answers[i].cached
-		output += r.answers[i].output
-		reasoning += r.answers[i].reason
+	for i := range r.replies {
+		input, cached = r.replies[i].input, r.replies[i].cached
+		output += r.replies[i].output
+		reasoning += r.replies[i].reason
 	}
 	return input, output, cached, reasoning
 }
 
 func (r *renderer) tokens() int {
 	n := 0
-	for i := range r.answers {
-		n += r.answers[i].tokens()
+	for i := range r.replies {
+		n += r.replies[i].tokens()
 	}
 	return n
 }
 
-// infer answers an inference request.
+// infer handles an inference request.
 func (c *call) infer() {
 	if c.anthropic && c.ask.sampling && c.r.Header.Get("Anthropic-Version") >= strictVersion {
 		c.fail(badRequest("", "temperature, top_p and top_k are not supported in this version of the API."))
@@ -54,12 +54,12 @@ func (c *call) infer() {
 	c.stream(r)
 }
 
-// strictVersion is the first anthropic-version that refuses sampling settings.
+// strictVersion is the first anthropic-version that rejects sampling settings.
 const strictVersion = "2026-10-21"
 
-// rendering composes and renders the answer, or finds the same one done before.
+// rendering composes and renders the response, or finds it in the cache.
 func (c *call) rendering() *rendering {
-	keep := c.over == Override{} && !c.varies(c.ask) && !c.fault.changesAnswer()
+	keep := c.over == Override{} && !c.varies(c.ask) && !c.fault.changesContent()
 	key := cacheKey{route: c.route, hash: c.ask.hash, size: len(c.body)}
 	if keep {
 		if r := c.cache.rendering(key, c.body); r != nil {
@@ -67,7 +67,7 @@ func (c *call) rendering() *rendering {
 		}
 	}
 	m := composer{settings: c.settings, q: c.ask, over: c.over, voice: hashText(orElse(c.Voice, c.ask.served)), draw: &c.dice}
-	r := renderer{settings: c.settings, q: c.ask, answers: m.compose(), model: c.ask.served}
+	r := renderer{settings: c.settings, q: c.ask, replies: m.compose(), model: c.ask.served}
 	switch c.fault.kind {
 	case noUsage:
 		r.noUsage, c.struck = true, true
@@ -76,8 +76,8 @@ func (c *call) rendering() *rendering {
 	case wrongModel:
 		r.model, c.struck = "another-model", true
 	case invalidUTF8:
-		for i := range r.answers {
-			r.answers[i].spoil()
+		for i := range r.replies {
+			r.replies[i].spoil()
 		}
 	}
 	out := c.route.render(&r)
@@ -89,9 +89,9 @@ func (c *call) rendering() *rendering {
 	return out
 }
 
-// changesAnswer reports whether the fault is one of the answer itself rather
-// than of its delivery.
-func (f fault) changesAnswer() bool {
+// changesContent reports whether the fault changes the response itself and not only
+// its delivery.
+func (f fault) changesContent() bool {
 	switch f.kind {
 	case noUsage, noFinish, wrongModel, invalidUTF8:
 		return true
@@ -99,15 +99,15 @@ func (f fault) changesAnswer() bool {
 	return false
 }
 
-// spoiled stands for bytes that are no UTF-8 until the answer is delivered; it
-// is a rune for private use of three bytes, as long as what replaces it.
+// spoiled stands for invalid UTF-8 until the response is delivered. It is a private-use
+// rune of three bytes, as long as what replaces it.
 const (
 	spoiled     = "\uE0FF"
 	spoiledByte = "\xff\xfe\x80"
 )
 
 // spoil puts the mark into the text, or into the arguments of the first call.
-func (a *answer) spoil() {
+func (a *reply) spoil() {
 	switch {
 	case len(a.pieces) > 0:
 		a.pieces[0] += spoiled
@@ -118,8 +118,8 @@ func (a *answer) spoil() {
 	}
 }
 
-// plain sends an answer that is not streamed, after the time that it takes to
-// write it.
+// plain sends a response that is not streamed, after the time that it takes to
+// generate it.
 func (c *call) plain(r *rendering) {
 	if !c.waitWhole(r.tokens) {
 		panic(http.ErrAbortHandler)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// inner answers a request inside another one (a line of a batch): at once, and
-// with the faults of the answer itself but none of the connection.
-func (c *call) inner(path string, body []byte) (status int, header http.Header, answer []byte) {
+// inner handles a request inside another one (a line of a batch): at once, with faults
+// of the response itself but none of the connection.
+func (c *call) inner(path string, body []byte) (status int, header http.Header, reply []byte) {
 	at := c.endpointPath(path)
 	if at == "" { // the lines of a batch name OpenAI's own paths, whatever the base is here
 		at = strings.TrimPrefix(path, "/v1/")
@@ -25,7 +25,7 @@ func (c *call) inner(path string, body []byte) (status int, header http.Header, 
 	default:
 		in.ask = in.question()
 		in.drawFault()
-		if in.fault.kind != statusFault && !in.fault.changesAnswer() {
+		if in.fault.kind != statusFault && !in.fault.changesContent() {
 			in.fault = fault{}
 		}
 		switch {
@@ -40,7 +40,7 @@ func (c *call) inner(path string, body []byte) (status int, header http.Header, 
 	return orElse(in.status, http.StatusOK), w.header, w.body.Bytes()
 }
 
-// memory is a ResponseWriter that keeps what is written.
+// memory is a ResponseWriter that buffers what is written.
 type memory struct {
 	header http.Header
 	body   bytes.Buffer

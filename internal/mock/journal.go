@@ -24,11 +24,11 @@ type Entry struct {
 	Body     []byte      `json:"body,omitempty"` // as sent, up to Config.JournalBody
 	BodySize int64       `json:"body_size"`      // of the whole body, as far as it was read
 	Endpoint string      `json:"endpoint"`       // path without base and ids, "" when unknown
-	// What became of it; set when the handler has returned.
+	// The outcome; set when the handler has returned.
 	Done   bool          `json:"done"`
 	Status int           `json:"status,omitempty"` // 0: no header was written
-	Fault  string        `json:"fault,omitempty"`  // the fault that struck
-	Gone   bool          `json:"gone,omitempty"`   // the caller went away first
+	Fault  string        `json:"fault,omitempty"`  // the fault that applied
+	Gone   bool          `json:"gone,omitempty"`   // the caller disconnected first
 	Sent   int64         `json:"sent"`             // body bytes written
 	Took   time.Duration `json:"took,omitempty"`
 }
@@ -36,15 +36,15 @@ type Entry struct {
 // Stats are totals since the start (or the last ResetJournal).
 type Stats struct {
 	Calls  uint64            `json:"calls"`  // requests that arrived
-	Active int               `json:"active"` // of them, still being answered
-	Gone   uint64            `json:"gone"`   // callers that went away before the end of their answer
+	Active int               `json:"active"` // of them, still in flight
+	Gone   uint64            `json:"gone"`   // callers that disconnected before the end of the response
 	ByPath map[string]uint64 `json:"by_path"`
 }
 
 // maxPaths bounds the counters by path, which callers could otherwise grow.
 const maxPaths = 1024
 
-// otherPaths counts what came after maxPaths different paths.
+// otherPaths counts requests after maxPaths different paths.
 const otherPaths = "(others)"
 
 // journal remembers the newest requests and counts all of them.
@@ -55,10 +55,10 @@ type journal struct {
 	active  int
 	gone    uint64
 	byPath  map[string]uint64
-	changed chan struct{} // closed at the next change; nil when nobody waits
+	changed chan struct{} // closed at the next change; nil if nobody waits
 }
 
-// begin records an arrival. size is how many entries to keep.
+// begin records a new request. size is how many entries to keep.
 func (j *journal) begin(e *Entry, size int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -77,7 +77,7 @@ func (j *journal) begin(e *Entry, size int) {
 		j.kept = append(j.kept, e)
 	}
 	for len(j.kept) > max(size, 0) {
-		j.kept[0] = nil // append moves on to new memory in time; let go of the entry now
+		j.kept[0] = nil // release the entry now; append reallocates only later
 		j.kept = j.kept[1:]
 	}
 	j.signal()
@@ -90,7 +90,7 @@ func (j *journal) update(e *Entry, change func(*Entry)) {
 	change(e)
 }
 
-// end records what became of a request.
+// end records the outcome of a request.
 func (j *journal) end(e *Entry, change func(*Entry)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -144,8 +144,7 @@ func (j *journal) statsLocked() Stats {
 	return Stats{Calls: j.seq, Active: j.active, Gone: j.gone, ByPath: by}
 }
 
-// wait returns nil as soon as cond holds, and the context's error if it ends
-// before.
+// wait returns nil as soon as cond holds, or the context's error if it ends first.
 func (j *journal) wait(ctx context.Context, cond func(Stats) bool) error {
 	for {
 		j.mu.Lock()

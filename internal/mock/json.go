@@ -9,7 +9,7 @@ import (
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string. Unlike encoding/json it leaves <, >
-// and & alone, as the providers do; bytes that are not UTF-8 become U+FFFD.
+// and & unescaped, as the providers do; bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0
@@ -47,7 +47,7 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[from:]...), '"')
 }
 
-// obj is a JSON object whose order of keys does not matter to anybody.
+// obj is a JSON object whose key order does not matter.
 type obj = map[string]any
 
 // encode writes v as compact JSON without HTML escapes. v is always made of
@@ -57,13 +57,13 @@ func encode(v any) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return []byte(`{"error":{"message":"mock: the answer could not be encoded"}}`)
+		return []byte(`{"error":{"message":"mock: the response could not be encoded"}}`)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// ordered is a JSON object that keeps the order of its keys, for answers that
-// people look at: names and values by turns.
+// ordered is a JSON object with a fixed key order, for responses that people read:
+// alternating names and values.
 type ordered []any
 
 // MarshalJSON writes the object.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// How much of the noise goes where: single words and phrases change most, whole
-// sentences less often.
+// How noise is distributed: single words and phrases change most, whole sentences
+// less often.
 const (
 	noiseInSlots = 0.5
 	noiseReplace = 0.20
@@ -19,7 +19,7 @@ const (
 // tokensPerSentence is about how long the lexicon's sentences are.
 const tokensPerSentence = 17
 
-// style is how a voice likes to speak. It depends on the voice alone.
+// style is how a voice writes. It depends only on the voice.
 type style struct {
 	greets, closes float64 // chances
 	lists          float64
@@ -43,7 +43,7 @@ type writer struct {
 	n      int // items of a list
 }
 
-// speak writes an answer of several sentences about the prompt.
+// speak writes a reply of several sentences about the prompt.
 func (m *composer) speak(base dice) string {
 	w := m.writer(&base)
 	asked := strings.ToLower(m.q.prompt)
@@ -57,12 +57,12 @@ func (m *composer) speak(base dice) string {
 	return w.prose(&base, w.sentences(&base))
 }
 
-// writer prepares what all sentences of one answer share.
+// writer prepares what all sentences of one reply share.
 func (m *composer) writer(base *dice) *writer {
 	w := &writer{composer: m, style: styleOf(m.voice), topics: topics(m.q.prompt, m.words.stop)}
 	about := throw(hashText(strings.ToLower(w.topics[0])))
 	i := m.words.fieldOf(w.topics)
-	if i < 0 || base.chance(0.1) { // now and then another view of the matter
+	if i < 0 || base.chance(0.1) { // sometimes another topic
 		about = throw(uint64(about), base.next()%3)
 		i = about.n(len(m.words.fields))
 	}
@@ -87,10 +87,10 @@ func containsAny(s string, words ...string) bool {
 	return false
 }
 
-// sentences is how many sentences an answer has: about the configured length,
-// with the spread of real answers.
+// sentences is how many sentences a reply has: about the configured length, with a
+// realistic spread.
 func (w *writer) sentences(base *dice) int {
-	want := float64(orElse(w.AnswerTokens, 120)) / tokensPerSentence * w.style.length
+	want := float64(orElse(w.ResponseTokens, 120)) / tokensPerSentence * w.style.length
 	return max(2, int(want*(0.6+0.8*base.float())+0.5))
 }
 
@@ -130,8 +130,8 @@ func (w *writer) plan(base *dice, n int) []string {
 	return roles
 }
 
-// lines writes a sentence for each role. Each sentence has dice of its own, so
-// that noise in one leaves the others alone.
+// lines writes a sentence for each role. Each sentence has its own dice, so that noise
+// in one does not affect the others.
 func (w *writer) lines(base *dice, roles []string) []string {
 	seed := base.next()
 	lines := make([]string, 0, len(roles))
@@ -158,12 +158,12 @@ func (w *writer) lines(base *dice, roles []string) []string {
 	return lines
 }
 
-// deviates throws whether this call differs here from what the seed says.
+// deviates draws whether this call differs here from the seed's text.
 func (m *composer) deviates(share float64) bool {
 	return m.Noise > 0 && m.draw != nil && m.draw.chance(m.Noise*share)
 }
 
-// sentence writes one entry of a section, with a capital at its beginning.
+// sentence writes one entry of a section, starting with a capital letter.
 func (w *writer) sentence(d *dice, section string) string {
 	p := pick(d, w.words.sections[section])
 	var b strings.Builder
@@ -172,7 +172,7 @@ func (w *writer) sentence(d *dice, section string) string {
 	return capital(articles(b.String()))
 }
 
-// expand fills a phrase. Each segment has dice of its own.
+// expand fills in a phrase. Each segment has its own dice.
 func (w *writer) expand(b *strings.Builder, p phrase, seed dice) {
 	for i := range p {
 		s := &p[i]
@@ -222,7 +222,7 @@ func (w *writer) fill(b *strings.Builder, slot string, d dice) {
 	}
 }
 
-// articles settles "a~" and "A~" by the sound of what follows.
+// articles resolves "a~" and "A~" by the sound of what follows.
 func articles(s string) string {
 	for i := strings.IndexByte(s, '~'); i > 0; i = strings.IndexByte(s, '~') {
 		end := ""
@@ -242,7 +242,7 @@ func capital(s string) string {
 	return string(unicode.ToUpper(r)) + s[size:]
 }
 
-// refuse writes an answer that declines.
+// refuse writes a reply that declines.
 func (m *composer) refuse(base *dice) string {
 	return m.writer(base).sentence(base, "refusal")
 }

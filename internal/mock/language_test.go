@@ -43,7 +43,7 @@ func newMock(t testing.TB, cfg mock.Config) *mock.Server {
 	return s
 }
 
-// say returns the text of a chat answer.
+// say returns the text of a chat response.
 func say(t testing.TB, s *mock.Server, model, prompt string) string {
 	t.Helper()
 	a := ask(t, s, "/v1/chat/completions", fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%q}]}`, model, prompt))
@@ -94,11 +94,11 @@ func TestSameSeedSaysTheSame(t *testing.T) {
 		}
 	}
 	if same > 0 {
-		t.Errorf("%d of 50 answers do not depend on the seed", same)
+		t.Errorf("%d of 50 responses do not depend on the seed", same)
 	}
 }
 
-func TestTwoThousandAnswersDiffer(t *testing.T) {
+func TestTwoThousandResponsesDiffer(t *testing.T) {
 	s := newMock(t, mock.Config{})
 	seen, firsts := map[string]bool{}, map[string]int{}
 	var length, sentences float64
@@ -121,14 +121,14 @@ func TestTwoThousandAnswersDiffer(t *testing.T) {
 		t.Errorf("only %d different beginnings", len(firsts))
 	}
 	if mean := length / 2000; mean < 250 || mean > 900 {
-		t.Errorf("%.0f characters an answer, want several sentences", mean)
+		t.Errorf("%.0f characters per response, want several sentences", mean)
 	}
 	if mean := sentences / 2000; mean < 3 {
-		t.Errorf("%.1f sentences an answer", mean)
+		t.Errorf("%.1f sentences per response", mean)
 	}
 }
 
-func TestAnswersTakeUpTheTopic(t *testing.T) {
+func TestRepliesPickUpTheTopic(t *testing.T) {
 	s := newMock(t, mock.Config{})
 	for prompt, word := range map[string]string{"How do whales sleep?": "whales sleep", "什么是光合作用？": "什么是光合作用", "Вулканы и люди": "вулканы"} {
 		if text := say(t, s, "gpt-4o", prompt); !strings.Contains(strings.ToLower(text), word) {
@@ -217,9 +217,9 @@ func TestLimitsOfLength(t *testing.T) {
 	}
 }
 
-func TestAnswerLengthFollowsTheSetting(t *testing.T) {
+func TestResponseLengthFollowsTheSetting(t *testing.T) {
 	mean := func(tokens int) float64 {
-		s := newMock(t, mock.Config{Speech: mock.Speech{AnswerTokens: tokens}})
+		s := newMock(t, mock.Config{Speech: mock.Speech{ResponseTokens: tokens}})
 		sum := 0.0
 		for _, p := range prompts(100) {
 			sum += float64(len(say(t, s, "gpt-4o", p)))
@@ -256,7 +256,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	if n < 110 || n > 190 {
-		t.Errorf("%d of 500 answers decline, want about 150", n)
+		t.Errorf("%d of 500 responses decline, want about 150", n)
 	}
 	r := newMock(t, mock.Config{Speech: mock.Speech{Refusals: 1}})
 	a := ask(t, r, "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object"}}`)

@@ -61,7 +61,7 @@ func TestStreamKeepsTime(t *testing.T) {
 	}
 }
 
-func TestPlainAnswerTakesItsTime(t *testing.T) {
+func TestPlainResponseTakesItsTime(t *testing.T) {
 	cfg := mock.Config{Latency: mock.Latency{TTFT: mock.Fixed(300 * time.Millisecond), TokensPerSecond: 100}, Speech: mock.Speech{TruncateAt: 51}}
 	c := timed(t, cfg, "/v1/chat/completions", chatTarget().body)
 	if want := 800 * time.Millisecond; c.head != want {

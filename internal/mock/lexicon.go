@@ -10,15 +10,15 @@ import (
 //go:embed lexicon.txt
 var lexiconText string
 
-// lexicon is the vocabulary and grammar of the answers, parsed from
-// lexicon.txt once per server.
+// lexicon is the vocabulary and grammar of the replies, parsed from lexicon.txt once
+// per server.
 type lexicon struct {
 	sections map[string][]phrase
 	fields   []field
 	hints    map[string]int // words of prompts, to the index of their field
 }
 
-// field is what one answer talks about.
+// field is what one reply is about.
 type field struct {
 	name  string
 	nouns []noun

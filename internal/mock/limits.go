@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// limits are the rate limits' buckets by key. A bucket holds a minute's worth
-// and refills evenly, as the providers' do.
+// limits are the rate limits' token buckets by key. A bucket holds a minute's worth and
+// refills evenly, as with real providers.
 type limits struct {
 	mu    sync.Mutex
 	byKey map[string]*allowance
@@ -15,12 +15,12 @@ type limits struct {
 
 // allowance is what one key has left.
 type allowance struct {
-	at       time.Time // when it was last brought up to date
+	at       time.Time // when it was last updated
 	requests float64
 	tokens   float64
 }
 
-// quota is the state of the limits as told in headers.
+// quota is the state of the limits for the headers.
 type quota struct {
 	requests, tokens gauge
 }
@@ -37,7 +37,7 @@ const (
 	generousTPM = 2_000_000
 )
 
-// maxLimitedKeys bounds the buckets; the keys are the callers' to choose.
+// maxLimitedKeys bounds the buckets, because callers choose the keys.
 const maxLimitedKeys = 10_000
 
 // bucket finds the key's allowance and refills it.
@@ -64,8 +64,8 @@ func (l *limits) bucket(key string, st *settings, now time.Time) *allowance {
 	return a
 }
 
-// take lets one request of so many tokens pass; otherwise it says how long to
-// wait, and which limit was reached.
+// take admits one request of that many tokens; otherwise it returns how long to wait
+// and which limit was reached.
 func (l *limits) take(key string, st *settings, tokens int, now time.Time) (q quota, wait time.Duration, reached string) {
 	q = quota{requests: gauge{limit: generousRPM, left: generousRPM - 1, reset: 6 * time.Millisecond},
 		tokens: gauge{limit: generousTPM, left: generousTPM - tokens, reset: time.Duration(tokens) * time.Minute / generousTPM}}
@@ -93,8 +93,8 @@ func (l *limits) take(key string, st *settings, tokens int, now time.Time) (q qu
 	return q, wait, reached
 }
 
-// spend takes the tokens of an answer from the key's allowance, below zero if
-// need be.
+// spend takes the tokens of a response from the key's allowance, which may become
+// negative.
 func (l *limits) spend(key string, st *settings, tokens int, now time.Time) {
 	if st.TPM == 0 {
 		return
@@ -110,7 +110,7 @@ func gaugeOf(limit int, left float64) gauge {
 	return gauge{limit: limit, left: max(int(left), 0), reset: minutes((float64(limit) - left) / float64(limit))}
 }
 
-// withinLimits checks the rate limits; false when the request has been answered.
+// withinLimits checks the rate limits; false after sending an error.
 func (c *call) withinLimits() bool {
 	if c.ask == nil {
 		return true

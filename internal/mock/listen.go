@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// drainTimeout is how long open responses may take after the end was asked for.
+// drainTimeout is how long in-flight responses may take after a stop.
 const drainTimeout = 5 * time.Second
 
 // ListenAndServe serves a mock until ctx is done; ready is called with the base
-// URL once it listens. A *ConfigError is a mistake in cfg or in the address.
+// URL once it listens. A *ConfigError means that cfg or the address is invalid.
 func ListenAndServe(ctx context.Context, listen string, cfg Config, ready func(url string) error) error {
 	m, err := New(cfg)
 	if err != nil {
@@ -41,12 +41,12 @@ func ListenAndServe(ctx context.Context, listen string, cfg Config, ready func(u
 	return errors.Join(drain(srv, m), ignoreClosed(<-served))
 }
 
-// drain lets open responses end, and breaks off those that don't.
+// drain lets in-flight responses end, and aborts those that do not.
 func drain(srv *http.Server, m *Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err := srv.Shutdown(ctx)
-	_ = m.Close() // sockets and faults that hang; it has no error
+	_ = m.Close() // sockets and hanging faults; it returns no error
 	if errors.Is(err, context.DeadlineExceeded) {
 		return srv.Close()
 	}
@@ -60,8 +60,8 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// listenError says what is wrong with an address: a mistake in the flag, or a
-// port that is taken.
+// listenError describes what is wrong with an address: a usage error, or a port in
+// use.
 func listenError(listen string, err error) error {
 	var wrong *net.AddrError
 	var port *net.DNSError

@@ -56,8 +56,8 @@ func Parse(text []byte) (Config, error) {
 	return cfg, nil
 }
 
-// explain turns the decoder's words into ours, and adds the nearest key to an
-// unknown one.
+// explain rewords the decoder's errors, and suggests the nearest key for an unknown
+// one.
 func explain(err error) error {
 	var many *yaml.TypeError
 	if !errors.As(err, &many) {
@@ -92,8 +92,7 @@ func keysOf(name string) []string {
 	return keys
 }
 
-// nearest is the key that differs least from what was written, if it is near
-// enough to have been meant.
+// nearest is the key that differs least from what was written, if it is close enough.
 func nearest(written string, keys []string) string {
 	best, least := "", len(written)/2+1
 	for _, key := range keys {
@@ -104,7 +103,7 @@ func nearest(written string, keys []string) string {
 	return best
 }
 
-// distance is Levenshtein's.
+// distance is the Levenshtein distance.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

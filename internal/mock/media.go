@@ -24,11 +24,11 @@ func picture(prompt string) []byte {
 		}
 	}
 	var b bytes.Buffer
-	_ = png.Encode(&b, img) // a buffer takes everything
+	_ = png.Encode(&b, img) // writing to a buffer can't fail
 	return b.Bytes()
 }
 
-// generateImages answers images/generations.
+// generateImages handles images/generations.
 func generateImages(c *call) {
 	root := gjson.ParseBytes(c.body)
 	if root.Get("prompt").Str == "" {
@@ -38,7 +38,7 @@ func generateImages(c *call) {
 	c.images(root.Get("prompt").Str, int(root.Get("n").Int()), root.Get("response_format").Str, root.Get("stream").Bool())
 }
 
-// editImages answers images/edits and images/variations.
+// editImages handles images/edits and images/variations.
 func editImages(c *call) {
 	form := c.readForm()
 	if form == nil {
@@ -80,11 +80,11 @@ func (c *call) images(prompt string, n int, format string, stream bool) {
 			data[i] = obj{"b64_json": base64.StdEncoding.EncodeToString(picture(prompt + itoa(i)))}
 		}
 	}
-	c.answer(http.StatusOK, ordered{"created", c.at.Unix(), "data", data, "output_format", "png", "usage", usage})
+	c.sendObject(http.StatusOK, ordered{"created", c.at.Unix(), "data", data, "output_format", "png", "usage", usage})
 }
 
-// streamEvents sends named events, each named by its type; the last one is the
-// dialect's last word, those before are content.
+// streamEvents sends events named by their type; the last one is the dialect's final
+// event, those before are content.
 func (c *call) streamEvents(events []ordered) {
 	list := eventList{marks: &c.marks}
 	for i, e := range events {
@@ -98,7 +98,7 @@ func (c *call) streamEvents(events []ordered) {
 	c.stream(&rendering{events: list.done()})
 }
 
-// speech answers audio/speech with a short tone.
+// speech handles audio/speech with a short tone.
 func speech(c *call) {
 	root := gjson.ParseBytes(c.body)
 	text := root.Get("input").Str
@@ -125,7 +125,7 @@ func speech(c *call) {
 	}
 }
 
-const toneRate = 24_000 // samples a second
+const toneRate = 24_000 // samples per second
 
 // tone is a quarter of a second of 16-bit sound whose pitch depends on the text.
 func tone(text string) []byte {
@@ -156,7 +156,7 @@ func wav(samples []byte) []byte {
 	return append(b, samples...)
 }
 
-// silence is MPEG audio of so many empty frames (layer III, 128 kbit/s, 44.1 kHz).
+// silence is MPEG audio of that many empty frames (layer III, 128 kbit/s, 44.1 kHz).
 func silence(frames int) []byte {
 	const frame = 417
 	b := make([]byte, frames*frame)
@@ -166,8 +166,8 @@ func silence(frames int) []byte {
 	return b
 }
 
-// transcribe answers audio/transcriptions and audio/translations: the text
-// depends on the file's size and name.
+// transcribe handles audio/transcriptions and audio/translations: the text depends on
+// the file's size and name.
 func transcribe(c *call) {
 	form := c.readForm()
 	if form == nil {
@@ -197,8 +197,8 @@ func transcribe(c *call) {
 	case "text", "srt", "vtt":
 		c.pass("text/plain; charset=utf-8", []byte(text+"\n"))
 	case "verbose_json":
-		c.answer(http.StatusOK, ordered{"task", "transcribe", "language", "english", "duration", 2.5, "text", text, "segments", []any{}})
+		c.sendObject(http.StatusOK, ordered{"task", "transcribe", "language", "english", "duration", 2.5, "text", text, "segments", []any{}})
 	default:
-		c.answer(http.StatusOK, ordered{"text", text, "usage", obj{"type": "duration", "seconds": 3}})
+		c.sendObject(http.StatusOK, ordered{"text", text, "usage", obj{"type": "duration", "seconds": 3}})
 	}
 }

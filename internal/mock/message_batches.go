@@ -9,7 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// messageBatch is an Anthropic batch; like batch it makes progress by the clock.
+// messageBatch is an Anthropic batch. As with batch, its progress depends on the clock.
 type messageBatch struct {
 	id       string
 	created  time.Time
@@ -44,10 +44,10 @@ func createMessageBatch(c *call) {
 		seen[id] = true
 	}
 	c.s.objects.messages.put(b.id, b)
-	c.answer(http.StatusOK, b.describe("in_progress", c))
+	c.sendObject(http.StatusOK, b.describe("in_progress", c))
 }
 
-// look works out the batch's state now, and runs it when its time has come.
+// look computes the batch's current state, and runs it when it is due.
 func (b *messageBatch) look(c *call) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,18 +65,18 @@ func (b *messageBatch) look(c *call) string {
 	return "ended"
 }
 
-// result answers one request.
+// result handles one request.
 func (b *messageBatch) result(c *call, r gjson.Result) ordered {
 	if !b.cancelled.IsZero() {
 		return ordered{"type", "canceled"}
 	}
-	status, _, answer := c.inner(c.base+"/messages", []byte(r.Get("params").Raw))
+	status, _, reply := c.inner(c.base+"/messages", []byte(r.Get("params").Raw))
 	if status != http.StatusOK {
 		b.errored++
-		return ordered{"type", "errored", "error", raw(string(answer))}
+		return ordered{"type", "errored", "error", raw(string(reply))}
 	}
 	b.succeeded++
-	return ordered{"type", "succeeded", "message", raw(string(answer))}
+	return ordered{"type", "succeeded", "message", raw(string(reply))}
 }
 
 func (b *messageBatch) describe(status string, c *call) ordered {
@@ -102,7 +102,7 @@ func (b *messageBatch) describe(status string, c *call) ordered {
 		"cancel_initiated_at", cancelling, "results_url", results}
 }
 
-// origin is the address under which the caller reached the mock.
+// origin is the base URL that the caller used.
 func (c *call) origin() string {
 	if c.r.TLS != nil {
 		return "https://" + c.r.Host
@@ -110,8 +110,7 @@ func (c *call) origin() string {
 	return "http://" + c.r.Host
 }
 
-// messageBatch finds the batch that the path names; nil when the request has
-// been answered.
+// messageBatch finds the batch that the path names; nil after sending an error.
 func (c *call) messageBatch() *messageBatch {
 	b, ok := c.s.objects.messages.get(c.args[0])
 	if !ok {
@@ -123,7 +122,7 @@ func (c *call) messageBatch() *messageBatch {
 
 func getMessageBatch(c *call) {
 	if b := c.messageBatch(); b != nil {
-		c.answer(http.StatusOK, b.describe(b.look(c), c))
+		c.sendObject(http.StatusOK, b.describe(b.look(c), c))
 	}
 }
 
@@ -139,7 +138,7 @@ func cancelMessageBatch(c *call) {
 	b.mu.Lock()
 	b.cancelled = c.at
 	b.mu.Unlock()
-	c.answer(http.StatusOK, b.describe("canceling", c))
+	c.sendObject(http.StatusOK, b.describe("canceling", c))
 }
 
 func deleteMessageBatch(c *call) {
@@ -152,7 +151,7 @@ func deleteMessageBatch(c *call) {
 		return
 	}
 	c.s.objects.messages.drop(b.id)
-	c.answer(http.StatusOK, ordered{"id", b.id, "type", "message_batch_deleted"})
+	c.sendObject(http.StatusOK, ordered{"id", b.id, "type", "message_batch_deleted"})
 }
 
 func messageBatchResults(c *call) {
@@ -168,7 +167,7 @@ func messageBatchResults(c *call) {
 }
 
 func listMessageBatches(c *call) {
-	c.answer(http.StatusOK, c.page(c.s.objects.messages.ids(nil), func(id string) any {
+	c.sendObject(http.StatusOK, c.page(c.s.objects.messages.ids(nil), func(id string) any {
 		b, ok := c.s.objects.messages.get(id)
 		if !ok {
 			return ordered{"id", id, "type", "message_batch"}

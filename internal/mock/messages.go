@@ -4,7 +4,7 @@ import "net/http"
 
 // renderMessages writes Anthropic messages, streamed or not.
 func renderMessages(r *renderer) *rendering {
-	w := messageWriter{renderer: r, answer: &r.answers[0]}
+	w := messageWriter{renderer: r, reply: &r.replies[0]}
 	if !r.q.stream {
 		return &rendering{body: r.marks.template(w.message(nil, true))}
 	}
@@ -14,17 +14,17 @@ func renderMessages(r *renderer) *rendering {
 // messageWriter writes the pieces of a message.
 type messageWriter struct {
 	*renderer
-	answer *answer
-	list   eventList
+	reply *reply
+	list  eventList
 }
 
-// promptUsage appends what usage says of the input: the tokens read from the
-// cache are not part of input_tokens here.
+// promptUsage appends the input part of usage. Here, tokens read from the cache are not
+// part of input_tokens.
 func (w *messageWriter) promptUsage(b []byte) []byte {
-	return append(b, `"input_tokens":`+itoa(w.answer.input-w.answer.cached)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+itoa(w.answer.cached)...)
+	return append(b, `"input_tokens":`+itoa(w.reply.input-w.reply.cached)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+itoa(w.reply.cached)...)
 }
 
-// message appends the message: whole, or as it stands at a stream's start.
+// message appends the message: complete, or as at the start of a stream.
 func (w *messageWriter) message(b []byte, whole bool) []byte {
 	b = append(b, `{"id":"msg_01`...)
 	b = append(b, w.marks.slot(0)...)
@@ -41,7 +41,7 @@ func (w *messageWriter) message(b []byte, whole bool) []byte {
 		b = append(b, `null,"stop_sequence":null`...)
 	}
 	if !w.noUsage {
-		output := w.answer.output
+		output := w.reply.output
 		if !whole {
 			output = min(output, 1)
 		}
@@ -54,35 +54,35 @@ func (w *messageWriter) message(b []byte, whole bool) []byte {
 
 func (w *messageWriter) content(b []byte) []byte {
 	n := 0
-	if w.answer.thought != "" {
-		b = w.thinking(b, w.answer.thought, w.signature())
+	if w.reply.thought != "" {
+		b = w.thinking(b, w.reply.thought, w.signature())
 		n++
 	}
-	if w.answer.text != "" || len(w.answer.calls) == 0 {
+	if w.reply.text != "" || len(w.reply.calls) == 0 {
 		if n > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, `{"type":"text","text":`...)
-		b = append(appendString(b, w.answer.text), '}')
+		b = append(appendString(b, w.reply.text), '}')
 		n++
 	}
-	for i := range w.answer.calls {
+	for i := range w.reply.calls {
 		if n > 0 {
 			b = append(b, ',')
 		}
 		n++
-		b = w.toolUse(b, i, w.answer.calls[i].args)
+		b = w.toolUse(b, i, w.reply.calls[i].args)
 	}
 	return b
 }
 
 // toolUse appends a tool_use block. Its input is an object on the wire, so
-// arguments that are no JSON (cut by a limit, or broken) become a string there.
+// arguments that are not JSON (truncated or broken) become a string there.
 func (w *messageWriter) toolUse(b []byte, i int, args string) []byte {
 	b = append(b, `{"type":"tool_use","id":"toolu_01`...)
 	b = append(b, w.marks.slot(1+i)...)
 	b = append(b, `","name":`...)
-	b = appendString(b, w.answer.calls[i].name)
+	b = appendString(b, w.reply.calls[i].name)
 	b = append(b, `,"input":`...)
 	if validJSON(args) {
 		b = append(b, args...)
@@ -97,32 +97,32 @@ func (w *messageWriter) stop(b []byte) []byte {
 	if w.noFinish {
 		return append(b, `null,"stop_sequence":null`...)
 	}
-	b = appendString(b, w.answer.finish.anthropic())
+	b = appendString(b, w.reply.finish.anthropic())
 	b = append(b, `,"stop_sequence":`...)
-	if w.answer.finish != finishSequence {
+	if w.reply.finish != finishSequence {
 		return append(b, "null"...)
 	}
-	return appendString(b, w.answer.stopped)
+	return appendString(b, w.reply.stopped)
 }
 
 func (w *messageWriter) stream() []event {
 	w.list.marks = &w.marks
-	w.list.reserve(w.tokens()+len(w.answer.thought)/4+12, 140)
+	w.list.reserve(w.tokens()+len(w.reply.thought)/4+12, 140)
 	w.emit("message_start", openingEvent, 0, func(b []byte) []byte {
 		return append(w.message(append(b, `,"message":`...), false), '}')
 	})
 	index := 0
-	if w.answer.thought != "" {
+	if w.reply.thought != "" {
 		w.streamThinking(index)
 		index++
 	}
-	if w.answer.text != "" || len(w.answer.calls) == 0 {
-		w.block(index, openingEvent, `{"type":"text","text":""}`, "text_delta", "text", w.answer.pieces)
+	if w.reply.text != "" || len(w.reply.calls) == 0 {
+		w.block(index, openingEvent, `{"type":"text","text":""}`, "text_delta", "text", w.reply.pieces)
 		index++
 	}
-	for i := range w.answer.calls {
+	for i := range w.reply.calls {
 		start := string(w.toolUse(nil, i, "{}"))
-		pieces := append([]string{""}, w.answer.calls[i].pieces...)
+		pieces := append([]string{""}, w.reply.calls[i].pieces...)
 		w.block(index, openingEvent, start, "input_json_delta", "partial_json", pieces)
 		index++
 	}
@@ -131,7 +131,7 @@ func (w *messageWriter) stream() []event {
 		b = append(b, '}')
 		if !w.noUsage {
 			b = w.promptUsage(append(b, `,"usage":{`...))
-			b = append(b, `,"output_tokens":`+itoa(w.answer.output)+`}`...)
+			b = append(b, `,"output_tokens":`+itoa(w.reply.output)+`}`...)
 		}
 		return append(b, '}')
 	})
@@ -139,8 +139,8 @@ func (w *messageWriter) stream() []event {
 	return w.list.done()
 }
 
-// block streams one content block; a ping follows the first block's start, as
-// it does there.
+// block streams one content block. A ping follows the first block's start, as at
+// Anthropic.
 func (w *messageWriter) block(index int, kind eventKind, start, delta, field string, pieces []string) {
 	if index > 0 {
 		kind = closingEvent
@@ -161,7 +161,7 @@ func (w *messageWriter) block(index int, kind eventKind, start, delta, field str
 	w.emit("content_block_stop", closingEvent, 0, func(b []byte) []byte { return append(append(b, at...), '}') })
 }
 
-// emit adds an event whose payload begins with its name.
+// emit adds an event whose payload starts with its name.
 func (w *messageWriter) emit(name string, kind eventKind, tokens int, rest func([]byte) []byte) {
 	w.list.named(name, kind, tokens, func(b []byte) []byte {
 		return rest(append(b, `{"type":"`+name+`"`...))
@@ -175,11 +175,11 @@ func anthropicErrorEvent(c *call) []byte {
 	return append(append([]byte("event: error\ndata: "), encode(c.errorBody(p))...), '\n', '\n')
 }
 
-// countMessages answers messages/count_tokens.
+// countMessages handles messages/count_tokens.
 func countMessages(c *call) {
 	n := c.ask.inputTokens
 	if c.Bill != 0 {
 		n = skew(n, c.Bill)
 	}
-	c.answer(http.StatusOK, obj{"input_tokens": n})
+	c.sendObject(http.StatusOK, obj{"input_tokens": n})
 }

@@ -38,14 +38,14 @@ func (c *call) model(name string) ordered {
 func listModels(c *call) {
 	names := c.listed()
 	if c.anthropic {
-		c.answer(http.StatusOK, c.page(names, func(name string) any { return c.model(name) }))
+		c.sendObject(http.StatusOK, c.page(names, func(name string) any { return c.model(name) }))
 		return
 	}
 	data := make([]any, len(names))
 	for i, name := range names {
 		data[i] = c.model(name)
 	}
-	c.answer(http.StatusOK, ordered{"object", "list", "data", data})
+	c.sendObject(http.StatusOK, ordered{"object", "list", "data", data})
 }
 
 func getModel(c *call) {
@@ -54,5 +54,5 @@ func getModel(c *call) {
 		c.fail(unknownModel(name, c.anthropic))
 		return
 	}
-	c.answer(http.StatusOK, c.model(name))
+	c.sendObject(http.StatusOK, c.model(name))
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// moderationCategories are the categories of OpenAI's moderation, each with
-// the words that raise it here.
+// moderationCategories are OpenAI's moderation categories, each with the words that
+// trigger it here.
 func moderationCategories() [][]string {
 	return [][]string{
 		{"harassment", "idiot", "stupid", "loser"}, {"harassment/threatening", "hurt you"}, {"hate", "hate"}, {"hate/threatening"},
@@ -15,13 +15,13 @@ func moderationCategories() [][]string {
 	}
 }
 
-// moderate answers moderations: a text is flagged for the words in it.
+// moderate handles moderations: a text is flagged for its words.
 func moderate(c *call) {
 	results := make([]any, len(c.ask.inputs))
 	for i, text := range c.ask.inputs {
 		results[i] = c.moderation(strings.ToLower(text))
 	}
-	c.answer(http.StatusOK, ordered{"id", "modr-" + newID(c.id, 0), "model", c.ask.model, "results", results})
+	c.sendObject(http.StatusOK, ordered{"id", "modr-" + newID(c.id, 0), "model", c.ask.model, "results", results})
 }
 
 func (c *call) moderation(text string) ordered {

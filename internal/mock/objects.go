@@ -8,7 +8,7 @@ type objects struct {
 	uploads   *shelf[*upload]
 	batches   *shelf[*batch]
 	messages  *shelf[*messageBatch]
-	responses *shelf[*stored] // and chat completions that were to be stored
+	responses *shelf[*stored] // and stored chat completions
 	resources *shelf[*resource]
 
 	mu   sync.Mutex
@@ -31,7 +31,7 @@ func newObjects() *objects {
 	}
 }
 
-// hold reserves room for n bytes of content; false when there is none.
+// hold reserves n bytes for content; false if there is not enough.
 func (o *objects) hold(n, limit int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -2,8 +2,8 @@ package mock
 
 import "strconv"
 
-// Override is what one request asks for itself by headers, when
-// Config.Overrides allows it:
+// Override is what one request sets for itself with headers, if Config.Overrides
+// allows it:
 //
 //	X-Mock-Fault: reset-after-3    a fault's kind, or "ok" for none
 //	X-Mock-TTFT: 200ms             a delay
@@ -21,7 +21,7 @@ type Override struct {
 	truncateAt int
 }
 
-// override reads the headers; false when the request has been answered.
+// override reads the headers; false after sending an error.
 func (c *call) override() bool {
 	if !c.Overrides {
 		return true

@@ -47,7 +47,7 @@ func parseChat(q *question, body []byte) *problem {
 	return q.readFormat(root.Get("response_format"), "json_schema.schema", "response_format")
 }
 
-// limits reads the first of the keys that sets a limit of tokens.
+// limits reads the first of the keys that sets a token limit.
 func (q *question) limits(root gjson.Result, keys ...string) *problem {
 	for _, key := range keys {
 		n, p := positive(root, key)
@@ -96,7 +96,7 @@ func (q *question) addTool(name string, schema gjson.Result) {
 	q.inputTokens += toolTokens + countTokens(name) + len(schema.Raw)/5
 }
 
-// readChoice reads OpenAI's tool_choice; named is where a single tool's name stands.
+// readChoice reads OpenAI's tool_choice; named is the path of a single tool's name.
 func (q *question) readChoice(v gjson.Result, named string) *problem {
 	switch {
 	case v.Type == gjson.String && v.Str == "none":
@@ -112,7 +112,7 @@ func (q *question) readChoice(v gjson.Result, named string) *problem {
 	return nil
 }
 
-// offered are the tools that the tool choice leaves.
+// offered are the tools that the tool choice allows.
 func (q *question) offered() []tool {
 	if q.choice.name == "" {
 		return q.tools
@@ -260,7 +260,7 @@ func (v *conversation) item(item gjson.Result) {
 	}
 }
 
-// readEcho keeps the fields that the answer repeats.
+// readEcho keeps the fields that the response repeats.
 func (q *question) readEcho(root gjson.Result) {
 	q.echo = make(map[string]any)
 	for _, key := range []string{"instructions", "metadata", "temperature", "top_p", "tool_choice", "tools", "text", "user",

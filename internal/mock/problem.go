@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// problem is an error answer, in the words of either dialect.
+// problem is an error response, in either dialect.
 type problem struct {
 	status  int
 	message string
@@ -72,7 +72,7 @@ func anthropicType(status int) string {
 	return "invalid_request_error"
 }
 
-// statusProblem is what a fault of this status says.
+// statusProblem is the error for a fault with this status.
 func statusProblem(status int) *problem {
 	p := &problem{status: status}
 	switch status {
@@ -95,7 +95,7 @@ func statusProblem(status int) *problem {
 	case http.StatusBadGateway:
 		p.message = "Bad gateway."
 	case http.StatusGatewayTimeout:
-		p.message = "The upstream did not answer in time."
+		p.message = "The upstream did not respond in time."
 	default:
 		p.message = orElse(http.StatusText(status), "The request failed") + "."
 		if status >= 500 {
@@ -123,7 +123,7 @@ func orNull(s string) any {
 	return s
 }
 
-// fail answers with an error.
+// fail sends an error.
 func (c *call) fail(p *problem) {
 	h := c.w.Header()
 	switch p.status {
@@ -139,7 +139,7 @@ func (c *call) fail(p *problem) {
 	c.send(p.status, "application/json", encode(c.errorBody(p)))
 }
 
-// failUnknown answers a path or method that does not exist.
+// failUnknown sends the error for an unknown path or method.
 func (c *call) failUnknown() {
 	if c.route.handle != nil {
 		c.fail(&problem{status: http.StatusMethodNotAllowed, message: "Not allowed to " + c.r.Method + " on " + c.entry.Path + "."})

@@ -7,14 +7,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// question is what an inference request asks for, in whatever dialect. It is
-// shared between the requests with the same body and never written to after
-// it was parsed.
+// question is a parsed inference request, independent of the dialect. It is shared
+// between requests with the same body and never modified after parsing.
 type question struct {
 	problem *problem // what is wrong with the request; the rest is unset then
 	hash    uint64   // of the body
 	model   string   // asked for
-	served  string   // the model that answers: aliases resolved
+	served  string   // the model that responds: aliases resolved
 
 	stream       bool
 	includeUsage bool
@@ -28,13 +27,13 @@ type question struct {
 	stop        []string
 	sampling    bool // temperature, top_p or top_k are set
 
-	tools    []tool
-	choice   toolChoice
-	parallel bool
-	talks    bool     // a text may come before the calls
-	thinks   bool     // the model is to show its thinking
-	signed   []string // signatures of the thinking that comes back
-	answered bool     // the last message holds the results of tool calls
+	tools       []tool
+	choice      toolChoice
+	parallel    bool
+	talks       bool     // a text may come before the calls
+	thinks      bool     // the model's thinking is requested
+	signed      []string // signatures of the thinking that comes back
+	toolResults bool     // the last message has the results of tool calls
 
 	format format
 
@@ -43,8 +42,8 @@ type question struct {
 	dimensions int
 	base64     bool
 
-	echo map[string]any // fields that the Responses API repeats in its answer
-	keep bool           // store the answer (Responses)
+	echo map[string]any // fields that the Responses API repeats in its response
+	keep bool           // store the response (Responses)
 }
 
 // tool is one function that the model may call.
@@ -67,7 +66,7 @@ const (
 	anyChoice // at least one
 )
 
-// format is the form that the answer must have.
+// format is the required form of the reply.
 type format struct {
 	json   bool
 	schema gjson.Result // the zero Result: any object
@@ -94,7 +93,7 @@ type conversation struct {
 	hashed dice
 }
 
-// say adds one text to the conversation.
+// say adds a text to the conversation.
 func (v *conversation) say(role, text string) {
 	v.hashed = throw(uint64(v.hashed), hashText(role), hashText(text))
 	v.q.says = uint64(v.hashed)
@@ -126,18 +125,18 @@ func (v *conversation) message(role string, content gjson.Result) {
 	}
 	switch role {
 	case "user":
-		v.q.answered = text == "" && content.Get(`#(type=="tool_result")`).Exists()
+		v.q.toolResults = text == "" && content.Get(`#(type=="tool_result")`).Exists()
 		if text != "" {
 			v.user(text)
 		}
 	case "tool", "function":
-		v.q.answered = true
+		v.q.toolResults = true
 	default:
-		v.q.answered = false
+		v.q.toolResults = false
 	}
 }
 
-// Tokens of what is no text, about as the providers count them.
+// Tokens of content other than text, approximately as the providers count them.
 const (
 	messageTokens = 4
 	imageTokens   = 765

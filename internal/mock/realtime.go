@@ -13,9 +13,8 @@ import (
 // maxSocketMessage bounds one message of a caller.
 const maxSocketMessage = 16 << 20
 
-// realtime answers a WebSocket: session.created first, then the events that
-// the API would answer with for session.update and response.create, and the
-// caller's own event back for all others.
+// realtime handles a WebSocket: session.created first, then the API's events for
+// session.update and response.create, and for all others the caller's own event.
 func realtime(c *call) {
 	if !strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") {
 		c.fail(badRequest("", "This endpoint takes WebSocket connections only."))
@@ -23,7 +22,7 @@ func realtime(c *call) {
 	}
 	c.header()
 	conn, err := websocket.Accept(c.w, c.r, &websocket.AcceptOptions{Subprotocols: []string{"realtime"}, InsecureSkipVerify: true})
-	if err != nil { // Accept has answered
+	if err != nil { // Accept has sent the error
 		c.status = http.StatusBadRequest
 		return
 	}
@@ -62,7 +61,7 @@ func (s *socket) serve() {
 	}
 }
 
-// reply answers one message; false when the session is over.
+// reply handles one message; false if the session is over.
 func (s *socket) reply(kind websocket.MessageType, message []byte) bool {
 	root := gjson.ParseBytes(message)
 	switch {
@@ -93,7 +92,7 @@ func (s *socket) describe(update *gjson.Result) ordered {
 	return o
 }
 
-// respond speaks a short answer.
+// respond sends a short reply.
 func (s *socket) respond(message []byte) bool {
 	model := s.r.URL.Query().Get("model")
 	q := &question{prompt: gjson.GetBytes(message, "response.instructions").Str, says: hashBytes(message), choices: 1}
@@ -120,7 +119,7 @@ func (s *socket) respond(message []byte) bool {
 			"usage", obj{"input_tokens": countTokens(q.prompt), "output_tokens": countTokens(text), "total_tokens": countTokens(q.prompt) + countTokens(text)}}})
 }
 
-// send writes one event; false when the session is over.
+// send writes one event; false if the session is over.
 func (s *socket) send(event ordered) bool {
 	s.events++
 	return s.write(websocket.MessageText, encode(append(ordered{"event_id", "event_" + newID(s.id, s.events)}, event...)))
@@ -131,13 +130,13 @@ func (s *socket) write(kind websocket.MessageType, message []byte) bool {
 	return s.conn.Write(s.ctx, kind, message) == nil
 }
 
-// realtimeSecret answers realtime/client_secrets.
+// realtimeSecret handles realtime/client_secrets.
 func realtimeSecret(c *call) {
-	c.answer(http.StatusOK, ordered{"value", "ek_" + newID(c.id, 0), "expires_at", c.at.Unix() + 600,
+	c.sendObject(http.StatusOK, ordered{"value", "ek_" + newID(c.id, 0), "expires_at", c.at.Unix() + 600,
 		"session", ordered{"id", "sess_" + newID(c.id, 1), "object", "realtime.session", "type", "realtime"}})
 }
 
-// realtimeCall answers realtime/calls, which takes and gives SDP.
+// realtimeCall handles realtime/calls, which takes and returns SDP.
 func realtimeCall(c *call) {
 	c.w.Header()["Location"] = []string{c.base + "/realtime/calls/rtc_" + newID(c.id, 0)}
 	c.header()

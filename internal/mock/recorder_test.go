@@ -9,15 +9,15 @@ import (
 	"cutover/internal/mock"
 )
 
-// answered is what a handler wrote without a socket in between.
-type answered struct {
+// recorded is what a handler wrote, without a socket.
+type recorded struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // ask calls the mock directly.
-func ask(t testing.TB, s *mock.Server, path, body string, header ...string) answered {
+func ask(t testing.TB, s *mock.Server, path, body string, header ...string) recorded {
 	t.Helper()
 	method := http.MethodPost
 	if body == "" {
@@ -29,5 +29,5 @@ func ask(t testing.TB, s *mock.Server, path, body string, header ...string) answ
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	return answered{status: w.Code, header: w.Header(), body: w.Body.String()}
+	return recorded{status: w.Code, header: w.Header(), body: w.Body.String()}
 }

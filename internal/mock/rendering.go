@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// rendering is an answer in the bytes of its dialect, with marks where ids and
-// times go, so that one rendering serves all calls with the same body.
+// rendering is a response in the bytes of its dialect, with placeholders for ids and
+// times, so that one rendering serves all calls with the same body.
 type rendering struct {
-	body   template // of a plain answer
+	body   template // of a response that is not streamed
 	events []event  // of a stream
 	tokens int      // content tokens
 	billed int      // output tokens of usage, for the rate limit
@@ -21,16 +21,16 @@ type event struct {
 	tokens int // of content in it
 }
 
-// eventKind is what faults and waits need to know of an event.
+// eventKind is what faults and delays need to know about an event.
 type eventKind uint8
 
 const (
 	openingEvent eventKind = iota // before the content
 	contentEvent
 	closingEvent // after the content
-	usageEvent   // a closing event that is there for the usage alone
-	finishEvent  // a closing event that tells the finish reason
-	lastEvent    // the dialect's last word
+	usageEvent   // a closing event only for the usage
+	finishEvent  // a closing event with the finish reason
+	lastEvent    // the dialect's final event
 )
 
 // template is text with marks, which are replaced by text of the same length.
@@ -51,8 +51,8 @@ const (
 	maxSlots    = 10_000
 )
 
-// marks are the texts that stand for ids and times in a rendering. They are
-// random, so that no prompt can hold them by accident.
+// marks are the placeholders for ids and times in a rendering. They are random, so that
+// no prompt can contain them by accident.
 type marks struct {
 	id      string // the first markLen characters of an id
 	created string // ten digits
@@ -68,7 +68,7 @@ func newMarks() marks {
 
 const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// slot is the mark of the n-th id of an answer.
+// slot is the mark of the n-th id of a response.
 func (m *marks) slot(n int) string {
 	digits := "00000000000" + itoa(min(n, maxSlots))
 	return m.id + digits[len(digits)-(idLen-markLen):]

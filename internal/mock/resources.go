@@ -8,12 +8,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// resource is any other object that a provider keeps for callers (a vector
-// store, a thread, a fine-tuning job): made with an id, fetched, changed,
-// listed and deleted by it, and otherwise what the caller said it was.
+// resource is any other object that a provider keeps for callers (a vector store, a
+// thread, a fine-tuning job). It is created with an id, by which it is fetched,
+// changed, listed and deleted; its content is what the caller sent.
 type resource struct {
 	id     string
-	parent string // the path below which it lives
+	parent string // the path of its collection
 	object string
 	body   []byte // JSON object
 }
@@ -56,8 +56,8 @@ func (t routes) resources() {
 	t.add("POST", "threads/*/runs/*/cancel", route{handle: cancel})
 }
 
-// parent is the path below which the call's resource lives, and checks that
-// the parent exists.
+// parent is the path of the collection of the call's resource. It checks that the
+// parent exists.
 func (c *call) parent(k resourceKind) (path string, ok bool) {
 	if !strings.Contains(k.path, "*") {
 		return k.path, true
@@ -101,7 +101,7 @@ func (c *call) create(k resourceKind) {
 	c.pass("application/json", one.body)
 }
 
-// resource finds what the path names; nil when the request has been answered.
+// resource finds the resource that the path names; nil after sending an error.
 func (c *call) resource(k resourceKind) *resource {
 	id := c.args[len(c.args)-1]
 	r, ok := c.s.objects.resources.get(id)
@@ -141,7 +141,7 @@ func (c *call) change(k resourceKind) {
 func (c *call) remove(k resourceKind) {
 	if r := c.resource(k); r != nil {
 		c.s.objects.resources.drop(r.id)
-		c.answer(http.StatusOK, ordered{"id", r.id, "object", k.object + ".deleted", "deleted", true})
+		c.sendObject(http.StatusOK, ordered{"id", r.id, "object", k.object + ".deleted", "deleted", true})
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *call) list(k resourceKind) {
 		return
 	}
 	ids := c.s.objects.resources.ids(func(r *resource) bool { return r.parent == parent })
-	c.answer(http.StatusOK, c.cursor(ids, func(id string) any {
+	c.sendObject(http.StatusOK, c.cursor(ids, func(id string) any {
 		r, ok := c.s.objects.resources.get(id)
 		if !ok {
 			return ordered{"id", id, "object", k.object}
@@ -160,7 +160,7 @@ func (c *call) list(k resourceKind) {
 	}))
 }
 
-// cancelResource stops what runs by itself.
+// cancelResource cancels a running resource.
 func (c *call) cancelResource() {
 	id := c.args[len(c.args)-1]
 	r, ok := c.s.objects.resources.get(id)

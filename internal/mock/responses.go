@@ -1,9 +1,9 @@
 package mock
 
 // renderResponses writes the Responses API, streamed or not. The whole object
-// is rendered in either case, since it can be fetched afterwards.
+// is rendered in either case, because it can be fetched later.
 func renderResponses(r *renderer) *rendering {
-	w := responseWriter{renderer: r, answer: &r.answers[0]}
+	w := responseWriter{renderer: r, reply: &r.replies[0]}
 	out := &rendering{body: r.marks.template(encode(w.response(w.status(), w.output())))}
 	if r.q.stream {
 		out.events = w.stream()
@@ -14,7 +14,7 @@ func renderResponses(r *renderer) *rendering {
 // responseWriter writes the pieces of a response.
 type responseWriter struct {
 	*renderer
-	answer *answer
+	reply  *reply
 	list   eventList
 	number int // of the next event
 }
@@ -23,7 +23,7 @@ func (w *responseWriter) status() string {
 	switch {
 	case w.noFinish:
 		return "in_progress"
-	case w.answer.finish == finishLength:
+	case w.reply.finish == finishLength:
 		return "incomplete"
 	}
 	return "completed"
@@ -70,25 +70,25 @@ func (w *responseWriter) responseUsage() ordered {
 
 // output lists the finished output items.
 func (w *responseWriter) output() []any {
-	if len(w.answer.calls) == 0 {
-		return []any{w.messageItem("completed", []any{w.part(w.answer.text)})}
+	if len(w.reply.calls) == 0 {
+		return []any{w.messageItem("completed", []any{w.part(w.reply.text)})}
 	}
-	items := make([]any, len(w.answer.calls))
-	for i := range w.answer.calls {
-		items[i] = w.callItem(i, "completed", w.answer.calls[i].args)
+	items := make([]any, len(w.reply.calls))
+	for i := range w.reply.calls {
+		items[i] = w.callItem(i, "completed", w.reply.calls[i].args)
 	}
 	return items
 }
 
 func (w *responseWriter) messageItem(status string, content []any) ordered {
-	if status == "completed" && w.answer.finish == finishLength {
+	if status == "completed" && w.reply.finish == finishLength {
 		status = "incomplete"
 	}
 	return ordered{"id", "msg_" + w.marks.slot(1), "type", "message", "status", status, "role", "assistant", "content", content}
 }
 
-// refuses reports whether the answer is a refusal in the form of one.
-func (w *responseWriter) refuses() bool { return w.answer.refusal && w.q.format.json }
+// refuses reports whether the reply is a refusal in structured form.
+func (w *responseWriter) refuses() bool { return w.reply.refusal && w.q.format.json }
 
 func (w *responseWriter) part(text string) ordered {
 	if w.refuses() {
@@ -99,7 +99,7 @@ func (w *responseWriter) part(text string) ordered {
 
 func (w *responseWriter) callItem(i int, status, args string) ordered {
 	return ordered{"id", "fc_" + w.marks.slot(2+2*i), "type", "function_call", "status", status,
-		"call_id", "call_" + w.marks.slot(3+2*i), "name", w.answer.calls[i].name, "arguments", args}
+		"call_id", "call_" + w.marks.slot(3+2*i), "name", w.reply.calls[i].name, "arguments", args}
 }
 
 func (w *responseWriter) stream() []event {
@@ -107,10 +107,10 @@ func (w *responseWriter) stream() []event {
 	for _, name := range []string{"response.created", "response.in_progress"} {
 		w.emit(name, openingEvent, 0, "response", w.response("in_progress", []any{}))
 	}
-	if len(w.answer.calls) == 0 {
+	if len(w.reply.calls) == 0 {
 		w.streamMessage()
 	}
-	for i := range w.answer.calls {
+	for i := range w.reply.calls {
 		w.streamCall(i)
 	}
 	status := w.status()
@@ -130,12 +130,12 @@ func (w *responseWriter) streamMessage() {
 	}
 	w.emit("response.output_item.added", openingEvent, 0, "output_index", 0, "item", w.messageItem("in_progress", []any{}))
 	w.emit("response.content_part.added", openingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, "part", w.part(""))
-	for _, piece := range w.answer.pieces {
+	for _, piece := range w.reply.pieces {
 		w.delta(kind, id, piece)
 	}
-	w.emit("response."+kind+".done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, done, w.answer.text, "logprobs", []any{})
-	w.emit("response.content_part.done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, "part", w.part(w.answer.text))
-	w.emit("response.output_item.done", closingEvent, 0, "output_index", 0, "item", w.messageItem("completed", []any{w.part(w.answer.text)}))
+	w.emit("response."+kind+".done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, done, w.reply.text, "logprobs", []any{})
+	w.emit("response.content_part.done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, "part", w.part(w.reply.text))
+	w.emit("response.output_item.done", closingEvent, 0, "output_index", 0, "item", w.messageItem("completed", []any{w.part(w.reply.text)}))
 }
 
 // delta adds one piece of text, without the cost of encoding an object.
@@ -155,7 +155,7 @@ func (w *responseWriter) delta(kind, id, piece string) {
 }
 
 func (w *responseWriter) streamCall(i int) {
-	call := &w.answer.calls[i]
+	call := &w.reply.calls[i]
 	id := "fc_" + w.marks.slot(2+2*i)
 	kind := openingEvent
 	if i > 0 {

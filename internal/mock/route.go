@@ -1,12 +1,12 @@
 package mock
 
-// dialect says whose shapes an endpoint has.
+// dialect says whose API format an endpoint has.
 type dialect uint8
 
 const (
 	openAIDialect dialect = iota
 	anthropicDialect
-	sharedDialect // both have it: the anthropic-version header tells
+	sharedDialect // both have it: the anthropic-version header decides
 )
 
 // bodyKind says how a request's body is read.
@@ -26,9 +26,9 @@ type route struct {
 	parse   func(*question, []byte) *problem // inference endpoints only
 	handle  func(*call)
 
-	// Of endpoints that compose an answer:
+	// For endpoints that compose a response:
 	render     func(*renderer) *rendering
-	object     string             // what its answers are when they are stored
+	object     string             // the object type of its stored responses
 	errorEvent func(*call) []byte // an error behind a 200
 	unnamed    bool               // events have no names and no fixed order of blocks
 }

@@ -11,17 +11,17 @@ import (
 
 // instance writes JSON that is valid against a schema: types, enum, const,
 // required and optional properties, nested objects, arrays, references, anyOf,
-// oneOf and allOf, and the usual limits of length and size. What a schema asks
-// beyond that (dependencies, conditions) is not looked at.
+// oneOf and allOf, and the usual limits of length and size. Other keywords
+// (dependencies, conditions) are ignored.
 type instance struct {
 	*writer
 	root  gjson.Result
-	fuel  int // values that may still be written: ends schemas that refer to themselves
+	fuel  int // values that may still be written: bounds recursive schemas
 	joins int // allOf that were joined
 	broke *breakage
 }
 
-// breakage is what to do wrong on purpose with the first value that allows it.
+// breakage is the deliberate error in the first value that allows it.
 type breakage struct {
 	kind breakKind
 	done bool

@@ -169,7 +169,7 @@ func checkText(s map[string]any, v string, at string) error {
 	return nil
 }
 
-// schemas that people write for tools and structured answers.
+// schemas that people write for tools and structured responses.
 func schemas() map[string]string {
 	return map[string]string{
 		"weather":   `{"type":"object","properties":{"location":{"type":"string"},"unit":{"type":"string","enum":["celsius","fahrenheit"]}},"required":["location"],"additionalProperties":false}`,

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Server is the provider. It is an http.Handler; all its methods may be used
-// at any time from any goroutine.
+// Server is the mock provider. It is an http.Handler. All its methods are safe for
+// concurrent use.
 type Server struct {
 	settings atomic.Pointer[settings]
 	routes   routes
-	scripted atomic.Int64 // calls that the script has had
+	scripted atomic.Int64 // calls served from the script
 	journal  journal
 	limits   limits
 	objects  *objects
-	repeats  [1 << 14]atomic.Uint32 // how often a body has come, by its hash
+	repeats  [1 << 14]atomic.Uint32 // how often a body was received, by its hash
 	ids      atomic.Uint64
 	words    *words
 	idSalt   uint64          // ids are unique between servers, whatever their seeds
@@ -28,24 +28,24 @@ type Server struct {
 	close    context.CancelFunc
 }
 
-// words are what all texts are made of.
+// words is the vocabulary of all text.
 type words struct {
 	*lexicon
 	stop map[string]bool
 }
 
-// settings are one Config, compiled. They are never written to: a new Config
-// makes new ones, with an empty cache.
+// settings are one compiled Config. They are immutable: a new Config creates new ones,
+// with an empty cache.
 type settings struct {
 	Config
-	base    string // BasePath without the slash at its end
+	base    string // BasePath without its trailing slash
 	rules   []rule
 	script  []fault
 	keys    map[string]bool
 	models  map[string]bool
 	gap     Delay
 	drawing uint64
-	instant bool // nothing waits
+	instant bool // no delays
 	marks   marks
 	cache   *cache
 	words   *words
@@ -145,9 +145,9 @@ func set(names []string) map[string]bool {
 	return m
 }
 
-// Close ends every call that is waiting (streams, hanging faults, sockets) as
-// a broken connection. The server answers nothing afterwards. It does not wait
-// for the calls; their http.Server does that.
+// Close breaks the connection of every waiting call (streams, hanging faults, sockets).
+// Afterwards the server does not respond. It does not wait for the calls; their
+// http.Server does that.
 func (s *Server) Close() error {
 	s.close()
 	return nil
@@ -172,20 +172,20 @@ func (s *Server) Wait(ctx context.Context, cond func(Stats) bool) error {
 	return s.journal.wait(ctx, cond)
 }
 
-// nextID is a number that no other answer of this or another server has.
+// nextID is a number that no other response of this or another server has.
 func (s *Server) nextID() uint64 {
 	d := throw(s.idSalt, s.ids.Add(1))
 	return d.next()
 }
 
-// repeat counts how often this body has come, so that a repeated prompt draws
-// anew and yet the same in each run. Two bodies that share a counter only
-// skip draws.
+// repeat counts how often this body was received, so that a repeated prompt draws new
+// values, which are the same in each run. Two bodies that share a counter only skip
+// draws.
 func (s *Server) repeat(hash uint64) uint64 {
 	return uint64(s.repeats[hash%uint64(len(s.repeats))].Add(1))
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP handles one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	st := s.settings.Load()
 	c := &call{s: s, settings: st, w: w, r: r, at: time.Now(), id: s.nextID()}
@@ -215,8 +215,8 @@ func (s *Server) find(method, path string) (r *route, ids []string, allowed bool
 	return &route{dialect: sharedDialect}, nil, false
 }
 
-// endpointPath strips the base from an escaped path; what is not below it
-// becomes "" (unknown), unless bare paths are served.
+// endpointPath strips the base from an escaped path. Paths outside it become ""
+// (unknown), unless bare paths are served.
 func (st *settings) endpointPath(path string) string {
 	if strings.HasPrefix(path, adminPrefix) && !st.Admin {
 		return ""

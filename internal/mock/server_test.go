@@ -88,7 +88,7 @@ func TestRateLimits(t *testing.T) {
 		t.Fatalf("first: %d", a.status)
 	}
 	if a := ask(t, s, "/v1/chat/completions", chatTarget().body); a.status != 429 || gjson.Get(a.body, "error.type").Str != "tokens" {
-		t.Errorf("the tokens of the first answer are not counted: %d %s", a.status, a.body)
+		t.Errorf("the tokens of the first response are not counted: %d %s", a.status, a.body)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// shelf keeps objects that callers created, the newest at most; what is pushed
-// out is gone, as if it had expired.
+// shelf keeps the newest objects that callers created. Evicted objects are gone, as if
+// they had expired.
 type shelf[T any] struct {
 	mu    sync.Mutex
 	byID  map[string]T
@@ -16,7 +16,7 @@ type shelf[T any] struct {
 
 func newShelf[T any](most int) *shelf[T] { return &shelf[T]{byID: make(map[string]T), max: most} }
 
-// put adds or replaces an object. It returns those pushed out.
+// put adds or replaces an object. It returns the evicted ones.
 func (s *shelf[T]) put(id string, v T) (out []T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// stored is an answer that can be fetched afterwards: a response, or a chat
-// completion that was to be stored.
+// stored is a response that can be fetched later: from the Responses API, or a stored
+// chat completion.
 type stored struct {
 	id     string
 	kind   string // "response" or "chat.completion"
@@ -18,7 +18,7 @@ type stored struct {
 	cancel bool
 }
 
-// keep stores an answer under the id that it bears.
+// keep stores a response under its id.
 func (c *call) keep(kind string, body []byte) {
 	root := gjson.ParseBytes(c.body)
 	input := root.Get("input")
@@ -29,7 +29,7 @@ func (c *call) keep(kind string, body []byte) {
 	c.s.objects.responses.put(id, &stored{id: id, kind: kind, body: body, input: input})
 }
 
-// respond answers POST responses.
+// respond handles POST responses.
 func respond(c *call) {
 	root := gjson.ParseBytes(c.body)
 	if id := root.Get("previous_response_id").Str; id != "" {
@@ -46,8 +46,8 @@ func respond(c *call) {
 	c.infer()
 }
 
-// respondLater answers a background request: queued now, done after the time
-// that the answer takes.
+// respondLater handles a background request: queued now, done after the time that the
+// response takes.
 func (c *call) respondLater(root gjson.Result) {
 	r := c.rendering()
 	body := r.body.fill(nil, c.id, c.at.Unix())
@@ -63,7 +63,7 @@ func (c *call) respondLater(root gjson.Result) {
 	c.send(http.StatusOK, "application/json", one.unfinished("queued"))
 }
 
-// unfinished is a response that is not done yet.
+// unfinished is a response in progress.
 func (s *stored) unfinished(status string) []byte {
 	return rewrite(s.body, map[string]string{"status": `"` + status + `"`, "output": "[]", "usage": "null", "completed_at": "null"})
 }
@@ -82,9 +82,8 @@ func rewrite(body []byte, fields map[string]string) []byte {
 	return encode(o)
 }
 
-// answerOf finds the stored answer that the path names; nil when the request
-// has been answered.
-func (c *call) answerOf(kind string) *stored {
+// storedOf finds the stored response that the path names; nil after sending an error.
+func (c *call) storedOf(kind string) *stored {
 	s, ok := c.s.objects.responses.get(c.args[0])
 	if ok && s.kind == kind {
 		return s
@@ -98,7 +97,7 @@ func (c *call) answerOf(kind string) *stored {
 }
 
 func getResponse(c *call) {
-	s := c.answerOf("response")
+	s := c.storedOf("response")
 	switch {
 	case s == nil:
 	case s.cancel:
@@ -111,7 +110,7 @@ func getResponse(c *call) {
 }
 
 func cancelResponse(c *call) {
-	s := c.answerOf("response")
+	s := c.storedOf("response")
 	switch {
 	case s == nil:
 	case s.ready.IsZero():
@@ -129,14 +128,14 @@ func cancelResponse(c *call) {
 }
 
 func deleteResponse(c *call) {
-	if s := c.answerOf("response"); s != nil {
+	if s := c.storedOf("response"); s != nil {
 		c.s.objects.responses.drop(s.id)
-		c.answer(http.StatusOK, ordered{"id", s.id, "object", "response", "deleted", true})
+		c.sendObject(http.StatusOK, ordered{"id", s.id, "object", "response", "deleted", true})
 	}
 }
 
 func listInputItems(c *call) {
-	s := c.answerOf("response")
+	s := c.storedOf("response")
 	if s == nil {
 		return
 	}
@@ -150,7 +149,7 @@ func listInputItems(c *call) {
 			items = append(items, raw(item.Raw))
 		}
 	}
-	c.answer(http.StatusOK, ordered{"object", "list", "data", orEmpty(items), "first_id", nil, "last_id", nil, "has_more", false})
+	c.sendObject(http.StatusOK, ordered{"object", "list", "data", orEmpty(items), "first_id", nil, "last_id", nil, "has_more", false})
 }
 
 func orEmpty(items []any) []any {
@@ -160,27 +159,27 @@ func orEmpty(items []any) []any {
 	return items
 }
 
-// countResponse answers POST responses/input_tokens.
+// countResponse handles POST responses/input_tokens.
 func countResponse(c *call) {
-	c.answer(http.StatusOK, ordered{"object", "response.input_tokens", "input_tokens", skew(c.ask.inputTokens, orElse(c.Bill, 1))})
+	c.sendObject(http.StatusOK, ordered{"object", "response.input_tokens", "input_tokens", skew(c.ask.inputTokens, orElse(c.Bill, 1))})
 }
 
 func getStoredChat(c *call) {
-	if s := c.answerOf("chat.completion"); s != nil {
+	if s := c.storedOf("chat.completion"); s != nil {
 		c.pass("application/json", s.body)
 	}
 }
 
 func deleteStoredChat(c *call) {
-	if s := c.answerOf("chat.completion"); s != nil {
+	if s := c.storedOf("chat.completion"); s != nil {
 		c.s.objects.responses.drop(s.id)
-		c.answer(http.StatusOK, ordered{"id", s.id, "object", "chat.completion.deleted", "deleted", true})
+		c.sendObject(http.StatusOK, ordered{"id", s.id, "object", "chat.completion.deleted", "deleted", true})
 	}
 }
 
 func listStoredChats(c *call) {
 	ids := c.s.objects.responses.ids(func(s *stored) bool { return s.kind == "chat.completion" })
-	c.answer(http.StatusOK, c.cursor(ids, func(id string) any {
+	c.sendObject(http.StatusOK, c.cursor(ids, func(id string) any {
 		s, ok := c.s.objects.responses.get(id)
 		if !ok {
 			return ordered{"id", id, "object", "chat.completion"}
@@ -190,7 +189,7 @@ func listStoredChats(c *call) {
 }
 
 func storedChatMessages(c *call) {
-	s := c.answerOf("chat.completion")
+	s := c.storedOf("chat.completion")
 	if s == nil {
 		return
 	}
@@ -198,5 +197,5 @@ func storedChatMessages(c *call) {
 	for i, m := range s.input.Array() {
 		data = append(data, ordered{"id", s.id + "-" + itoa(i), "role", m.Get("role").Str, "content", raw(orElse(m.Get("content").Raw, "null"))})
 	}
-	c.answer(http.StatusOK, ordered{"object", "list", "data", orEmpty(data), "has_more", false})
+	c.sendObject(http.StatusOK, ordered{"object", "list", "data", orEmpty(data), "has_more", false})
 }

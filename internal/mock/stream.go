@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// stream sends an answer event by event.
+// stream sends a response event by event.
 func (c *call) stream(r *rendering) {
 	if c.fault.kind == notJSON || c.fault.kind == emptyBody {
 		c.header()
@@ -27,7 +27,7 @@ func (c *call) stream(r *rendering) {
 	s.close()
 }
 
-// streaming is one stream on its way to the caller.
+// streaming is one stream being sent to the caller.
 type streaming struct {
 	*call
 	events  []event
@@ -60,7 +60,7 @@ func (s *streaming) open() {
 	s.flush()
 }
 
-// run sends the events, until the end or until the fault strikes.
+// run sends the events, until the end or until the fault applies.
 func (s *streaming) run() {
 	last := len(s.events) - 1 // of the content
 	for last >= 0 && s.events[last].kind != contentEvent {
@@ -84,8 +84,8 @@ func (s *streaming) run() {
 	}
 }
 
-// await waits for the moment when content of so many tokens is due. Moments
-// are counted from the first, so that late timers don't add up.
+// await waits until content of that many tokens is due. Due times are relative to the
+// first, so that late timers do not add up.
 func (s *streaming) await(tokens int) {
 	if s.instant && !s.over.timed {
 		if s.r.Context().Err() != nil {
@@ -114,7 +114,7 @@ func (s *streaming) pause(d time.Duration) {
 	}
 }
 
-// keepAlive is what a silent stream sends.
+// keepAlive is what is sent while a stream is silent.
 func (s *streaming) keepAlive() []byte {
 	if s.anthropic {
 		return []byte("event: ping\ndata: {\"type\": \"ping\"}\n\n")
@@ -122,7 +122,7 @@ func (s *streaming) keepAlive() []byte {
 	return []byte(": keep-alive\n\n")
 }
 
-// event sends one event; false when the stream is over.
+// event sends one event; false if the stream is over.
 func (s *streaming) event(e *event) bool {
 	if e.kind == lastEvent && s.fault.kind == noDone {
 		s.struck = true
@@ -158,8 +158,8 @@ func (s *streaming) raw(b []byte) bool {
 	return true
 }
 
-// strikes applies the faults that come after some content; true when the
-// stream is over.
+// strikes applies the faults that occur after some content; true if the stream is
+// over.
 func (s *streaming) strikes() bool {
 	switch s.fault.kind {
 	case hangAfter:
@@ -185,8 +185,8 @@ func (s *streaming) strikes() bool {
 	return true
 }
 
-// disorder moves the end of the answer before its content, or the content
-// before its announcement where the dialect announces it.
+// disorder moves the end of the response before its content, or the content before its
+// announcement if the dialect announces it.
 func (s *streaming) disorder() {
 	from, to := -1, 0
 	for i := range s.events {

@@ -13,7 +13,7 @@ func table() routes {
 	t.add("POST", "moderations", route{parse: parseModerations, handle: moderate})
 	t.add("GET", "models", route{dialect: sharedDialect, handle: listModels})
 	t.add("GET", "models/*", route{dialect: sharedDialect, handle: getModel})
-	t.storedAnswers()
+	t.storedResponses()
 	t.filesAndBatches()
 	t.media()
 	t.resources()
@@ -21,13 +21,13 @@ func table() routes {
 	return t
 }
 
-// inference adds an endpoint that composes an answer.
+// inference adds an endpoint that composes a response.
 func (t routes) inference(path string, r route) {
 	r.handle = (*call).infer
 	t.add("POST", path, r)
 }
 
-func (t routes) storedAnswers() {
+func (t routes) storedResponses() {
 	t.add("GET", "responses/*", route{handle: getResponse})
 	t.add("DELETE", "responses/*", route{handle: deleteResponse})
 	t.add("POST", "responses/*/cancel", route{handle: cancelResponse})

@@ -8,10 +8,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Thinking that a model shows is signed by its provider, and must come back
-// unchanged with the conversation: a provider refuses what another one signed.
-// The signature here is a hash under the mock's Name, so that mocks of one name
-// take each other's.
+// A model's thinking is signed by its provider and must be returned unchanged with the
+// conversation: a provider rejects another one's signature. The signature here is a
+// hash keyed with the mock's Name, so that mocks with the same name accept each
+// other's.
 
 // readThinking reads whether thinking is on, and the signatures in the
 // conversation.
@@ -28,8 +28,7 @@ func (q *question) readThinking(root gjson.Result) {
 	})
 }
 
-// knowsThinking checks the signatures that came back; false when the request
-// has been answered.
+// knowsThinking checks the returned signatures; false after sending an error.
 func (c *call) knowsThinking() bool {
 	for i := 0; i+1 < len(c.ask.signed); i += 2 {
 		if c.ask.signed[i] != sign(c.Name, c.ask.signed[i+1]) {
@@ -50,14 +49,14 @@ func sign(name, thought string) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// think writes what the model thinks before it answers.
+// think writes the model's thinking.
 func (m *composer) think(d *dice) string {
 	seed := dice(d.next())
 	w := m.writer(&seed)
 	return "The user asks about " + w.topics[0] + ". " + strings.Join(w.lines(&seed, []string{"mechanism", "caveat"}), " ")
 }
 
-func (w *messageWriter) signature() string { return sign(w.Name, w.answer.thought) }
+func (w *messageWriter) signature() string { return sign(w.Name, w.reply.thought) }
 
 // thinking appends a thinking block.
 func (w *messageWriter) thinking(b []byte, thought, signature string) []byte {
@@ -77,7 +76,7 @@ func (w *messageWriter) streamThinking(index int) {
 		return append(w.thinking(append(b, at+`,"content_block":`...), "", ""), '}')
 	})
 	w.emit("ping", openingEvent, 0, func(b []byte) []byte { return append(b, '}') })
-	for _, piece := range splitTokens(w.answer.thought) {
+	for _, piece := range splitTokens(w.reply.thought) {
 		delta("thinking_delta", "thinking", piece)
 	}
 	delta("signature_delta", "signature", w.signature())

@@ -5,15 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// The tokenizer is an approximation: words up to eight letters with the space
-// before them are one token, longer ones are cut in pieces, digits go by
-// threes, punctuation by runs. English comes out at about four characters a
-// token, as with the real ones; what matters here is that the count is stable
-// and that streams come in pieces of a plausible size.
+// The tokenizer is an approximation: a word of up to eight letters with the space before
+// it is one token, longer words are split, digits are grouped by three, punctuation by
+// runs. English has about four characters per token, as with real tokenizers. What
+// matters is that the count is stable and that streams have pieces of a plausible size.
 
 const (
 	wordPiece   = 8 // letters of a Latin word in one token
-	cutPiece    = 5 // letters a piece when a word is longer
+	cutPiece    = 5 // letters per piece of a longer word
 	otherPiece  = 3 // letters of other alphabets in one token
 	digitPiece  = 3
 	maxSameMark = 4 // repeated punctuation marks in one token
@@ -29,8 +28,8 @@ func countTokens(s string) int {
 	return n
 }
 
-// splitTokens cuts s into its tokens; joined they are s again. No rune is
-// ever cut.
+// splitTokens splits s into its tokens; joined they are s again. Runes are never
+// split.
 func splitTokens(s string) []string {
 	pieces := make([]string, 0, len(s)/4+1)
 	for len(s) > 0 {
@@ -70,7 +69,7 @@ func isLatin(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xC0 && r <= 0x24F && r != 0xD7 && r != 0xF7
 }
 
-// wide scripts have about one token a character.
+// wide scripts have about one token per character.
 func wide(r rune) bool {
 	return r >= 0x2E80 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7AF || r >= 0x1F000 && r <= 0x1FAFF
 }
@@ -100,7 +99,7 @@ func matchLen(s string, limit int, match func(rune) bool) int {
 // at least one.
 func runLen(s string, r rune, limit int) int {
 	n := matchLen(s, limit, func(x rune) bool { return x == r })
-	if n == 0 { // an invalid byte, which reads as the replacement rune
+	if n == 0 { // an invalid byte, decoded as the replacement rune
 		_, n = utf8.DecodeRuneInString(s)
 	}
 	return n

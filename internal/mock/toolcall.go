@@ -6,17 +6,17 @@ import "strings"
 const (
 	usualToolCalls = 0.7
 	parallelCalls  = 0.15
-	noiseInCalling = 0.1 // of the noise: a call where the other run answered in words, or the reverse
+	noiseInCalling = 0.1 // of the noise: a tool call where the other run replied with text, or the reverse
 )
 
-// callsTools decides whether the answer calls tools.
+// callsTools decides whether the reply calls tools.
 func (m *composer) callsTools(d *dice) bool {
 	switch {
 	case len(m.q.tools) == 0 || m.q.choice.mode == noChoice:
 		return false
 	case m.q.choice.mode == anyChoice:
 		return true
-	case m.q.answered: // the results are there: now for the words
+	case m.q.toolResults: // with the results, the reply is text
 		return false
 	}
 	rate := usualToolCalls
@@ -30,7 +30,7 @@ func (m *composer) callsTools(d *dice) bool {
 	return calls
 }
 
-// callTools calls one tool or, now and then, several.
+// callTools calls one tool or, sometimes, several.
 func (m *composer) callTools(base *dice) []toolCall {
 	offered := m.q.offered()
 	n := 1
@@ -51,7 +51,7 @@ func (m *composer) callTools(base *dice) []toolCall {
 	return calls
 }
 
-// suited is the tool whose name shares a word with the prompt, or any.
+// suited is a tool whose name shares a word with the prompt, or any tool.
 func (m *composer) suited(offered []tool, d *dice) tool {
 	asked := strings.ToLower(m.q.prompt)
 	start := d.n(len(offered))
@@ -66,13 +66,13 @@ func (m *composer) suited(offered []tool, d *dice) tool {
 	return offered[start]
 }
 
-// arguments writes the arguments of a call, broken if they are to be.
+// arguments writes the arguments of a call, broken if configured.
 func (in *instance) arguments(t tool, d dice) []byte {
 	args := []byte("{}")
 	if t.schema.IsObject() {
 		args = in.value(nil, t.schema, t.name, d, 0)
 	}
-	if len(args) == 0 || args[0] != '{' { // a schema of something else: arguments are an object all the same
+	if len(args) == 0 || args[0] != '{' { // the schema is of another type, but arguments are always an object
 		args = []byte("{}")
 	}
 	if in.broke != nil && !in.broke.done {
@@ -81,7 +81,7 @@ func (in *instance) arguments(t tool, d dice) []byte {
 	return args
 }
 
-// spoilJSON makes text out of JSON that no parser takes.
+// spoilJSON turns JSON into text that no parser accepts.
 func spoilJSON(b []byte, d *dice) []byte {
 	if d.chance(0.5) || len(b) < 4 {
 		return b[:len(b)-1]
@@ -92,7 +92,7 @@ func spoilJSON(b []byte, d *dice) []byte {
 	return append(b, `,}`...)
 }
 
-// formatted writes an answer that has to be JSON.
+// formatted writes a reply that must be JSON.
 func (m *composer) formatted(base *dice) string {
 	w := m.writer(base)
 	in := instance{writer: w, root: m.q.format.schema, fuel: schemaFuel}
@@ -111,7 +111,7 @@ func (m *composer) formatted(base *dice) string {
 	return string(b)
 }
 
-// anyObject writes an object for a request that names no schema.
+// anyObject writes an object for a request without a schema.
 func (in *instance) anyObject(base *dice) []byte {
 	items := ordered{"title", capital(in.topics[0]), "summary", in.sentence(base, "definition")}
 	points := make([]any, base.between(1, 4))

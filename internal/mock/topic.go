@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// topics are the words of a prompt that an answer takes up: runs of at most
-// two words that carry meaning, in order, each once.
+// topics are the words of a prompt that a reply picks up: runs of at most two
+// meaningful words, in order, each once.
 func topics(prompt string, stop map[string]bool) []string {
 	var found []string
 	var run []string
@@ -44,8 +44,8 @@ const (
 	maxTopicRune = 24 // of one word
 )
 
-// nextWord takes the next word off s. glued says that only one blank stood
-// before it, so that it may continue a phrase.
+// nextWord takes the next word off s. glued says that it follows a single space, so
+// that it may continue a phrase.
 func nextWord(s string) (word, rest string, glued bool) {
 	start := strings.IndexFunc(s, isWordRune)
 	if start < 0 {
@@ -94,7 +94,7 @@ func unique(words []string) []string {
 	return kept
 }
 
-// stopWords carry no topic.
+// stopWords are not topics.
 func stopWords() map[string]bool {
 	words := strings.Fields(`a about above after again all also am an and any are as at be because been before being
 		below best between both briefly but by can could did do does doing down each easy example explain few for from further

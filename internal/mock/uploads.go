@@ -8,7 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// upload is a file that comes in parts.
+// upload is a file that is uploaded in parts.
 type upload struct {
 	mu      sync.Mutex
 	id      string
@@ -46,7 +46,7 @@ func createUpload(c *call) {
 		c.s.objects.forgetParts(old)
 		old.mu.Unlock()
 	}
-	c.answer(http.StatusOK, u.describe(c))
+	c.sendObject(http.StatusOK, u.describe(c))
 }
 
 func (o *objects) forgetParts(u *upload) {
@@ -56,8 +56,8 @@ func (o *objects) forgetParts(u *upload) {
 	}
 }
 
-// pending finds the upload that the path names and locks it; nil when the
-// request has been answered.
+// pending finds the upload that the path names and locks it; nil after sending an
+// error.
 func (c *call) pending() *upload {
 	u, ok := c.s.objects.uploads.get(c.args[0])
 	if !ok {
@@ -91,7 +91,7 @@ func addPart(c *call) {
 	id := "part_" + newID(c.id, 0)
 	u.parts[id] = part
 	u.mu.Unlock()
-	c.answer(http.StatusOK, ordered{"id", id, "object", "upload.part", "created_at", c.at.Unix(), "upload_id", u.id})
+	c.sendObject(http.StatusOK, ordered{"id", id, "object", "upload.part", "created_at", c.at.Unix(), "upload_id", u.id})
 }
 
 func completeUpload(c *call) {
@@ -109,7 +109,7 @@ func completeUpload(c *call) {
 		c.fail(p)
 		return
 	}
-	c.answer(http.StatusOK, description)
+	c.sendObject(http.StatusOK, description)
 }
 
 // assemble joins the parts in the order that the request names.
@@ -152,5 +152,5 @@ func cancelUpload(c *call) {
 	c.s.objects.forgetParts(u)
 	description := u.describe(c)
 	u.mu.Unlock()
-	c.answer(http.StatusOK, description)
+	c.sendObject(http.StatusOK, description)
 }

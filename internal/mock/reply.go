@@ -2,15 +2,15 @@ package mock
 
 import "strings"
 
-// answer is what one choice says, in no dialect yet.
-type answer struct {
+// reply is the content of one choice, independent of the dialect.
+type reply struct {
 	text    string
-	pieces  []string // text by tokens: what a stream sends one by one
+	pieces  []string // text split into tokens, as a stream sends it
 	calls   []toolCall
 	finish  finish
 	stopped string // the stop sequence that was met
 	refusal bool   // text declines
-	thought string // what the model thought before, when it was asked to show it
+	thought string // the model's thinking, if it was requested
 	input   int    // tokens billed
 	output  int    // of them, reasoning included
 	cached  int    // of the input, read from the provider's prompt cache
@@ -24,7 +24,7 @@ type toolCall struct {
 	pieces []string
 }
 
-// finish is why an answer ends.
+// finish is why a reply ends.
 type finish uint8
 
 const (
@@ -61,12 +61,12 @@ func (f finish) anthropic() string {
 	return "end_turn"
 }
 
-// talksFirst is how often a model that may do so says a sentence before it
-// calls a tool.
+// talksFirst is how often a model that may do so writes a sentence before it calls a
+// tool.
 const talksFirst = 0.4
 
-// composer makes answers: what is said (from the seed alone) and how this one
-// call deviates from it (from the draws).
+// composer makes replies: the text (from the seed alone) and how this call deviates
+// from it (from the draws).
 type composer struct {
 	*settings
 	q     *question
@@ -75,29 +75,29 @@ type composer struct {
 	draw  *dice // nil when nothing may deviate
 }
 
-// varies reports whether two calls with the same body may be answered
-// differently, so that the answer can't be cached.
+// varies reports whether two calls with the same body may get different replies, so
+// that they can't be cached.
 func (st *settings) varies(q *question) bool {
 	return st.Noise > 0 || st.BreakToolArguments > 0 && len(q.tools) > 0 || st.BreakJSON > 0 && q.format.json
 }
 
-// compose makes all choices of an answer.
-func (m *composer) compose() []answer {
-	answers := make([]answer, m.q.choices)
-	for i := range answers {
-		answers[i] = m.one(i)
+// compose makes all choices of a response.
+func (m *composer) compose() []reply {
+	replies := make([]reply, m.q.choices)
+	for i := range replies {
+		replies[i] = m.one(i)
 	}
-	return answers
+	return replies
 }
 
-func (m *composer) one(choice int) answer {
+func (m *composer) one(choice int) reply {
 	base := throw(m.Seed, m.voice, m.q.says, uint64(choice))
-	var a answer
+	var a reply
 	decide := throw(uint64(base), 1)
 	switch {
 	case decide.chance(m.Refusals) && m.q.choice.mode != anyChoice:
 		a.text, a.refusal = m.refuse(&base), true
-		if decide.chance(0.5) { // some decline in words only
+		if decide.chance(0.5) { // some decline only in the text
 			a.finish = finishRefusal
 		}
 	case m.callsTools(&decide):
@@ -123,7 +123,7 @@ func (m *composer) one(choice int) answer {
 }
 
 // stopAt ends the text before the first stop sequence.
-func (m *composer) stopAt(a *answer) {
+func (m *composer) stopAt(a *reply) {
 	for _, stop := range m.q.stop {
 		if i := strings.Index(a.text, stop); i >= 0 {
 			a.text, a.stopped, a.finish = a.text[:i], stop, finishSequence
@@ -131,8 +131,8 @@ func (m *composer) stopAt(a *answer) {
 	}
 }
 
-// truncate keeps the answer within max_tokens and TruncateAt.
-func (m *composer) truncate(a *answer) {
+// truncate keeps the reply within max_tokens and TruncateAt.
+func (m *composer) truncate(a *reply) {
 	limit := m.q.maxTokens
 	if at := orElse(m.over.truncateAt, m.TruncateAt); at > 0 && (limit == 0 || at < limit) {
 		limit = at
@@ -160,7 +160,7 @@ func (m *composer) truncate(a *answer) {
 }
 
 // bill counts the tokens, times the billing factor.
-func (m *composer) bill(a *answer) {
+func (m *composer) bill(a *reply) {
 	a.reason = m.Reasoning
 	a.output = len(a.pieces) + a.reason + countTokens(a.thought)
 	for i := range a.calls {
@@ -173,13 +173,13 @@ func (m *composer) bill(a *answer) {
 	a.cached = int(float64(a.input) * m.Cached)
 }
 
-// sayThis is the text that was ordered, if one was.
+// sayThis is the configured text, if there is one.
 func (m *composer) sayThis() string { return orElse(m.over.say, m.Say) }
 
 func skew(n int, factor float64) int { return int(float64(n)*factor + 0.5) }
 
-// tokens is how many pieces an answer takes to write.
-func (a *answer) tokens() int {
+// tokens is how many pieces a reply has.
+func (a *reply) tokens() int {
 	n := len(a.pieces)
 	for i := range a.calls {
 		n += len(a.calls[i].pieces)
