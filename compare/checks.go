@@ -18,6 +18,17 @@ type comparison struct {
 	options *Options
 	sides   [2]side // by exchange.Arm
 	schemas requestSchemas
+	over    bool // see expired
+}
+
+// expired reports whether the rest of the checks must be left out, and notes it
+// once.
+func (c *comparison) expired() bool {
+	if !c.over && c.options.Expired != nil && c.options.Expired() {
+		c.over = true
+		c.addFinding(nil, CodeIncomplete, "")
+	}
+	return c.over
 }
 
 // side is one provider's response while it is checked.
@@ -38,7 +49,7 @@ func (c *comparison) check() {
 	c.checkOutcome()
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
 	for i := range c.sides {
-		if s := &c.sides[i]; s.usable() {
+		if s := &c.sides[i]; s.usable() && !c.expired() {
 			c.checkConformance(s)
 			c.checkModel(s)
 			if textKept(&s.x.Completion) {
@@ -47,12 +58,16 @@ func (c *comparison) check() {
 		}
 	}
 	if p.usable() && r.usable() {
-		c.checkStructure()
 		c.checkUsage()
-		c.checkBill()
 		c.checkLatency()
 		c.checkCost()
-		if textKept(&p.x.Completion) && textKept(&r.x.Completion) {
+		if !c.expired() {
+			c.checkStructure()
+		}
+		if !c.expired() {
+			c.checkBill()
+		}
+		if !c.expired() && textKept(&p.x.Completion) && textKept(&r.x.Completion) {
 			c.compareContents()
 		}
 	}
@@ -65,8 +80,12 @@ func (c *comparison) checkResponse(s *side) {
 	c.checkTruncation(s)
 	c.checkRefusal(s)
 	c.checkLoop(s)
-	c.checkTools(s)
-	c.checkJSON(s)
+	if !c.expired() {
+		c.checkTools(s)
+	}
+	if !c.expired() {
+		c.checkJSON(s)
+	}
 }
 
 // addTrait notes a trait of one response. Traits are counted for both sides; one

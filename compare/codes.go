@@ -45,6 +45,7 @@ const (
 	CodeSlowFirst         = "latency.first_token"
 	CodeSlowTotal         = "latency.total"
 	CodeCost              = "cost.higher"
+	CodeIncomplete        = "comparison.incomplete"
 )
 
 // The arms' names in findings.

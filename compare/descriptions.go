@@ -125,6 +125,8 @@ func describeContents(code string) description {
 		return description{Info, "The {arm} took over three times as long as the {other} to its first token, and half a second more."}
 	case CodeSlowTotal:
 		return description{Info, "The {arm} took over three times as long as the {other} to its end, and two seconds more."}
+	case CodeIncomplete:
+		return description{Info, "Comparing this pair took too long; what was found until then is kept."}
 	case CodeCost:
 		return description{Info, "This response cost more from the {arm} than from the {other}."}
 	}

@@ -77,18 +77,39 @@ func equalNumber(a, b string) bool {
 	if a == b {
 		return true
 	}
-	// An exponent of any size would make an exact comparison cost as much
-	// memory as the text asks for.
-	if hugeExponent(a) || hugeExponent(b) {
-		return false
+	if unwieldy(a) || unwieldy(b) {
+		x, okX := plainDecimal(a)
+		y, okY := plainDecimal(b)
+		return okX && okY && x == y
 	}
 	x, okX := new(big.Rat).SetString(a)
 	y, okY := new(big.Rat).SetString(b)
 	return okX && okY && x.Cmp(y) == 0
 }
 
-// hugeExponent reports whether a number's exponent has more than three digits.
-func hugeExponent(n string) bool {
+// longestNumber is how many bytes of a number are worth exact arithmetic, whose
+// cost grows faster than the number.
+const longestNumber = 400
+
+// unwieldy reports whether exact arithmetic on a number would cost more than it
+// is worth: an exponent of any size costs as much memory as the text asks for,
+// and a million digits take seconds.
+func unwieldy(n string) bool {
 	i := strings.IndexAny(n, "eE")
-	return i >= 0 && len(strings.TrimLeft(n[i+1:], "+-")) > 3
+	return len(n) > longestNumber || i >= 0 && len(strings.TrimLeft(n[i+1:], "+-")) > 3
+}
+
+// plainDecimal is a number without an exponent in the one form that all numbers
+// of its value have: no zeros at either end that say nothing.
+func plainDecimal(n string) (string, bool) {
+	if strings.ContainsAny(n, "eE") {
+		return "", false
+	}
+	if strings.Contains(n, ".") {
+		n = strings.TrimRight(strings.TrimRight(n, "0"), ".")
+	}
+	if n == "-0" {
+		n = "0"
+	}
+	return n, true
 }

@@ -31,14 +31,45 @@ type validator struct {
 	// siblings: keywords beside $ref count. They do from draft 2019-09 on; before
 	// that they are ignored, and a schema that names no draft may be of either.
 	siblings bool
+	patterns map[string]*regexp.Regexp // compiled; nil where Go does not know the syntax
+}
+
+// pattern compiles a pattern once. Patterns are ECMA-262's; one that Go does not
+// know can't be judged.
+func (v *validator) pattern(text string) (*regexp.Regexp, bool) {
+	re, known := v.patterns[text]
+	if !known {
+		re, _ = regexp.Compile(text) // nil is remembered as well
+		if v.patterns == nil {
+			v.patterns = map[string]*regexp.Regexp{}
+		}
+		v.patterns[text] = re
+	}
+	if re == nil {
+		v.guesses++
+	}
+	return re, re != nil
+}
+
+// spend takes n steps; it reports false when there are none left, and then
+// everything fits.
+func (v *validator) spend(n int) bool {
+	v.budget -= n
+	if v.budget < 0 {
+		v.guesses++
+		return false
+	}
+	return true
 }
 
 // maxSchemaDepth bounds nesting and circles of references.
 const maxSchemaDepth = 64
 
 func (v *validator) fits(schema, value any, depth int) bool {
-	v.budget--
-	if v.budget < 0 || depth > maxSchemaDepth {
+	if !v.spend(1) {
+		return true
+	}
+	if depth > maxSchemaDepth {
 		v.guesses++
 		return true
 	}
@@ -59,7 +90,7 @@ func (v *validator) fits(schema, value any, depth int) bool {
 			return true
 		}
 	}
-	return fitsType(s["type"], value) && fitsEnum(s, value) &&
+	return fitsType(s["type"], value) && v.fitsEnum(s, value) &&
 		v.fitsCombination(s, value, depth) && v.fitsParts(s, value, depth)
 }
 
@@ -147,8 +178,12 @@ func isType(name string, value any) bool {
 		return ok
 	case "integer":
 		n, ok := value.(json.Number)
-		if !ok || hugeExponent(string(n)) {
-			return ok
+		if !ok {
+			return false
+		}
+		if unwieldy(string(n)) {
+			plain, ok := plainDecimal(string(n))
+			return !ok || !strings.Contains(plain, ".")
 		}
 		r, ok := new(big.Rat).SetString(string(n))
 		return ok && r.IsInt()
@@ -157,12 +192,12 @@ func isType(name string, value any) bool {
 }
 
 // fitsEnum checks "enum" and "const".
-func fitsEnum(s map[string]any, value any) bool {
+func (v *validator) fitsEnum(s map[string]any, value any) bool {
 	if want, ok := s["const"]; ok && !equalValue(want, value) {
 		return false
 	}
 	list, ok := s["enum"].([]any)
-	if !ok {
+	if !ok || !v.spend(len(list)) {
 		return true
 	}
 	for _, want := range list {
@@ -242,9 +277,12 @@ func (v *validator) fitsObject(s map[string]any, value map[string]any, depth int
 			return false
 		}
 		for pattern, sub := range patterns {
-			if re, err := regexp.Compile(pattern); err != nil || re.MatchString(name) {
+			if !v.spend(1 + len(name)/64) {
+				return true
+			}
+			if re, ok := v.pattern(pattern); !ok || re.MatchString(name) {
 				known = true
-				if err == nil && !v.fits(sub, item, depth+1) {
+				if ok && !v.fits(sub, item, depth+1) {
 					return false
 				}
 			}
@@ -294,17 +332,12 @@ func (v *validator) fitsString(s map[string]any, value string) bool {
 	if !ok {
 		return true
 	}
-	// Patterns are ECMA-262's; one that Go does not know can't be judged.
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		v.guesses++
-		return true
-	}
-	return re.MatchString(value)
+	re, ok := v.pattern(pattern)
+	return !ok || !v.spend(len(value)/1024) || re.MatchString(value)
 }
 
 func (v *validator) fitsNumber(s map[string]any, value json.Number) bool {
-	if hugeExponent(string(value)) {
+	if unwieldy(string(value)) {
 		v.guesses++
 		return true
 	}
@@ -343,7 +376,7 @@ func (v *validator) fitsNumber(s map[string]any, value json.Number) bool {
 // rational reads a bound of a schema.
 func rational(v any) (*big.Rat, bool) {
 	n, ok := v.(json.Number)
-	if !ok || hugeExponent(string(n)) {
+	if !ok || unwieldy(string(n)) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(string(n))

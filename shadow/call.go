@@ -25,23 +25,16 @@ type mirrorCall struct {
 // readBuffers are for reading responses.
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// call makes a call and records its response.
+// call makes a call, and gives back what it took, however it ends.
 func (p *pendingPair) call(c mirrorCall) {
 	defer p.m.release()
-	started := time.Now()
-	ctx, watch := c.target.Timeouts().For(p.q.Facts.Stream).Begin(p.ctx, started)
-	defer watch.Stop()
-	o := exchange.RecorderOptions{KeepText: true}
-	if !p.q.Facts.Stream { // a stream's body adds nothing to its completion
-		o.CaptureLimit = p.m.cfg.capture
+	x := &exchange.Exchange{
+		Arm: c.target.Arm(), Upstream: c.target.Name(), Started: time.Now(), Class: exchange.ClassNotSent, Detail: dropPanic,
 	}
-	rec := exchange.NewRecorder(p.q.Endpoint, c.target.Arm(), c.target.Name(), started, o)
-	err := p.send(ctx, watch, &c, rec)
-	class, detail := upstream.Classify(ctx, err)
-	if errors.Is(err, errGivenUp) {
-		class, detail = exchange.ClassNotSent, *c.drop
+	p.record(&c, &x)
+	if x.Class == exchange.ClassNotSent && x.Detail == dropPanic {
+		*c.drop = dropPanic
 	}
-	x := rec.End(class, detail, time.Now())
 	x.Model, x.ModelRule = c.model.Name, c.model.Rule
 	p.m.cfg.Budget.settleCost(c.reserved, x.Arm, x)
 	c.permit.Release(x, time.Now())
@@ -49,12 +42,37 @@ func (p *pendingPair) call(c mirrorCall) {
 	p.exchangeDone()
 }
 
+// record makes the call and replaces *x by what came of it, unless there is a
+// panic.
+func (p *pendingPair) record(c *mirrorCall, x **exchange.Exchange) {
+	defer p.m.recoverPanic("shadow request")
+	if p.m.cfg.beforeCall != nil {
+		p.m.cfg.beforeCall()
+	}
+	started := (*x).Started
+	ctx, watch := c.target.Timeouts().For(p.q.Facts.Stream).Begin(p.ctx, started)
+	defer watch.Stop()
+	o := exchange.RecorderOptions{KeepText: true}
+	if !p.q.Facts.Stream { // a stream's body adds nothing to its completion
+		o.CaptureLimit = p.m.cfg.capture
+	}
+	rec := exchange.NewRecorder(p.q.Endpoint, c.target.Arm(), c.target.Name(), started, o)
+	var held int64 // charged for this response
+	err := p.send(ctx, watch, c, rec, &held)
+	class, detail := upstream.Classify(ctx, err)
+	if errors.Is(err, errGivenUp) {
+		class, detail = exchange.ClassNotSent, *c.drop
+	}
+	*x = rec.End(class, detail, time.Now())
+	p.charge(&held, 2*(*x).Held()) // the rest was needed to read it
+}
+
 // errGivenUp ends a call whose response exceeds a limit; mirrorCall.drop says
 // which.
 var errGivenUp = errors.New("shadow: call given up")
 
 // send sends the request and reads the response.
-func (p *pendingPair) send(ctx context.Context, watch *upstream.Watchdog, c *mirrorCall, rec *exchange.Recorder) error {
+func (p *pendingPair) send(ctx context.Context, watch *upstream.Watchdog, c *mirrorCall, rec *exchange.Recorder, held *int64) error {
 	out, err := c.target.Shadow(ctx, p.q, &c.permit)
 	if err != nil {
 		return err
@@ -68,10 +86,10 @@ func (p *pendingPair) send(ctx context.Context, watch *upstream.Watchdog, c *mir
 	watch.HeaderReceived(now)
 	rec.Header(resp.StatusCode, resp.Header, now)
 	c.permit.ObserveHeaders(resp.StatusCode, resp.Header, now)
-	return p.readBody(watch, rec, resp.Body, c.drop)
+	return p.readBody(watch, rec, resp.Body, c.drop, held)
 }
 
-func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder, body io.Reader, drop *string) error {
+func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder, body io.Reader, drop *string, held *int64) error {
 	buf := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(buf)
 	content := false
@@ -85,7 +103,7 @@ func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder,
 			}
 			watch.DataReceived(content, now)
 			total += n
-			if why := p.holdBytes(n, total); why != "" {
+			if why := p.holdBytes(held, rec.Held(), total); why != "" {
 				*drop = why
 				return errGivenUp
 			}
@@ -99,18 +117,23 @@ func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder,
 	}
 }
 
-// holdBytes accounts for n more response bytes, for both sides' captures, and
-// says which limit ends the call, if any.
-func (p *pendingPair) holdBytes(n, total int) string {
+// holdBytes charges what a response holds by now, for both sides, and says which
+// limit ends the call, if any. The memory is charged as allocated: shadow.max_bytes
+// is a bound of memory, and not of what was sent.
+func (p *pendingPair) holdBytes(held *int64, now int64, total int) string {
 	if total > p.m.cfg.maxResponse {
 		return dropResponseTooLarge
 	}
-	if total > p.m.cfg.capture {
-		return "" // nothing beyond the capture is kept
-	}
-	p.bytes.Add(2 * int64(n))
-	if p.m.held.Add(2*int64(n)) > p.m.cfg.MaxBytes {
+	if p.charge(held, 2*now) > p.m.cfg.MaxBytes {
 		return dropBytes
 	}
 	return ""
+}
+
+// charge sets what a response holds, and returns what all pairs hold then.
+func (p *pendingPair) charge(held *int64, now int64) int64 {
+	more := now - *held
+	*held = now
+	p.bytes.Add(more)
+	return p.m.held.Add(more)
 }

@@ -12,10 +12,10 @@ import (
 // The reasons for skipping and dropping, besides those of exchange.
 const (
 	skipModel            = "model" // the strict model map does not have it
-	skipExcludedEndpoint = "excluded_endpoint"
-	skipExcludedTenant   = "excluded_tenant"
-	skipExcludedModel    = "excluded_model"
-	skipExcludedPath     = "excluded_path"
+	skipExcludedEndpoint = "excluded_endpoint" // shadow.exclude names the endpoint
+	skipExcludedTenant   = "excluded_tenant"   // shadow.exclude names the tenant
+	skipExcludedModel    = "excluded_model"    // shadow.exclude names the model
+	skipExcludedPath     = "excluded_path"     // shadow.exclude names the path
 
 	dropRate             = "rate"               // over MaxRPS
 	dropBudget           = "budget"             // the day's budget is spent
@@ -26,7 +26,8 @@ const (
 	dropResponseTooLarge = "response_too_large" // the shadow response is too large
 	dropCompareQueue     = "compare_queue"      // too many pairs wait for a comparison
 	dropStopping         = "stopping"           // the mirror is stopping
-	dropOther            = "other"
+	dropPanic            = "panic"              // a fault of the sidecar's own; the log has its stack
+	dropOther            = "other"              // none of the above
 )
 
 // outcomeKey is one way in which an offered request can end.
@@ -48,7 +49,7 @@ var outcomes = [...]outcomeKey{
 	{compare.Dropped, dropRate}, {compare.Dropped, dropBudget}, {compare.Dropped, dropNoPrice}, {compare.Dropped, dropLimit},
 	{compare.Dropped, dropConcurrency}, {compare.Dropped, dropBytes}, {compare.Dropped, dropStopping},
 	{compare.Dropped, dropResponseTooLarge}, {compare.Dropped, dropCompareQueue},
-	{compare.Dropped, dropOther},
+	{compare.Dropped, dropPanic}, {compare.Dropped, dropOther},
 }
 
 // Counts are the outcomes of all requests offered so far. They add up to the
@@ -139,6 +140,9 @@ func (c *Counts) registerGauges(reg prometheus.Registerer, m *Mirror) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cutover_mirror_held_bytes", Help: "Request and response bytes held for pairs.",
 		}, func() float64 { return float64(m.Held()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "cutover_mirror_panics_total", Help: "Shadow requests and comparisons that ended in a panic, which was caught.",
+		}, func() float64 { return float64(m.Panics()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "cutover_mirror_reruns_total", Help: "Second calls to the primary, to measure its run-to-run variation.",
 		}, func() float64 { n, _ := m.Reruns(); return float64(n) }),

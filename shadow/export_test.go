@@ -13,3 +13,6 @@ func (c *Config) SetQueue(n int) { c.queue = n }
 
 // SetWorkers sets the number of concurrent comparisons.
 func (c *Config) SetWorkers(n int) { c.workers = n }
+
+// SetBeforeCall sets what happens at the start of each call.
+func (c *Config) SetBeforeCall(f func()) { c.beforeCall = f }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,10 @@ type Config struct {
 	// its result; nil: none are kept. It must not block.
 	Sample func(compare.Pair, *compare.Result, time.Time)
 
+	// Panicked is told of a panic in a call or a comparison, which ends that alone:
+	// where it was, its value and its stack. nil: it is only counted.
+	Panicked func(where string, value any, stack []byte)
+
 	MaxConcurrency int   // shadow requests in flight; default 256
 	MaxBytes       int64 // request and response bytes held for pairs; default 256 MiB
 	// MaxRPS is how many shadow requests may start in a second, with bursts of
@@ -43,6 +48,8 @@ type Config struct {
 	drainTimeout    time.Duration // for shadow requests in flight when the mirror stops
 	countsPerSecond float64       // pairs whose tokens Compare.Counter counts
 	diffsPerSecond  float64       // pairs that are also scored by diff, which costs milliseconds
+	beforeCall      func()        // of tests: what goes wrong in a call
+	compareTimeout  time.Duration // for one comparison; what is left then is left out
 }
 
 // setDefaults fills in what is zero or negative.
@@ -56,6 +63,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.drainTimeout, 5*time.Second)
 	setDefault(&c.countsPerSecond, 4)
 	setDefault(&c.diffsPerSecond, 1)
+	setDefault(&c.compareTimeout, 50*time.Millisecond)
 }
 
 func setDefault[T int | int64 | float64 | time.Duration](field *T, value T) {
@@ -84,6 +92,7 @@ type Mirror struct {
 	ended    atomic.Bool // nobody takes from queue any more
 	reruns   reruns
 	bursts   burstMarker
+	panics   atomic.Uint64
 }
 
 // reruns counts the second calls to the primary.
@@ -206,6 +215,7 @@ func (m *Mirror) compareQueued(done <-chan struct{}) {
 
 func (m *Mirror) compare(pending *pendingPair) {
 	defer m.held.Add(-pending.bytes.Load())
+	defer m.recoverPanic("comparison")
 	p := pending.pair()
 	m.counts.add(p.Outcome, p.Why)
 	o := m.cfg.Compare
@@ -213,6 +223,8 @@ func (m *Mirror) compare(pending *pendingPair) {
 	if o.Counter != nil && (p.Outcome != compare.Both || !m.tokenCounts.Allow()) {
 		o.Counter = nil
 	}
+	end := time.Now().Add(m.cfg.compareTimeout)
+	o.Expired = func() bool { return time.Now().After(end) }
 	r := compare.Compare(p, o)
 	m.bursts.mark(&r)
 	if m.cfg.Sample != nil {
@@ -220,6 +232,22 @@ func (m *Mirror) compare(pending *pendingPair) {
 	}
 	m.cfg.Sink(r)
 }
+
+// recoverPanic ends a panic, which must not end the process: what is mirrored
+// comes from outside. It is deferred.
+func (m *Mirror) recoverPanic(where string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	m.panics.Add(1)
+	if m.cfg.Panicked != nil {
+		m.cfg.Panicked(where, v, debug.Stack())
+	}
+}
+
+// Panics is how many calls and comparisons ended in a panic.
+func (m *Mirror) Panics() uint64 { return m.panics.Load() }
 
 // acquire takes what a call needs besides money: a slot, and the bytes that it
 // holds. It says which limit refused. release gives the slot back.

@@ -184,6 +184,7 @@ func (s *Sidecar) wire() (err error) {
 		Compare:    compare.Options{PrimaryPrices: primaryPrices, RelayPrices: relayPrices, Counter: &compare.Counter{}},
 		Registerer: s.registerer,
 		Sample:     s.Sampler.Offer,
+		Panicked:   s.panicked,
 	})
 	if err != nil {
 		return err
@@ -265,4 +266,11 @@ func connectionsFor(files uint64) int {
 		return 8
 	}
 	return int(min((files-spare)/each, most))
+}
+
+// panicked reports a panic that ended a piece of background work and nothing
+// else. Its value may hold what came from outside; the stack does not.
+func (s *Sidecar) panicked(where string, value any, stack []byte) {
+	s.log.Error().Str("where", where).Type("value", value).Bytes("stack", stack).
+		Msg("a panic was caught: please report it; only this piece of work was lost")
 }
