@@ -127,7 +127,7 @@ func TestWrongValues(t *testing.T) {
 		{file: "flags: {shadow-percentage: 100.5}", want: "cutover.yaml:1: flags.shadow-percentage: found 100.5, expected a number from 0 to 100"},
 		{file: "flags: {primary-provider: realy}", want: `cutover.yaml:1: flags.primary-provider: found "realy", expected one of primary, relay: did you mean relay?`},
 		{file: "shadow: {max_concurrency: 0}", want: "cutover.yaml:1: shadow.max_concurrency: found 0, expected at least 1: to turn mirroring off set flags.shadow-percentage to 0"},
-		{file: "shadow: {exclude: [embedings]}", want: `cutover.yaml:1: shadow.exclude: "embedings" is no endpoint that is mirrored: write a name such as chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH`},
+		{file: "shadow: {exclude: [embedings]}", want: `cutover.yaml:1: shadow.exclude: "embedings" is not an endpoint that is mirrored: use a name such as chat/completions or embeddings, or tenant:NAME, model:NAME, path:PATH`},
 		{file: "server: {models: merge}", want: `cutover.yaml:1: server.models: found "merge", expected one of primary, merged: did you mean merged?`},
 		{file: "headers: {tenant: 'X Y'}", want: `cutover.yaml:1: headers.tenant: found "X Y", which is not a valid HTTP header name`},
 		{file: "log: {level: verbose}", want: `cutover.yaml:1: log.level: found "verbose", expected one of trace, debug, info, warn, error, disabled`},
