@@ -23,8 +23,10 @@ its address and notice no other difference. With shadow-percentage above 0, the
 requests of that share of callers are mirrored to the relay, and both responses
 are compared.
 
-SIGTERM or SIGINT stops it: /readyz fails, in-flight responses are drained (for at
-most shutdown.drain), and it exits with 0. A second signal stops it at once.`,
+SIGTERM or SIGINT stops it: /readyz fails, new requests are still accepted for up
+to shutdown.delay, in-flight responses are drained (for at most shutdown.drain),
+and it exits with 0. A second signal stops it at once. SIGHUP reloads the
+certificate and the keys.`,
 		Example: `  # in front of OpenAI, nothing mirrored yet
   cutover serve --primary https://api.openai.com/v1 --relay https://relay.example/v1
 

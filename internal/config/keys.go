@@ -158,12 +158,12 @@ func credentialKeys() []keyRow {
 		{key: "upstreams.*.keys.min_length", def: "0",
 			doc: "minimum length of a key in characters, checked at startup and when its file changes"},
 		{key: "upstreams.*.forward_headers",
-			doc: "names of request headers that this upstream gets besides those that every relay gets (content type and " +
-				"encoding, API versions, `user-agent`, `x-stainless-*`, trace context and the like). A relay gets no other header of a " +
-				"caller; for the primary this concerns shadow requests only. `/api/v1/status` lists what was withheld"},
+			doc: "request headers to forward to this upstream in addition to the allowlist (content type and encoding, API " +
+				"versions, `user-agent`, `x-stainless-*`, trace context and similar). The relay gets no other headers from " +
+				"callers; for the primary this applies to shadow requests only. `/api/v1/status` lists what was withheld"},
 		{key: "upstreams.*.forward_query",
-			doc: "names of query parameters that the relay gets besides `api-version`, `beta` and those that select a page or " +
-				"part of a result; it gets no other parameter of a caller's"},
+			doc: "query parameters to forward to the relay in addition to `api-version`, `beta` and those that select a page or " +
+				"part of a result; it gets no other parameters from callers"},
 		{key: "upstreams.*.copy.user", def: "drop",
 			doc: "what shadow requests tell this upstream about end users (`user`, `safety_identifier`, " +
 				"`metadata.user_id`): `drop`, `hash` (with `copy.key`) or `keep`"},
@@ -220,10 +220,10 @@ func serverKeys() []keyRow {
 		{key: "server.write_stall_timeout", def: "1m",
 			doc: "how long a caller may stop reading in the middle of a response"},
 		{key: "server.max_connections", def: "0",
-			doc: "connections that callers may hold open; further callers wait to be accepted; 0: as many as the limit on " +
-				"open files allows at three files per connection"},
+			doc: "maximum open connections from callers; further ones wait to be accepted; 0: as many as the limit on open " +
+				"files allows, at three files per connection"},
 		{key: "server.accept_wait", def: "5s",
-			doc: "how long a caller waits to be accepted once `server.max_connections` are open; then it gets a 503 with Retry-After"},
+			doc: "how long a new connection waits while `server.max_connections` are open; then it gets a 503 with `Retry-After`"},
 		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
 		{key: "server.stream_keepalive", def: "0s",
 			doc: "silence after which a caller that asked for a stream gets a comment (`: keep-alive`), so " +
@@ -305,11 +305,11 @@ func processKeys() []keyRow {
 
 		{key: "log.level", def: "info", doc: "`trace`, `debug`, `info`, `warn`, `error` or `disabled`"},
 		{key: "log.format", def: "auto", doc: "`json`, `console`, or `auto`: console on a terminal, otherwise json"},
-		{key: "shutdown.drain", def: "30s", doc: "how long a shutdown waits for in-flight responses; then they are cut"},
+		{key: "shutdown.drain", def: "30s", doc: "how long a shutdown waits for in-flight responses; then they are cut off"},
 		{key: "shutdown.delay", def: "15s",
-			doc: "how long new requests are still served after SIGTERM: `/readyz` fails at once, responses carry " +
-				"`Connection: close`, and the listener closes as soon as nothing has been in flight for half a second, or after this time; " +
-				"at most half of `shutdown.drain`; 0: it closes at once"},
+			doc: "how long new requests are still accepted after SIGTERM: `/readyz` fails at once, responses have " +
+				"`Connection: close`, and the listener closes when nothing has been in flight for half a second, or after this " +
+				"time; at most half of `shutdown.drain`; 0: it closes at once"},
 	}
 }
 

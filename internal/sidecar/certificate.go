@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// certificate is the one shown to callers. It can be read from its files again
-// while the sidecar serves.
+// certificate is the certificate for callers. It can be re-read from its files while
+// the sidecar serves.
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
@@ -17,7 +17,7 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	return c, c.reload()
 }
 
-// reload reads the files; after an error the one before stays in use.
+// reload reads the files; after an error the previous certificate stays in use.
 func (c *certificate) reload() error {
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// fileLimit is how many files the process may have open. Go has raised the soft
-// limit to the hard one at start.
+// fileLimit is how many files the process may have open. Go raises the soft limit to
+// the hard limit at startup.
 func fileLimit() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

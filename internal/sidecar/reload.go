@@ -2,14 +2,13 @@ package sidecar
 
 import "cutover/upstream"
 
-// Reload reads the files again that can change while the sidecar serves: the
-// certificate shown to callers and the upstreams' keys. (Flags files are watched.)
-// What can't be read stays as it was, and the log says so. Nothing in flight is
-// touched.
+// Reload re-reads the files that can change while the sidecar serves: the certificate
+// for callers and the upstreams' keys. (Flags files are watched.) What can't be read
+// stays as it was, and the log says so. In-flight requests are not affected.
 func (s *Sidecar) Reload() {
 	if s.certificate != nil {
 		if err := s.certificate.reload(); err != nil {
-			s.log.Error().Err(err).Msg("reload: tls.cert and tls.key can't be read: the certificate before stays in use")
+			s.log.Error().Err(err).Msg("reload: can't read tls.cert and tls.key: the previous certificate stays in use")
 		}
 	}
 	for _, up := range []*upstream.Upstream{s.primary.serve, s.relay.serve} {

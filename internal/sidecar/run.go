@@ -34,8 +34,8 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	return g.Run()
 }
 
-// serveProxy serves callers until ctx is done, then drains: it goes on accepting
-// while there is traffic, then lets the rest finish.
+// serveProxy serves callers until ctx is done, then drains: it keeps accepting requests
+// for shutdown.delay, then lets the rest finish.
 func (s *Sidecar) serveProxy(ctx context.Context) error {
 	listener := s.connLimit.Listen(s.proxyListener)
 	served := make(chan error, 1)
@@ -60,7 +60,7 @@ func (s *Sidecar) serveProxy(ctx context.Context) error {
 		err = waitIdle(limit, s.Router.Active) // upgraded connections, which the server no longer tracks
 	}
 	if err != nil {
-		s.log.Warn().Int64("open", s.Router.Active()).Msg("the drain limit is over: in-flight responses are cut")
+		s.log.Warn().Int64("open", s.Router.Active()).Msg("shutdown.drain has passed: cutting off in-flight responses")
 		s.Router.Close()
 		_ = s.proxy.Close()
 	}
@@ -68,12 +68,12 @@ func (s *Sidecar) serveProxy(ctx context.Context) error {
 	return nil
 }
 
-// quiet is how long nothing must have been in flight before a sidecar that was
-// told to stop closes its listener: its application gets SIGTERM at the same
-// moment, and has a last few things to say.
+// quiet is how long nothing must have been in flight before a stopping sidecar closes
+// its listener: the application beside it gets SIGTERM at the same moment, and may
+// still send some requests.
 const quiet = 500 * time.Millisecond
 
-// waitQuiet waits until no request has been in flight for a while, at most
+// waitQuiet waits until no request has been in flight for a while, for at most
 // shutdown.delay.
 func (s *Sidecar) waitQuiet(ctx context.Context) {
 	delay := min(s.cfg.Shutdown.Delay, s.cfg.Shutdown.Drain/2)
@@ -99,8 +99,8 @@ func (s *Sidecar) waitQuiet(ctx context.Context) {
 	}
 }
 
-// closeConnections reports whether callers should open a new connection for their
-// next request. It is asked once a request.
+// closeConnections reports whether callers should open a new connection for their next
+// request. It is called once per request.
 func (s *Sidecar) closeConnections() bool {
 	if !s.draining.Load() {
 		return s.connLimit.Full()
@@ -109,7 +109,8 @@ func (s *Sidecar) closeConnections() bool {
 	return true
 }
 
-// serveAdmin serves until ctx is done, and lets open responses end for a second.
+// serveAdmin serves until ctx is done, and lets in-flight responses finish for up to a
+// second.
 func (s *Sidecar) serveAdmin(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.admin.Serve(s.adminListener) }()
