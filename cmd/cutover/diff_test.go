@@ -32,7 +32,13 @@ func storedSamples(t *testing.T) string {
 			return &exchange.Exchange{Status: 200, Completion: exchange.Completion{ID: "x", Text: text, TextBytes: len(text), FinishReason: "stop"}}
 		}
 		p := compare.Pair{
-			Request: &exchange.Request{ID: "01J" + string(rune('A'+i)), At: time.Now().Add(time.Duration(i-3) * time.Minute), Endpoint: exchange.Lookup("POST", "/v1/chat/completions"), Body: []byte(`{"model":"m"}`), Facts: exchange.Facts{Model: "m"}},
+			Request: &exchange.Request{
+				ID:       "01J" + string(rune('A'+i)),
+				At:       time.Now().Add(time.Duration(i-3) * time.Minute),
+				Endpoint: exchange.Lookup("POST", "/v1/chat/completions"),
+				Body:     []byte(`{"model":"m"}`),
+				Facts:    exchange.Facts{Model: "m"},
+			},
 			Primary: answer("The quick brown fox."), Relay: answer(text), Outcome: compare.Both,
 		}
 		if i == 1 {
@@ -71,7 +77,8 @@ func TestDiffListsAndShowsPairs(t *testing.T) {
 	if err != nil || strings.Count(out, "\n") != 4 || !strings.Contains(out, "text.truncated") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := runDiff(t, env, append([]string{"list", "--severity", "major", "--output", "json"}, offline...)...); err != nil || strings.Count(out, `"id"`) != 1 {
+	if out, err := runDiff(t, env, append([]string{"list", "--severity", "major", "--output", "json"}, offline...)...); err != nil ||
+		strings.Count(out, `"id"`) != 1 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, err = runDiff(t, env, append([]string{"show", "01JB"}, offline...)...)

@@ -104,7 +104,8 @@ func TestDoctorOnProviders(t *testing.T) {
 		want           doctor.Status
 		detail, advice string
 	}{
-		{401, "", "auth: none", doctor.Failed, "returned 401", "it requires a key, but none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
+		{401, "", "auth: none", doctor.Failed, "returned 401",
+			"it requires a key, but none is configured: set upstreams.relay.auth or RELAY_API_KEY"},
 		{403, "", "auth: {bearer: {env: K}}", doctor.Failed, "returned 403", "the key (the environment variable K) is rejected"},
 		{401, "", "auth: {key: {env: K}}", doctor.Failed, "returned 401", "is rejected as a bearer token"},
 		{404, "", "auth: none", doctor.Note, "returned 404", "no list of models at this URL"},
@@ -113,9 +114,12 @@ func TestDoctorOnProviders(t *testing.T) {
 		{500, "", "auth: none", doctor.Failed, "returned 500", "reports an internal error"},
 		{400, "", "auth: none", doctor.Failed, "returned 400", "rejects this call"},
 		{200, "<html>", "auth: none", doctor.Note, "not a list of models", ", not a web page"},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", doctor.Note, "2 models", `not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}", doctor.Note, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
-		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", doctor.OK, "2 models, including all mapped models: gpt-4.1, other", ""},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1, x: gone}, default: nowhere}", doctor.Note, "2 models",
+			`not in the list: "gone" (models.map maps "x" to it), "nowhere" (models.default): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, streaming: {map: {a: other}, default: fast}, batch: {map: {gpt-4o: cheap}}}",
+			doctor.Note, "2 models", `not in the list: "fast" (models.streaming.default), "cheap" (models.batch.map maps "gpt-4o" to it): calls`},
+		{200, twoModels, "models: {map: {gpt-4o: gpt-4.1}, default: other}", doctor.OK, "2 models, including all mapped models: " +
+			"gpt-4.1, other", ""},
 	} {
 		relay, _ := modelsServer(t, c.status, c.body)
 		file := filepath.Join(t.TempDir(), "c.yaml")
@@ -124,10 +128,12 @@ func TestDoctorOnProviders(t *testing.T) {
 		}
 		_, found := doctorSays(t, config.Environ{"K=" + canary}, "--config", file, "--primary", "http://"+closedPort(t), "--relay", relay)
 		f := found["relay"]
-		if f.Status != c.want || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Advice, c.advice) || (c.advice == "") != (f.Advice == "") {
+		if f.Status != c.want || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Advice, c.advice) ||
+			(c.advice == "") != (f.Advice == "") {
 			t.Errorf("%d %q with %s: %+v\nwant %s, %q, %q", c.status, c.body, c.file, f, c.want, c.detail, c.advice)
 		}
-		if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "connection refused") || !strings.Contains(f.Advice, "upstreams.primary.base_url") {
+		if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "connection refused") ||
+			!strings.Contains(f.Advice, "upstreams.primary.base_url") {
 			t.Errorf("a primary that is not there: %+v", f)
 		}
 		if text := fmt.Sprint(found); strings.Contains(text, canary) {
@@ -142,7 +148,8 @@ func TestDoctorOnTLS(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	_, found := doctorSays(t, nil, "--primary", server.URL, "--relay", "http://"+closedPort(t))
-	if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "no TLS connection") || !strings.Contains(f.Advice, "upstreams.primary.ca") {
+	if f := found["primary"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "no TLS connection") ||
+		!strings.Contains(f.Advice, "upstreams.primary.ca") {
 		t.Errorf("an authority that nobody knows: %+v", f)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -158,7 +165,8 @@ func TestDoctorOnTLS(t *testing.T) {
 
 func TestDoctorOnConfiguration(t *testing.T) {
 	code, found := doctorSays(t, config.Environ{"CUTOVER_LISTN=x"})
-	if code != exitUsage || found["configuration"].Status != doctor.Failed || !strings.Contains(found["configuration"].Detail, "did you mean CUTOVER_LISTEN?") {
+	if code != exitUsage || found["configuration"].Status != doctor.Failed ||
+		!strings.Contains(found["configuration"].Detail, "did you mean CUTOVER_LISTEN?") {
 		t.Errorf("exit %d, %+v", code, found)
 	}
 	if _, asked := found["primary"]; asked {
@@ -295,7 +303,8 @@ func TestDoctorOnSidecar(t *testing.T) {
 		detail, advice string
 	}{
 		{200, `{"ready": true, "flags": {"status": "READY", "source": "redis"}}`, doctor.OK, ", ready; flags READY, from redis", ""},
-		{200, `{"ready": true, "flags": {"status": "STALE", "source": "disk", "reason": "no connection"}}`, doctor.Note, "STALE", "no connection"},
+		{200, `{"ready": true, "flags": {"status": "STALE", "source": "disk", "reason": "no connection"}}`, doctor.Note, "STALE",
+			"no connection"},
 		{503, `{"ready": false, "draining": true, "flags": {}}`, doctor.Note, "it is shutting down", ""},
 		{503, `{"ready": false, "flags": {}}`, doctor.Note, "not ready", ""},
 		{200, "hello", doctor.Failed, "is not that of a sidecar", "of another program"},
@@ -326,7 +335,8 @@ func TestDoctorOnSidecar(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	_, found := doctorSays(t, nil, "--listen", taken.Addr().String(), "--admin-listen", closedPort(t))
-	if f := found["sidecar"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "the address is in use") || !strings.Contains(f.Advice, "--listen") {
+	if f := found["sidecar"]; f.Status != doctor.Failed || !strings.Contains(f.Detail, "the address is in use") ||
+		!strings.Contains(f.Advice, "--listen") {
 		t.Errorf("a taken port: %+v", f)
 	}
 }
@@ -348,10 +358,12 @@ func TestDoctorLive(t *testing.T) {
 		t.Errorf("exit %d, %q, standard error %q; want alive", code, out, errs)
 	}
 	status = http.StatusInternalServerError
-	if code, out, _ = runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed || !strings.Contains(out, "/healthz returns 500") {
+	if code, out, _ = runCommand(t, config.Environ{"CUTOVER_ADMIN_LISTEN=0.0.0.0:" + port}, "doctor", "--live"); code != exitFailed ||
+		!strings.Contains(out, "/healthz returns 500") {
 		t.Errorf("exit %d, %q; want 1", code, out)
 	}
-	if code, out, _ = runCommand(t, nil, "doctor", "--live", "--admin-listen", closedPort(t)); code != exitFailed || !strings.Contains(out, "connection refused") {
+	if code, out, _ = runCommand(t, nil, "doctor", "--live", "--admin-listen", closedPort(t)); code != exitFailed ||
+		!strings.Contains(out, "connection refused") {
 		t.Errorf("exit %d, %q; want 1", code, out)
 	}
 }
@@ -366,7 +378,8 @@ func TestDoctorOnARealSidecar(t *testing.T) {
 	if code != exitDone {
 		t.Errorf("exit %d: %+v", code, found)
 	}
-	if f := found["sidecar"]; f.Status != doctor.OK || !strings.Contains(f.Detail, ", ready; flags READY, from ") || !strings.Contains(f.Detail, "\nshadow-percentage: 0\n") {
+	if f := found["sidecar"]; f.Status != doctor.OK || !strings.Contains(f.Detail, ", ready; flags READY, from ") ||
+		!strings.Contains(f.Detail, "\nshadow-percentage: 0\n") {
 		t.Errorf("sidecar: %+v", f)
 	}
 	if f := found["relay"]; f.Status != doctor.OK || !strings.Contains(f.Detail, " models") {

@@ -207,7 +207,8 @@ func TestBatchJobsSpeakTheRelaysNames(t *testing.T) {
 		if err != nil {
 			t.Fatalf("batch: %v", err)
 		}
-		if done, err := client.Messages.Batches.Get(ctx, batch.ID, anthropic.MessageBatchGetParams{}); err != nil || done.ProcessingStatus != "ended" {
+		if done, err := client.Messages.Batches.Get(ctx, batch.ID, anthropic.MessageBatchGetParams{}); err != nil ||
+			done.ProcessingStatus != "ended" {
 			t.Fatalf("poll: %+v, %v; want it ended", done, err)
 		}
 		results := client.Messages.Batches.ResultsStreaming(ctx, batch.ID, anthropic.MessageBatchResultsParams{})

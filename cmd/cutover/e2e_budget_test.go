@@ -18,7 +18,14 @@ func TestAnUnreachableBudgetStore(t *testing.T) {
 		`CUTOVER_UPSTREAMS_RELAY_PRICES={"default":{"input":1,"output":1}}`)
 	client := newHTTPClient(t)
 	chat := func() {
-		a, err := loadRequest{"chat/completions", `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`}.send(within(t), client, r.URL())
+		a, err := loadRequest{
+			"chat/completions",
+			`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`,
+		}.send(
+			within(t),
+			client,
+			r.URL(),
+		)
 		if err != nil || a.status != 200 || a.by != "primary" {
 			t.Fatalf("%d served by %s: %v", a.status, a.by, err)
 		}
@@ -27,7 +34,12 @@ func TestAnUnreachableBudgetStore(t *testing.T) {
 	eventually(t, "copies go out", func() bool { chat(); return copies() > 0 }, func() any { return r.Mirror.Counts().All() })
 	budgetStore.Kill()
 	const line = "can't reserve budget for shadow requests"
-	eventually(t, "the outage is told", func() bool { chat(); return strings.Contains(r.log.String(), line) }, func() any { return r.Mirror.Counts().All() })
+	eventually(
+		t,
+		"the outage is told",
+		func() bool { chat(); return strings.Contains(r.log.String(), line) },
+		func() any { return r.Mirror.Counts().All() },
+	)
 	asked, begun := 0, time.Now()
 	for ; time.Since(begun) < 2500*time.Millisecond; asked++ { // the store is asked once a second
 		chat()

@@ -73,7 +73,8 @@ func TestMirroringBesideRetriesAndFallback(t *testing.T) {
 		return r.Mirror.Counts().Total() == requests && r.Mirror.InFlight() == 0 && r.Router.Active() == 0
 	}, func() any { return r.Mirror.Counts().All() })
 	counts := r.Mirror.Counts()
-	if sum := counts.Get(compare.Both) + counts.Get(compare.PrimaryOnly); sum != requests || counts.Get(compare.Both) == 0 || counts.Get(compare.PrimaryOnly) == 0 {
+	if sum := counts.Get(compare.Both) + counts.Get(compare.PrimaryOnly); sum != requests || counts.Get(compare.Both) == 0 ||
+		counts.Get(compare.PrimaryOnly) == 0 {
 		t.Errorf("outcomes %v, want a pair of each request, some without an answer of the relay", counts.All())
 	}
 	page := get(t, client, r.AdminURL()+"/metrics")

@@ -72,7 +72,8 @@ func TestDeepJSON(t *testing.T) {
 	}
 	var form bytes.Buffer
 	form.WriteString("--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--b\r\n" +
-		"Content-Disposition: form-data; name=\"file\"; filename=\"f.jsonl\"\r\n\r\n" + `{"custom_id":"1","url":"/v1/chat/completions","body":` + deep + "\r\n--b--\r\n")
+		"Content-Disposition: form-data; name=\"file\"; " +
+		"filename=\"f.jsonl\"\r\n\r\n" + `{"custom_id":"1","url":"/v1/chat/completions","body":` + deep + "\r\n--b--\r\n")
 	call("POST", s.url+"/v1/files", "multipart/form-data; boundary=b", form.String())
 	for _, d := range []deepResponse{
 		{"plain", "application/json", "", 200},
@@ -88,7 +89,12 @@ func TestDeepJSON(t *testing.T) {
 		respond.Store(&d)
 		for _, path := range []string{"chat/completions", "responses", "messages", "embeddings"} {
 			for _, stream := range []string{"false", "true"} {
-				call("POST", s.url+"/v1/"+path, "application/json", `{"model":"a","stream":`+stream+`,"input":"x","messages":[{"role":"user","content":"hi"}]}`)
+				call(
+					"POST",
+					s.url+"/v1/"+path,
+					"application/json",
+					`{"model":"a","stream":`+stream+`,"input":"x","messages":[{"role":"user","content":"hi"}]}`,
+				)
 			}
 		}
 		for _, path := range []string{"models", "models/a", "batches/b", "files/f/content", "responses/r"} {

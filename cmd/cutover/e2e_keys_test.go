@@ -82,7 +82,12 @@ func TestKeysOfAFile(t *testing.T) {
 	last := ""
 	eventually(t, "the new key is used", func() bool { last = k.ask(t); return last == "Bearer sk-three" }, func() any { return last })
 	k.write(t, "Bearer sk-four\n")
-	eventually(t, "the wrong file is told of", func() bool { return strings.Contains(k.log.String(), "reload_failed") }, func() any { return k.log.String() })
+	eventually(
+		t,
+		"the wrong file is told of",
+		func() bool { return strings.Contains(k.log.String(), "reload_failed") },
+		func() any { return k.log.String() },
+	)
 	if got := k.ask(t); got != "Bearer sk-three" {
 		t.Errorf("after a wrong file: %q, want the key of before", got)
 	}

@@ -26,14 +26,21 @@ func mixed() []loadRequest {
 	var all []loadRequest
 	for i := range 4 {
 		chat := fmt.Sprintf(`"messages":[{"role":"system","content":"as %s"},{"role":"user","content":"What about %d?"}]`, secretWords, i)
-		all = append(all,
+		all = append(
+			all,
 			loadRequest{"chat/completions", `{"model":"gpt-4o",` + chat + `}`},
 			loadRequest{"chat/completions", `{"model":"gpt-4o","stream":true,` + chat + `}`},
 			loadRequest{"chat/completions", `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},` + chat + `}`},
 			loadRequest{"responses", fmt.Sprintf(`{"model":"gpt-4.1","input":"What about %d?"}`, i)},
 			loadRequest{"responses", fmt.Sprintf(`{"model":"gpt-4.1","stream":true,"input":"What about %d?"}`, i)},
-			loadRequest{"messages", fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":300,"messages":[{"role":"user","content":"What about %d?"}]}`, i)},
-			loadRequest{"messages", fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":300,"stream":true,"messages":[{"role":"user","content":"What about %d?"}]}`, i)},
+			loadRequest{
+				"messages",
+				fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":300,"messages":[{"role":"user","content":"What about %d?"}]}`, i),
+			},
+			loadRequest{
+				"messages",
+				fmt.Sprintf(`{"model":"claude-sonnet-4-5","max_tokens":300,"stream":true,"messages":[{"role":"user","content":"What about %d?"}]}`, i),
+			},
 			loadRequest{"embeddings", fmt.Sprintf(`{"model":"text-embedding-3-small","dimensions":64,"input":"text %d"}`, i)},
 			loadRequest{"completions", fmt.Sprintf(`{"model":"gpt-3.5-turbo-instruct","prompt":"text %d"}`, i)},
 			loadRequest{"chat/completions", `{"model":"gpt-4o"}`}, // a 400
@@ -92,8 +99,17 @@ func faultyRelay(t *testing.T) {
 		{Kind: "garbage-after-1", Rate: .06}, {Kind: "not-json", Rate: .06}, {Kind: "wrong-length", Rate: .06}, {Kind: "invalid-utf8", Rate: .06},
 		{Kind: "error-event-after-2", Rate: .06}, {Kind: "truncated", Rate: .06}, {Kind: "empty", Rate: .06},
 	}})
-	r := startSidecar(t, primary, relay, mirrorAll, "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=300ms", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_PLAIN=300ms",
-		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_FIRST_TOKEN=300ms", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_IDLE=300ms", "CUTOVER_LOG_LEVEL=info")
+	r := startSidecar(
+		t,
+		primary,
+		relay,
+		mirrorAll,
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=300ms",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_PLAIN=300ms",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_FIRST_TOKEN=300ms",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_IDLE=300ms",
+		"CUTOVER_LOG_LEVEL=info",
+	)
 	client := newHTTPClient(t)
 	questions := mixed()
 	want := direct(t, client, questions)

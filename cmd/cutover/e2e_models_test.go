@@ -89,7 +89,8 @@ func TestUnknownModelIsExplained(t *testing.T) {
 		t.Error("the log holds what a caller wrote for a name")
 	}
 	const mapped = "The relay has no model gpt-5-nope, to which upstreams.relay.models.batch.map maps gpt-4o: correct that entry."
-	const plainly = "The relay has no model other, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."
+	const plainly = "The relay has no model other, which was requested by that name and is not mapped: add it under " +
+		"upstreams.relay.models.map."
 	said := map[string]int{}
 	eventually(t, "three findings", func() bool {
 		if err := r.Ledger.Flush(within(t)); err != nil {
@@ -118,8 +119,18 @@ func TestMergedModelsWithTheSDKs(t *testing.T) {
 	r := startSidecar(t, startProvider(t, mock.Config{Name: "primary", Models: []string{"a", "b"}, Keys: []string{callerKey}}), relay,
 		"CUTOVER_SERVER_MODELS=merged", "CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=mapped=b")
 	ctx := within(t)
-	ours := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey(callerKey), option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
-	theirs := anthropic.NewClient(anthropicoption.WithBaseURL(r.URL()), anthropicoption.WithAPIKey(callerKey), anthropicoption.WithHTTPClient(newHTTPClient(t)), anthropicoption.WithMaxRetries(0))
+	ours := openai.NewClient(
+		option.WithBaseURL(r.URL()+"/v1"),
+		option.WithAPIKey(callerKey),
+		option.WithHTTPClient(newHTTPClient(t)),
+		option.WithMaxRetries(0),
+	)
+	theirs := anthropic.NewClient(
+		anthropicoption.WithBaseURL(r.URL()),
+		anthropicoption.WithAPIKey(callerKey),
+		anthropicoption.WithHTTPClient(newHTTPClient(t)),
+		anthropicoption.WithMaxRetries(0),
+	)
 	for _, row := range []struct{ share, want string }{{"0", "a b"}, {"100", "a b c d/e"}} {
 		r.share(t, row.share)
 		var names []string
@@ -150,7 +161,12 @@ func TestMergedModelsWithTheSDKs(t *testing.T) {
 	}
 	// What is listed is served.
 	askFor(t, r, "chat/completions", `{"model":"d/e","messages":[{"role":"user","content":"hi"}]}`, "relay")
-	wrong := openai.NewClient(option.WithBaseURL(r.URL()+"/v1"), option.WithAPIKey("wrong"), option.WithHTTPClient(newHTTPClient(t)), option.WithMaxRetries(0))
+	wrong := openai.NewClient(
+		option.WithBaseURL(r.URL()+"/v1"),
+		option.WithAPIKey("wrong"),
+		option.WithHTTPClient(newHTTPClient(t)),
+		option.WithMaxRetries(0),
+	)
 	var refused *openai.Error
 	if _, err := wrong.Models.List(ctx); !errors.As(err, &refused) || refused.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a caller with a wrong key gets %v, want the primary's 401", err)
@@ -160,7 +176,12 @@ func TestMergedModelsWithTheSDKs(t *testing.T) {
 		if _, err := r.Flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}}, Who: "test", Why: "off"}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the kill switch rules", func() bool { return !r.Flags.Decide(flags.Attributes{}).RelayEnabled }, func() any { return r.Flags.State() })
+		eventually(
+			t,
+			"the kill switch rules",
+			func() bool { return !r.Flags.Decide(flags.Attributes{}).RelayEnabled },
+			func() any { return r.Flags.State() },
+		)
 		if page, err := ours.Models.List(ctx); err != nil || len(page.Data) != 2 || relay.Stats().Calls != before {
 			t.Errorf("with the relay off: %+v, %v, and the relay saw %d calls more", page, err, relay.Stats().Calls-before)
 		}

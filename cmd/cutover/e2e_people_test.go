@@ -58,7 +58,8 @@ func TestWhatCopiesTellOfPeople(t *testing.T) {
 	_, one := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash", key)
 	told, two := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash", key)
 	_, drawn := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash")
-	if one.User == "" || strings.Contains(one.User, "anna") || one.SafetyIdentifier != one.User || one.Metadata["user_id"] != one.User || one.Metadata["run"] != nil {
+	if one.User == "" || strings.Contains(one.User, "anna") || one.SafetyIdentifier != one.User || one.Metadata["user_id"] != one.User ||
+		one.Metadata["run"] != nil {
 		t.Errorf("hashed: %+v", one)
 	}
 	if two.User != one.User || drawn.User == one.User || drawn.User == "" {

@@ -135,12 +135,16 @@ func TestServeTakenPort(t *testing.T) {
 		"listen":       {"--listen", address, "--admin-listen", "127.0.0.1:0"},
 		"admin.listen": {"--listen", "127.0.0.1:0", "--admin-listen", address},
 	} {
-		p := start(t, nil, append([]string{"serve", "--data", t.TempDir(), "--primary", "http://127.0.0.1:1/v1", "--relay", "http://127.0.0.1:2/v1"}, args...)...)
+		p := start(
+			t,
+			nil,
+			append([]string{"serve", "--data", t.TempDir(), "--primary", "http://127.0.0.1:1/v1", "--relay", "http://127.0.0.1:2/v1"}, args...)...)
 		if code := p.exit(t); code != 1 {
 			t.Errorf("%s: exit code %d, want 1", key, code)
 		}
 		said := strings.TrimSpace(p.err.String())
-		if strings.Contains(said, "\n") || !strings.Contains(said, key+":") || !strings.Contains(said, address) || !strings.Contains(said, "in use") {
+		if strings.Contains(said, "\n") || !strings.Contains(said, key+":") || !strings.Contains(said, address) ||
+			!strings.Contains(said, "in use") {
 			t.Errorf("%s: it said %q, want one line that names the key, the address and what is wrong", key, said)
 		}
 	}
@@ -196,7 +200,12 @@ func TestServeStopsGracefully(t *testing.T) {
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "readyz to turn off", func() bool { return s.ready(t, prober) == http.StatusServiceUnavailable }, func() any { return s.err.String() })
+	eventually(
+		t,
+		"readyz to turn off",
+		func() bool { return s.ready(t, prober) == http.StatusServiceUnavailable },
+		func() any { return s.err.String() },
+	)
 	if primary.Stats().Active != 1 {
 		t.Fatal("the stream is over already; the test shows nothing")
 	}
@@ -260,7 +269,12 @@ func TestServeSecondSignal(t *testing.T) {
 		}
 	}
 	signal()
-	eventually(t, "readyz to turn off", func() bool { return s.ready(t, prober) == http.StatusServiceUnavailable }, func() any { return s.err.String() })
+	eventually(
+		t,
+		"readyz to turn off",
+		func() bool { return s.ready(t, prober) == http.StatusServiceUnavailable },
+		func() any { return s.err.String() },
+	)
 	select {
 	case <-s.ended:
 		t.Fatal("it ended while a stream was open")
@@ -293,7 +307,12 @@ func TestReportOfProcess(t *testing.T) {
 			t.Fatalf("%v %s", err, text)
 		}
 	}
-	eventually(t, "all pairs", func() bool { return strings.Count(s.err.String(), `"message":"pair"`) == n }, func() any { return s.err.String() })
+	eventually(
+		t,
+		"all pairs",
+		func() bool { return strings.Count(s.err.String(), `"message":"pair"`) == n },
+		func() any { return s.err.String() },
+	)
 	p := start(t, nil, "report", "--admin", s.admin, "--output", "json")
 	if code := p.exit(t); code != 0 {
 		t.Fatalf("report: exit code %d: %s", code, p.err.String())
@@ -306,7 +325,8 @@ func TestReportOfProcess(t *testing.T) {
 		t.Errorf("the report is about %d requests, want %d: %s", report.Requests, n, p.out.String())
 	}
 	p = start(t, nil, "report", "--admin", s.admin)
-	if code := p.exit(t); code != 0 || !strings.Contains(p.out.String(), "gpt-4o") && !strings.Contains(strings.ToLower(p.out.String()), "pairs") {
+	if code := p.exit(t); code != 0 ||
+		!strings.Contains(p.out.String(), "gpt-4o") && !strings.Contains(strings.ToLower(p.out.String()), "pairs") {
 		t.Errorf("report: exit code %d, it printed:\n%s", code, p.out.String())
 	}
 	checkStatus(t, s, client, n)

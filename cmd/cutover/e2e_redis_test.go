@@ -28,11 +28,21 @@ func TestFleetInRedis(t *testing.T) {
 	}
 	primary := startProvider(t, mock.Config{Seed: 1, Speech: mock.Speech{Noise: .2}})
 	relay := startProvider(t, mock.Config{Seed: 1, DrawSeed: 2, Speech: mock.Speech{Noise: .2}})
-	r := startSidecar(t, primary, relay, mirrorAll, "CUTOVER_REDIS=redis://"+admin.Options().Addr,
-		"CUTOVER_STORE_REDIS_USERNAME=cutover-sidecar", "CUTOVER_REDIS_PASSWORD=of-the-sidecar",
-		"CUTOVER_FLAGS_NOISE_PERCENTAGE=100", "CUTOVER_SHADOW_BUDGET_USD_PER_DAY=100",
-		"CUTOVER_UPSTREAMS_RELAY_LIMITS_RPM=60000", "CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=50",
-		`CUTOVER_UPSTREAMS_PRIMARY_PRICES={"default":{"input":1,"output":1}}`, `CUTOVER_UPSTREAMS_RELAY_PRICES={"default":{"input":1,"output":1}}`)
+	r := startSidecar(
+		t,
+		primary,
+		relay,
+		mirrorAll,
+		"CUTOVER_REDIS=redis://"+admin.Options().Addr,
+		"CUTOVER_STORE_REDIS_USERNAME=cutover-sidecar",
+		"CUTOVER_REDIS_PASSWORD=of-the-sidecar",
+		"CUTOVER_FLAGS_NOISE_PERCENTAGE=100",
+		"CUTOVER_SHADOW_BUDGET_USD_PER_DAY=100",
+		"CUTOVER_UPSTREAMS_RELAY_LIMITS_RPM=60000",
+		"CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=50",
+		`CUTOVER_UPSTREAMS_PRIMARY_PRICES={"default":{"input":1,"output":1}}`,
+		`CUTOVER_UPSTREAMS_RELAY_PRICES={"default":{"input":1,"output":1}}`,
+	)
 	client := newHTTPClient(t)
 
 	// A flip by hand, as an operator would make it.

@@ -50,11 +50,25 @@ func soak(t *testing.T) {
 	} {
 		faults = append(faults, mock.Fault{Kind: kind, Rate: .015})
 	}
-	relay := startProvider(t, mock.Config{Seed: 3, DrawSeed: 9, JournalSize: 1, Faults: faults, Speech: mock.Speech{Say: strings.Repeat("RELAY ", 12)}})
-	r := startSidecar(t, primary, relay, "CUTOVER_FLAGS_RELAY_PERCENTAGE=100", "CUTOVER_FLAGS_SHADOW_PERCENTAGE=50",
-		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=1s", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_PLAIN=1s", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_FIRST_TOKEN=1s", "CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_IDLE=1s",
-		"CUTOVER_UPSTREAMS_RELAY_RETRY_ATTEMPTS=2", "CUTOVER_UPSTREAMS_RELAY_RETRY_BASE=5ms",
-		"CUTOVER_UPSTREAMS_RELAY_BREAKER_ENABLED=false", "CUTOVER_LOG_LEVEL=warn")
+	relay := startProvider(
+		t,
+		mock.Config{Seed: 3, DrawSeed: 9, JournalSize: 1, Faults: faults, Speech: mock.Speech{Say: strings.Repeat("RELAY ", 12)}},
+	)
+	r := startSidecar(
+		t,
+		primary,
+		relay,
+		"CUTOVER_FLAGS_RELAY_PERCENTAGE=100",
+		"CUTOVER_FLAGS_SHADOW_PERCENTAGE=50",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_HEADER=1s",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_PLAIN=1s",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_FIRST_TOKEN=1s",
+		"CUTOVER_UPSTREAMS_RELAY_TIMEOUTS_IDLE=1s",
+		"CUTOVER_UPSTREAMS_RELAY_RETRY_ATTEMPTS=2",
+		"CUTOVER_UPSTREAMS_RELAY_RETRY_BASE=5ms",
+		"CUTOVER_UPSTREAMS_RELAY_BREAKER_ENABLED=false",
+		"CUTOVER_LOG_LEVEL=warn",
+	)
 	client := newHTTPClient(t)
 	questions := mixed()
 	ctx, cancel := context.WithTimeout(context.Background(), length+time.Minute)
@@ -83,7 +97,14 @@ func soak(t *testing.T) {
 	}
 	group.Wait()
 	client.CloseIdleConnections()
-	t.Logf("%d requests in %s: %d served by the relay, %d by the primary, %d broken off", sent.Load(), length, byRelay.Load(), byPrimary.Load(), broken.Load())
+	t.Logf(
+		"%d requests in %s: %d served by the relay, %d by the primary, %d broken off",
+		sent.Load(),
+		length,
+		byRelay.Load(),
+		byPrimary.Load(),
+		broken.Load(),
+	)
 	if byRelay.Load() == 0 || byPrimary.Load() == 0 {
 		t.Errorf("served by relay %d, by primary %d: both must have served", byRelay.Load(), byPrimary.Load())
 	}

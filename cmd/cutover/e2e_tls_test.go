@@ -80,7 +80,12 @@ func TestServeTLS(t *testing.T) {
 		t.Fatalf("it says that it listens on %s", s.url)
 	}
 	client := trusting(t, roots)
-	sdk := openai.NewClient(option.WithBaseURL(s.url+"/v1"), option.WithAPIKey(callerKey), option.WithHTTPClient(client), option.WithMaxRetries(0))
+	sdk := openai.NewClient(
+		option.WithBaseURL(s.url+"/v1"),
+		option.WithAPIKey(callerKey),
+		option.WithHTTPClient(client),
+		option.WithMaxRetries(0),
+	)
 	var resp *http.Response
 	answer, err := sdk.Chat.Completions.New(within(t), chatWith("How do whales sleep?"), option.WithResponseInto(&resp))
 	if err != nil || answer.Choices[0].Message.Content == "" {
@@ -124,7 +129,13 @@ func talk(t *testing.T, client *http.Client, url string, primary *provider) {
 	want := session(t, newHTTPClient(t), "ws"+strings.TrimPrefix(primary.url, "http"))
 	got := session(t, client, url)
 	if len(got) < 5 || strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("a realtime session through the sidecar had %d events:\n%s\ndirectly %d:\n%s", len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
+		t.Errorf(
+			"a realtime session through the sidecar had %d events:\n%s\ndirectly %d:\n%s",
+			len(got),
+			strings.Join(got, "\n"),
+			len(want),
+			strings.Join(want, "\n"),
+		)
 	}
 	entries := primary.Journal()
 	direct, through := entries[len(entries)-2], entries[len(entries)-1]
@@ -133,7 +144,15 @@ func talk(t *testing.T, client *http.Client, url string, primary *provider) {
 		through.Header.Del(name)
 	}
 	if d, g := asJSON(t, direct.Header), asJSON(t, through.Header); d != g || through.Query != direct.Query || through.Path != direct.Path {
-		t.Errorf("a realtime session was opened as\n%s?%s %s\nand directly as\n%s?%s %s", through.Path, through.Query, g, direct.Path, direct.Query, d)
+		t.Errorf(
+			"a realtime session was opened as\n%s?%s %s\nand directly as\n%s?%s %s",
+			through.Path,
+			through.Query,
+			g,
+			direct.Path,
+			direct.Query,
+			d,
+		)
 	}
 }
 
@@ -217,8 +236,12 @@ func TestServeReloads(t *testing.T) {
 	if err := s.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the log to say what is wrong", func() bool { return strings.Contains(s.err.String(), "the certificate before stays in use") },
-		func() any { return s.err.String() })
+	eventually(
+		t,
+		"the log to say what is wrong",
+		func() bool { return strings.Contains(s.err.String(), "the previous certificate stays in use") },
+		func() any { return s.err.String() },
+	)
 	if resp, err := renewed.Get(s.url + "/v1/models"); err != nil {
 		t.Errorf("after a certificate that can't be read: %v", err)
 	} else {

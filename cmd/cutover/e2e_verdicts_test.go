@@ -34,12 +34,18 @@ func TestVerdicts(t *testing.T) {
 		answers []compare.Recommendation // one of these
 		said    string                   // somewhere in the conclusion, its reasons or the significant codes
 	}{
-		{"another model", relay(func(c *mock.Config) { c.Voice = "some other model" }), 500, "text", []compare.Recommendation{compare.Review}, "responses differ"},
-		{"truncates at 200 tokens", relay(func(c *mock.Config) { c.TruncateAt = 200 }), 500, "text", []compare.Recommendation{compare.Stop}, "text.truncated"},
-		{"breaks tool arguments in 5 %", relay(func(c *mock.Config) { c.BreakToolArguments = .05 }), 1500, "tools", []compare.Recommendation{compare.Stop, compare.Review}, "tools."},
-		{"bills 20 % more tokens", relay(func(c *mock.Config) { c.Bill = 1.2 }), 500, "text", []compare.Recommendation{compare.Stop}, "input tokens"},
-		{"streams without [DONE]", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "no-done", Rate: 1}} }), 300, "stream", []compare.Recommendation{compare.Stop}, "no_done"},
-		{"streams out of order", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "wrong-order", Rate: 1}} }), 300, "messages", []compare.Recommendation{compare.Stop}, "conformance.order"},
+		{"another model", relay(func(c *mock.Config) { c.Voice = "some other model" }), 500, "text", []compare.Recommendation{compare.Review},
+			"responses differ"},
+		{"truncates at 200 tokens", relay(func(c *mock.Config) { c.TruncateAt = 200 }), 500, "text", []compare.Recommendation{compare.Stop},
+			"text.truncated"},
+		{"breaks tool arguments in 5 %", relay(func(c *mock.Config) { c.BreakToolArguments = .05 }), 1500, "tools",
+			[]compare.Recommendation{compare.Stop, compare.Review}, "tools."},
+		{"bills 20 % more tokens", relay(func(c *mock.Config) { c.Bill = 1.2 }), 500, "text", []compare.Recommendation{compare.Stop},
+			"input tokens"},
+		{"streams without [DONE]", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "no-done", Rate: 1}} }), 300, "stream",
+			[]compare.Recommendation{compare.Stop}, "no_done"},
+		{"streams out of order", relay(func(c *mock.Config) { c.Faults = []mock.Fault{{Kind: "wrong-order", Rate: 1}} }), 300, "messages",
+			[]compare.Recommendation{compare.Stop}, "conformance.order"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +147,11 @@ func verdictRequest(i int, asks string) loadRequest {
 	more := ""
 	if asks == "messages" {
 		return loadRequest{asks, fmt.Sprintf(
-			`{"model":"claude-sonnet-4-5","max_tokens":500,"stream":true,"messages":[{"role":"user","content":"Question %d: how would you explain subject %d to a child?"}]}`, i, i*7)}
+			`{"model":"claude-sonnet-4-5","max_tokens":500,"stream":true,"messages":[{"role":"user","content":"Question %d: how would you `+
+				`explain subject %d to a child?"}]}`,
+			i,
+			i*7,
+		)}
 	}
 	switch asks {
 	case "stream":
@@ -151,5 +161,11 @@ func verdictRequest(i int, asks string) loadRequest {
 			`"properties":{"place":{"type":"string"},"days":{"type":"integer","minimum":1,"maximum":10}}}}}],"tool_choice":"required"`
 	}
 	return loadRequest{"chat/completions", fmt.Sprintf(
-		`{"model":"gpt-4o","user":"user-%d","messages":[{"role":"user","content":"Question %d: how would you explain subject %d to a child?"}]%s}`, i, i, i*7, more)}
+		`{"model":"gpt-4o","user":"user-%d","messages":[{"role":"user","content":"Question %d: how would you explain subject %d to a `+
+			`child?"}]%s}`,
+		i,
+		i,
+		i*7,
+		more,
+	)}
 }

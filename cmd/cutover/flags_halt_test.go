@@ -57,7 +57,8 @@ func TestFlagsHalt(t *testing.T) {
 	if page := get(t, client, r.AdminURL()+"/metrics"); !strings.Contains(page, "\ncutover_flags_halted 0\n") {
 		t.Error("/metrics lacks cutover_flags_halted")
 	}
-	if code, _, errs := cutoverFlags(t, "", "--redis", "redis://127.0.0.1:1", "halt"); code != 2 || !strings.Contains(errs, "use --admin instead of --redis") {
+	if code, _, errs := cutoverFlags(t, "", "--redis", "redis://127.0.0.1:1", "halt"); code != 2 ||
+		!strings.Contains(errs, "use --admin instead of --redis") {
 		t.Errorf("halt --redis: exit %d, %s", code, errs)
 	}
 }

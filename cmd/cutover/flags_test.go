@@ -127,13 +127,18 @@ func TestFlagsExportToImport(t *testing.T) {
 	if code != 0 {
 		t.Fatal(errs)
 	}
-	if code, out, errs := cutoverFlags(t, file, "--redis", redis, "import", "-", "--replace"); code != 0 || !strings.Contains(out, "shadow-percentage: (not set) -> 20") {
+	if code, out, errs := cutoverFlags(t, file, "--redis", redis, "import", "-", "--replace"); code != 0 ||
+		!strings.Contains(out, "shadow-percentage: (not set) -> 20") {
 		t.Fatalf("import: %d %s%s", code, out, errs)
 	}
-	if code, out, errs := cutoverFlags(t, "", "--redis", redis, "explain", "--key", "k", "--tenant", "acme"); code != 0 || !strings.Contains(out, "the relay serves") || !strings.Contains(out, "TARGETING_MATCH") {
+	if code, out, errs := cutoverFlags(t, "", "--redis", redis, "explain", "--key", "k", "--tenant", "acme"); code != 0 ||
+		!strings.Contains(out, "the relay serves") ||
+		!strings.Contains(out, "TARGETING_MATCH") {
 		t.Errorf("explain: %d %s%s", code, out, errs)
 	}
-	if code, out, _ := cutoverFlags(t, "", "--redis", redis, "explain", "--key", "k", "--tenant", "other", "--output", "json"); code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, `"serves": "primary"`) {
+	if code, out, _ := cutoverFlags(t, "", "--redis", redis, "explain", "--key", "k", "--tenant", "other", "--output", "json"); code != 0 ||
+		!json.Valid([]byte(out)) ||
+		!strings.Contains(out, `"serves": "primary"`) {
 		t.Errorf("explain: %d %s", code, out)
 	}
 }

@@ -58,7 +58,11 @@ func readObject(r io.Reader) io.Reader {
 func postChat(t *testing.T, base string) (int, string) {
 	t.Helper()
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post(base+"/chat/completions", "application/json", strings.NewReader(`{"model":"a","messages":[{"role":"user","content":"hi"}]}`))
+	resp, err := client.Post(
+		base+"/chat/completions",
+		"application/json",
+		strings.NewReader(`{"model":"a","messages":[{"role":"user","content":"hi"}]}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +76,8 @@ func postChat(t *testing.T, base string) (int, string) {
 
 func TestMockCommandServes(t *testing.T) {
 	said, stop := startMockCommand(t, "--model", "a", "--base-path", "/api/v1", "--seed", "4")
-	if !strings.HasSuffix(said["base_url"], "/api/v1") || !strings.Contains(said["try"], said["base_url"]+"/chat/completions") || !strings.Contains(said["try"], `"model":"a"`) {
+	if !strings.HasSuffix(said["base_url"], "/api/v1") || !strings.Contains(said["try"], said["base_url"]+"/chat/completions") ||
+		!strings.Contains(said["try"], `"model":"a"`) {
 		t.Errorf("it says %v", said)
 	}
 	if status, body := postChat(t, said["base_url"]); status != 200 || !strings.Contains(body, `"chat.completion"`) {
@@ -85,7 +90,8 @@ func TestMockCommandServes(t *testing.T) {
 
 func TestMockCommandFlagsWinOverTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mock.yaml")
-	if err := os.WriteFile(file, []byte("models: [b]\nkeys: [secret-key]\nseed: 9\ngap: 5ms\nfaults: [{kind: \"503\", rate: 1}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("models: [b]\nkeys: [secret-key]\nseed: 9\ngap: 5ms\nfaults: [{kind: \"503\", "+
+		"rate: 1}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := runCommand(t, nil, "mock", "--config", file, "--model", "a", "--model", "c", "--alias", "x=a", "--error-rate", "429=1",
@@ -98,7 +104,8 @@ func TestMockCommandFlagsWinOverTheFile(t *testing.T) {
 		t.Fatalf("what is printed can't be read: %v\n%s", err, out)
 	}
 	if strings.Join(cfg.Models, ",") != "a,c" || cfg.Aliases["x"] != "a" || cfg.Seed != 9 || len(cfg.Faults) != 1 || cfg.Faults[0].Kind != "429" ||
-		cfg.TokensPerSecond != 50 || !cfg.Gap.IsZero() || cfg.TTFT.String() != "lognormal(200ms,0.4)" || len(cfg.Keys) != 1 {
+		cfg.TokensPerSecond != 50 || !cfg.Gap.IsZero() || cfg.TTFT.String() != "lognormal(200ms,0.4)" ||
+		len(cfg.Keys) != 1 {
 		t.Errorf("configuration\n%s", out)
 	}
 	said, stop := startMockCommand(t, "--config", file, "--model", "a", "--keys", "")

@@ -293,7 +293,13 @@ func TestReportReadsTheRedisOfAFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 		var sum compare.Summary
-		r := compare.Result{ID: "01JA", At: time.Now(), Outcome: compare.Both, Primary: compare.ArmResult{Called: true, Status: 200}, Relay: compare.ArmResult{Called: true, Status: 200}}
+		r := compare.Result{
+			ID:      "01JA",
+			At:      time.Now(),
+			Outcome: compare.Both,
+			Primary: compare.ArmResult{Called: true, Status: 200},
+			Relay:   compare.ArmResult{Called: true, Status: 200},
+		}
 		sum.Add(r)
 		if err := s.AddSummaries(map[time.Time]*compare.Summary{r.At: &sum}, r.At); err != nil {
 			t.Fatal(err)

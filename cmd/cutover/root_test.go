@@ -29,13 +29,19 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--help"}, exitDone, ""},
 		{[]string{"version"}, exitDone, ""},
 		{[]string{"srve"}, exitUsage, "cutover: unknown command \"srve\": did you mean 'cutover serve'?\nRun 'cutover --help' for usage.\n"},
-		{[]string{"version", "x"}, exitUsage, "cutover: unknown command \"x\" for \"cutover version\"\nRun 'cutover version --help' for usage.\n"},
-		{[]string{"serve", "--prmary", "x"}, exitUsage, "cutover: unknown flag --prmary: did you mean --primary?\nRun 'cutover serve --help' for usage.\n"},
+		{[]string{"version", "x"}, exitUsage,
+			"cutover: unknown command \"x\" for \"cutover version\"\nRun 'cutover version --help' for usage.\n"},
+		{[]string{"serve", "--prmary", "x"}, exitUsage,
+			"cutover: unknown flag --prmary: did you mean --primary?\nRun 'cutover serve --help' for usage.\n"},
 		{[]string{"serve", "--quite-other"}, exitUsage, "cutover: unknown flag --quite-other\nRun 'cutover serve --help' for usage.\n"},
 		{[]string{"serve", "-x"}, exitUsage, "cutover: unknown shorthand flag: 'x' in -x\nRun 'cutover serve --help' for usage.\n"},
 		{[]string{"serve", "--config"}, exitUsage, "cutover: flag needs an argument: --config\nRun 'cutover serve --help' for usage.\n"},
-		{[]string{"version", "--output", "xml"}, exitUsage, "cutover: invalid argument \"xml\" for \"--output\" flag: found \"xml\", expected text or json\nRun 'cutover version --help' for usage.\n"},
-		{[]string{"serve", "--relay", "https://relay.example/v1"}, exitUsage, "cutover: upstreams.primary.base_url: missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: https://api.openai.com/v1)\n"},
+		{[]string{"version", "--output", "xml"}, exitUsage,
+			"cutover: invalid argument \"xml\" for \"--output\" flag: found \"xml\", expected text or json\nRun 'cutover version --help' for " +
+				"usage.\n"},
+		{[]string{"serve", "--relay", "https://relay.example/v1"}, exitUsage,
+			"cutover: upstreams.primary.base_url: missing: set it with --primary URL, CUTOVER_PRIMARY or in the file (for OpenAI: " +
+				"https://api.openai.com/v1)\n"},
 		{[]string{"doctor", "--live", "--admin-listen", "127.0.0.1:1"}, exitFailed, ""},
 	} {
 		code, _, errs := runCommand(t, nil, c.args...)
@@ -47,7 +53,8 @@ func TestExitCodes(t *testing.T) {
 
 func TestUnknownCommandWithoutANearOne(t *testing.T) {
 	code, _, errs := runCommand(t, nil, "xxxxxxxxxxxx")
-	if code != exitUsage || !strings.HasPrefix(errs, `cutover: unknown command "xxxxxxxxxxxx": expected one of `) || !strings.Contains(errs, "serve") {
+	if code != exitUsage || !strings.HasPrefix(errs, `cutover: unknown command "xxxxxxxxxxxx": expected one of `) ||
+		!strings.Contains(errs, "serve") {
 		t.Errorf("exit %d, standard error %q", code, errs)
 	}
 }
@@ -115,7 +122,14 @@ func TestVersion(t *testing.T) {
 	if facts.Version == "" || !strings.HasPrefix(facts.Go, "go1.") || !strings.Contains(facts.Platform, "/") {
 		t.Errorf("version: %+v", facts)
 	}
-	facts = buildFacts{Version: "v1.2.3", Revision: "0123456789abcdef", Time: "2026-01-02T03:04:05Z", Modified: true, Go: "go1.26", Platform: "linux/arm64"}
+	facts = buildFacts{
+		Version:  "v1.2.3",
+		Revision: "0123456789abcdef",
+		Time:     "2026-01-02T03:04:05Z",
+		Modified: true,
+		Go:       "go1.26",
+		Platform: "linux/arm64",
+	}
 	var text bytes.Buffer
 	if err := facts.writeText(&text); err != nil {
 		t.Fatal(err)
@@ -126,7 +140,16 @@ func TestVersion(t *testing.T) {
 }
 
 func TestPrintConfigCommand(t *testing.T) {
-	code, out, errs := runCommand(t, config.Environ{"RELAY_API_KEY=" + canary}, "serve", "--print-config", "--primary", "https://primary.example/v1", "--relay", "https://relay.example/v1")
+	code, out, errs := runCommand(
+		t,
+		config.Environ{"RELAY_API_KEY=" + canary},
+		"serve",
+		"--print-config",
+		"--primary",
+		"https://primary.example/v1",
+		"--relay",
+		"https://relay.example/v1",
+	)
 	if code != exitDone || errs != "" || !strings.Contains(out, "auth: {key: {env: RELAY_API_KEY}} # environment RELAY_API_KEY") {
 		t.Errorf("exit %d, standard error %q:\n%s", code, errs, out)
 	}

@@ -56,7 +56,10 @@ func claudeStream(c *caller) {
 func claudeTools(c *caller) {
 	client := c.claude()
 	params := messageWith("Will it rain in Bergen?")
-	tool := anthropic.ToolUnionParamOfTool(anthropic.ToolInputSchemaParam{Properties: weather()["properties"], Required: []string{"city", "days"}}, "forecast")
+	tool := anthropic.ToolUnionParamOfTool(
+		anthropic.ToolInputSchemaParam{Properties: weather()["properties"], Required: []string{"city", "days"}},
+		"forecast",
+	)
 	params.Tools = []anthropic.ToolUnionParam{tool}
 	first, err := client.Messages.New(c.ctx, params)
 	c.must(first, err)

@@ -99,7 +99,8 @@ func TestSDKAndErrorsAfterComments(t *testing.T) {
 		{"the provider's error", "all heron seats are taken", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusTooManyRequests)
-			_, _ = io.WriteString(w, `{"type":"error","error":{"message":"all heron seats are taken","type":"rate_limit_error","code":"full","param":null}}`)
+			_, _ = io.WriteString(w, `{"type":"error","error":{"message":"all heron seats are `+
+				`taken","type":"rate_limit_error","code":"full","param":null}}`)
 		}},
 		{"no answer", "closed the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {

@@ -149,7 +149,13 @@ func openaiStored(c *caller) {
 	if err != nil {
 		return
 	}
-	c.must(client.Responses.Get(c.ctx, made.ID, responses.ResponseGetParams{Include: []responses.ResponseIncludable{"message.output_text.logprobs"}}))
+	c.must(
+		client.Responses.Get(
+			c.ctx,
+			made.ID,
+			responses.ResponseGetParams{Include: []responses.ResponseIncludable{"message.output_text.logprobs"}},
+		),
+	)
 	if err := client.Responses.Delete(c.ctx, made.ID); err != nil {
 		c.fails(err)
 	}

@@ -90,8 +90,12 @@ func (s *scenario) check(t *testing.T, how string, r *rig, direct, through *call
 	if got, want := through.transcript(), direct.transcript(); !slices.Equal(got, want) {
 		t.Errorf("%s the SDK returned something else: %s", how, firstDifference(got, want))
 	}
-	eventually(t, "the provider's end of all calls", func() bool { return r.primary.Stats().Active == 0 && direct.provider.Stats().Active == 0 },
-		func() any { return r.primary.Stats() })
+	eventually(
+		t,
+		"the provider's end of all calls",
+		func() bool { return r.primary.Stats().Active == 0 && direct.provider.Stats().Active == 0 },
+		func() any { return r.primary.Stats() },
+	)
 	checkAsked(t, direct.provider, r.primary)
 	if s.broken {
 		return // the answers differ by nature: 502 here, no answer there
@@ -189,6 +193,13 @@ func checkTwins(t *testing.T, r compare.Result) {
 		t.Errorf("%s: two good answers were not compared: %+v", r.Endpoint, r)
 	}
 	if r.Checked && (r.Similarity != 1 || !r.TextEqual || !r.ToolsEqual) {
-		t.Errorf("%s: similarity %v, text equal %t, tools equal %t, want the same: %+v", r.Endpoint, r.Similarity, r.TextEqual, r.ToolsEqual, r.Findings)
+		t.Errorf(
+			"%s: similarity %v, text equal %t, tools equal %t, want the same: %+v",
+			r.Endpoint,
+			r.Similarity,
+			r.TextEqual,
+			r.ToolsEqual,
+			r.Findings,
+		)
 	}
 }

@@ -74,7 +74,16 @@ func TestLargeStepsAreAskedAbout(t *testing.T) {
 	} {
 		code, out, errs := atTerminal(t, step.typed, append(strings.Fields(step.args), "--redis", url)...)
 		if code != step.code || (step.asked == "") != !strings.Contains(errs, "[y/N]") || !strings.Contains(errs, step.asked) {
-			t.Errorf("%s, and %q typed: exit %d, printed %q and %q; want exit %d and asked %q", step.args, step.typed, code, out, errs, step.code, step.asked)
+			t.Errorf(
+				"%s, and %q typed: exit %d, printed %q and %q; want exit %d and asked %q",
+				step.args,
+				step.typed,
+				code,
+				out,
+				errs,
+				step.code,
+				step.asked,
+			)
 		}
 		if step.code == 1 && !strings.Contains(errs, "nothing was changed") {
 			t.Errorf("%s, and %q typed: %q does not say that nothing was changed", step.args, step.typed, errs)

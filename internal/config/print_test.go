@@ -11,8 +11,11 @@ import (
 )
 
 func TestPrintConfig(t *testing.T) {
-	conf, wrong := loadFrom(t, "shadow: {exclude: [embeddings]}\nupstreams: {relay: {models: {map: {a: b}}, prices: {b: {input: 1, output: 2.5}}}}\n",
-		Environ{"RELAY_API_KEY=k", "CUTOVER_REDIS=redis://:p@h"}, both()...)
+	conf, wrong := loadFrom(
+		t,
+		"shadow: {exclude: [embeddings]}\nupstreams: {relay: {models: {map: {a: b}}, prices: {b: {input: 1, output: 2.5}}}}\n",
+		Environ{"RELAY_API_KEY=k", "CUTOVER_REDIS=redis://:p@h"},
+		both()...)
 	if wrong != nil {
 		t.Fatal(wrong)
 	}
@@ -71,7 +74,34 @@ func hasNothing(v reflect.Value) bool {
 
 // drawValue makes any value that a key of type typ can have.
 func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
-	name := rapid.OneOf(rapid.SampledFrom([]string{"", "null", "~", "true", "1e3", "2024-05-13", "<<", "#x", "a: b", "- x", "{", "*a", "&a", "!a", "'", "\"", " x", "\n", "\t\n", "\u2028", "\ufeff"}), rapid.String())
+	name := rapid.OneOf(
+		rapid.SampledFrom(
+			[]string{
+				"",
+				"null",
+				"~",
+				"true",
+				"1e3",
+				"2024-05-13",
+				"<<",
+				"#x",
+				"a: b",
+				"- x",
+				"{",
+				"*a",
+				"&a",
+				"!a",
+				"'",
+				"\"",
+				" x",
+				"\n",
+				"\t\n",
+				"\u2028",
+				"\ufeff",
+			},
+		),
+		rapid.String(),
+	)
 	secret := func() Secret {
 		if rapid.Bool().Draw(rt, "file") {
 			return Secret{File: rapid.StringMatching(`/[a-z #:'"{}]{0,9}[a-z]`).Draw(rt, "path")}
@@ -88,7 +118,14 @@ func drawValue(rt *rapid.T, key string, typ reflect.Type) reflect.Value {
 		}
 		return reflect.ValueOf(secret())
 	case typeAuth:
-		a := Auth{Kind: rapid.SampledFrom([]AuthKind{AuthNone, AuthPassthrough, AuthKey, AuthBearer, AuthXAPIKey, AuthAPIKey, AuthHeader, AuthQuery}).Draw(rt, "kind")}
+		a := Auth{
+			Kind: rapid.SampledFrom(
+				[]AuthKind{AuthNone, AuthPassthrough, AuthKey, AuthBearer, AuthXAPIKey, AuthAPIKey, AuthHeader, AuthQuery},
+			).Draw(
+				rt,
+				"kind",
+			),
+		}
 		if a.Kind != AuthNone && a.Kind != AuthPassthrough {
 			a.Secret = secret()
 		}

@@ -148,16 +148,23 @@ func TestSecretsAreFetched(t *testing.T) {
 		{"{file: " + good + "}", nil, "key-1", ""},
 		{"{env: K}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K is not set"},
 		{"{env: K}", Environ{"K= "}, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K is empty"},
-		{"{env: K}", Environ{"K=a\nb"}, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K contains a line break or a control character: it must contain only the key"},
-		{"{env: K}", Environ{"K=Bearer x"}, "", `cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K starts with "Bearer": it must contain only the key`},
+		{"{env: K}", Environ{"K=a\nb"}, "",
+			"cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K contains a line break or a control character: it must " +
+				"contain only the key"},
+		{"{env: K}", Environ{"K=Bearer x"}, "",
+			`cutover.yaml:1: upstreams.relay.auth.bearer: the environment variable K starts with "Bearer": it must contain only the key`},
 		{"{file: " + empty + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + empty + " is empty"},
-		{"{file: " + dir + "/none}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + dir + "/none can't be read: no such file or directory"},
+		{"{file: " + dir + "/none}", nil, "",
+			"cutover.yaml:1: upstreams.relay.auth.bearer: the file " + dir + "/none can't be read: no such file or directory"},
 		{"{file: " + dir + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + dir + " can't be read: is a directory"},
-		{"{file: " + big + "}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: the file " + big + " is larger than 65536 bytes: it must contain only the key"},
+		{"{file: " + big + "}", nil, "",
+			"cutover.yaml:1: upstreams.relay.auth.bearer: the file " + big + " is larger than 65536 bytes: it must contain only the key"},
 		{"{}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: expected exactly one of {env: NAME} and {file: PATH}"},
 		{"{env: A, file: B}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: expected exactly one of {env: NAME} and {file: PATH}"},
 		{"{env: ''}", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer.env: expected a name as text"},
-		{"text", nil, "", "cutover.yaml:1: upstreams.relay.auth.bearer: a secret can't be written here in plain text: use {env: NAME} for an environment variable or {file: PATH} for a file"},
+		{"text", nil, "",
+			"cutover.yaml:1: upstreams.relay.auth.bearer: a secret can't be written here in plain text: use {env: NAME} for an environment " +
+				"variable or {file: PATH} for a file"},
 	} {
 		conf, wrong := loadFrom(t, "upstreams: {relay: {auth: {bearer: "+c.secret+"}}}", c.env, both()...)
 		if got := strings.Join(wrong, "\n"); got != c.want {
@@ -240,11 +247,17 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 		env  Environ
 		want string
 	}{
-		{Environ{"CUTOVER_ADMIN_TOKEN=t", "CUTOVER_ADMIN_TOKEN_FILE=" + file}, "CUTOVER_ADMIN_TOKEN_FILE: admin.token: also set by CUTOVER_ADMIN_TOKEN: keep only one"},
-		{Environ{relay + "_BEARER=b", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: also set by " + relay + "_BEARER: keep only one"},
+		{Environ{"CUTOVER_ADMIN_TOKEN=t", "CUTOVER_ADMIN_TOKEN_FILE=" + file},
+			"CUTOVER_ADMIN_TOKEN_FILE: admin.token: also set by CUTOVER_ADMIN_TOKEN: keep only one"},
+		{Environ{relay + "_BEARER=b", relay + "_API_KEY=a"},
+			relay + "_API_KEY: upstreams.relay.auth: also set by " + relay + "_BEARER: keep only one"},
 		{Environ{relay + "=none", relay + "_API_KEY=a"}, relay + "_API_KEY: upstreams.relay.auth: also set by " + relay + ": keep only one"},
-		{Environ{relay + "_HEADER_VALUE=v"}, relay + "_HEADER_VALUE: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
-		{Environ{relay + "_HEADER_NAME=v"}, relay + "_HEADER_NAME: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
+		{Environ{relay + "_HEADER_VALUE=v"},
+			relay + "_HEADER_VALUE: " +
+				"upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both " +
+				"required"},
+		{Environ{relay + "_HEADER_NAME=v"},
+			relay + "_HEADER_NAME: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
 	} {
 		if _, wrong := loadFrom(t, "", c.env, both()...); !slices.Equal(wrong, []string{c.want}) {
 			t.Errorf("%q\n gives %q\n want  %q", c.env, wrong, c.want)

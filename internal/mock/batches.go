@@ -125,7 +125,9 @@ func (b *batch) run(c *call) {
 		root := gjson.ParseBytes(line)
 		status, header, reply := c.inner(b.endpoint, []byte(root.Get("body").Raw))
 		response := ordered{"status_code", status, "request_id", header.Get("X-Request-Id"), "body", raw(string(reply))}
-		entry := encode(ordered{"id", "batch_req_" + newID(c.s.nextID(), 0), "custom_id", root.Get("custom_id").Str, "response", response, "error", nil})
+		entry := encode(
+			ordered{"id", "batch_req_" + newID(c.s.nextID(), 0), "custom_id", root.Get("custom_id").Str, "response", response, "error", nil},
+		)
 		to := &output
 		if status != http.StatusOK {
 			to, b.failed = &failures, b.failed+1

@@ -37,7 +37,8 @@ func benchmark(b *testing.B, cfg mock.Config, path, body string) {
 	}
 }
 
-const benchBody = `{"model":"gpt-4o","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Explain how a suspension bridge carries its load, in a few sentences."}]`
+const benchBody = `{"model":"gpt-4o","messages":[{"role":"system","content":"You are a helpful ` +
+	`assistant."},{"role":"user","content":"Explain how a suspension bridge carries its load, in a few sentences."}]`
 
 func BenchmarkPlain(b *testing.B) {
 	benchmark(b, mock.Config{}, "/v1/chat/completions", benchBody+"}")

@@ -241,7 +241,8 @@ func (c *call) allowed() bool {
 	}
 	p := &problem{status: http.StatusUnauthorized, code: "invalid_api_key", message: "Incorrect API key provided."}
 	if key == "" {
-		p.code, p.message = "", "You didn't provide an API key. Provide it in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+		p.code, p.message = "", "You didn't provide an API key. Provide it in an Authorization header using Bearer auth (i.e. "+
+			"Authorization: Bearer YOUR_KEY)."
 	}
 	if c.anthropic {
 		p.message = "invalid x-api-key"

@@ -94,7 +94,11 @@ func (r *renderer) writeUsage(b []byte) []byte {
 	in, out, cached, reasoning := r.usage()
 	b = append(b, `{"prompt_tokens":`+itoa(in)+`,"completion_tokens":`+itoa(out)+`,"total_tokens":`+itoa(in+out)...)
 	b = append(b, `,"prompt_tokens_details":{"cached_tokens":`+itoa(cached)+`,"audio_tokens":0}`...)
-	return append(b, `,"completion_tokens_details":{"reasoning_tokens":`+itoa(reasoning)+`,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`...)
+	return append(
+		b,
+		`,"completion_tokens_details":{"reasoning_tokens":`+itoa(
+			reasoning,
+		)+`,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`...)
 }
 
 func (w *chatWriter) stream() []event {

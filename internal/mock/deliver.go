@@ -167,7 +167,10 @@ const htmlPage = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></
 
 // streamProblem is the error in error events.
 func streamProblem() *problem {
-	return &problem{status: http.StatusInternalServerError, message: "The server had an error while processing your request. Sorry about that!"}
+	return &problem{
+		status:  http.StatusInternalServerError,
+		message: "The server had an error while processing your request. Sorry about that!",
+	}
 }
 
 // waitWhole waits as long as a response of that many tokens takes when it is not

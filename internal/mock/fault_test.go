@@ -28,13 +28,27 @@ type target struct {
 }
 
 func chatTarget() target {
-	return target{path: "/v1/chat/completions", body: `{"model":"gpt-4o","messages":[{"role":"user","content":"Tell me about bridges"}],"stream_options":{"include_usage":true}}`,
-		last: "data: [DONE]", delta: `"delta":{"content":`, usage: `"prompt_tokens"`, finish: `"finish_reason":"stop"`, opening: 1}
+	return target{
+		path:    "/v1/chat/completions",
+		body:    `{"model":"gpt-4o","messages":[{"role":"user","content":"Tell me about bridges"}],"stream_options":{"include_usage":true}}`,
+		last:    "data: [DONE]",
+		delta:   `"delta":{"content":`,
+		usage:   `"prompt_tokens"`,
+		finish:  `"finish_reason":"stop"`,
+		opening: 1,
+	}
 }
 
 func messagesTarget() target {
-	return target{path: "/v1/messages", body: `{"model":"claude-x","max_tokens":500,"messages":[{"role":"user","content":"Tell me about bridges"}]}`,
-		last: "event: message_stop", delta: `"text_delta"`, usage: `"output_tokens"`, finish: `"stop_reason":"end_turn"`, opening: 3}
+	return target{
+		path:    "/v1/messages",
+		body:    `{"model":"claude-x","max_tokens":500,"messages":[{"role":"user","content":"Tell me about bridges"}]}`,
+		last:    "event: message_stop",
+		delta:   `"text_delta"`,
+		usage:   `"output_tokens"`,
+		finish:  `"stop_reason":"end_turn"`,
+		opening: 3,
+	}
 }
 
 func responsesTarget() target {
@@ -394,7 +408,8 @@ func TestFaultRatesAreKeptAndRepeatable(t *testing.T) {
 		if st := ask(t, s, "/v1/messages", messagesTarget().body).status; st != 503 {
 			t.Errorf("messages: %d, want 503", st)
 		}
-		if st := ask(t, s, "/v1/chat/completions", strings.ReplaceAll(chatTarget().body, "gpt-4o", "bad")).status; st != 400 && st != 500 && st != 429 {
+		if st := ask(t, s, "/v1/chat/completions", strings.ReplaceAll(chatTarget().body, "gpt-4o", "bad")).status; st != 400 && st != 500 &&
+			st != 429 {
 			t.Errorf("the model's own fault: %d", st)
 		}
 		return got.String()

@@ -20,13 +20,31 @@ func FuzzRequests(f *testing.F) {
 	}
 	tools := `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f","parameters":{"$ref":"#"}}}]}`
 	f.Add("POST", "/v1/chat/completions", tools, "", "")
-	f.Add("POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"allOf":[{"$ref":"#"}],"pattern":"(a|b){3,9}"}}}}`, "", "")
+	f.Add(
+		"POST",
+		"/v1/chat/completions",
+		`{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"allOf":[{"$ref":"#"}],"pattern":"(a|b){3,9}"}}}}`,
+		"",
+		"",
+	)
 	for _, schema := range []string{`{"type":"array","minItems":64,"items":{"$ref":"#"}}`, `{"type":"object","required":["a","b"],"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}}}`,
 		`{"allOf":[{"$ref":"#"},{"$ref":"#"},{"properties":{"a":{"$ref":"#"}}}]}`, `{"anyOf":[{"$ref":"#"},{"$ref":"#"}]}`, `{"type":"array","uniqueItems":true,"minItems":60,"items":{"enum":[1]}}`} {
-		f.Add("POST", "/v1/responses", `{"model":"m","input":"x","text":{"format":{"type":"json_schema","name":"n","schema":`+schema+`}}}`, "", "")
+		f.Add(
+			"POST",
+			"/v1/responses",
+			`{"model":"m","input":"x","text":{"format":{"type":"json_schema","name":"n","schema":`+schema+`}}}`,
+			"",
+			"",
+		)
 	}
 	f.Add("POST", "/v1/embeddings", `{"model":"m","input":["a",[1,2]],"encoding_format":"base64"}`, "", "")
-	f.Add("POST", "/v1/files", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", "")
+	f.Add(
+		"POST",
+		"/v1/files",
+		"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhi\r\n--x--\r\n",
+		"multipart/form-data; boundary=x",
+		"",
+	)
 	f.Add("POST", "/v1/batches", `{"input_file_id":"file-1","endpoint":"/v1/x","completion_window":"24h"}`, "", "")
 	f.Add("POST", "/v1/messages/batches", `{"requests":[{"custom_id":"a","params":{}}]}`, "", "")
 	f.Add("POST", "/v1/threads/x/runs", `{}`, "", "")

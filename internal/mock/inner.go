@@ -16,8 +16,20 @@ func (c *call) inner(path string, body []byte) (status int, header http.Header, 
 	}
 	r, _, allowed := c.s.find(http.MethodPost, at)
 	w := &memory{header: make(http.Header)}
-	in := &call{s: c.s, settings: c.settings, w: w, at: c.at, id: c.s.nextID(), route: r, body: body, entry: &Entry{}, anthropic: r.dialect == anthropicDialect}
-	in.r = (&http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Header: http.Header{"Content-Type": {"application/json"}}}).WithContext(c.r.Context())
+	in := &call{
+		s:         c.s,
+		settings:  c.settings,
+		w:         w,
+		at:        c.at,
+		id:        c.s.nextID(),
+		route:     r,
+		body:      body,
+		entry:     &Entry{},
+		anthropic: r.dialect == anthropicDialect,
+	}
+	in.r = (&http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Header: http.Header{"Content-Type": {"application/json"}}}).WithContext(
+		c.r.Context(),
+	)
 	in.over = Override{ttft: &Delay{}, gap: &Delay{}, timed: true, gzip: "off"}
 	switch {
 	case !allowed || r.parse == nil:

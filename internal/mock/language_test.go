@@ -14,10 +14,40 @@ import (
 
 // prompts are n questions that differ.
 func prompts(n int) []string {
-	subjects := []string{"whales", "suspension bridges", "inflation", "sleep", "compilers", "the Roman empire", "black holes", "sourdough bread",
-		"glaciers", "chess openings", "solar panels", "jazz", "migration birds", "public transport", "vaccines", "coffee", "tax law", "volcanoes", "robots", "poetry"}
-	frames := []string{"How do %s work?", "Explain %s briefly.", "What are the risks of %s?", "Why do people care about %s?", "Compare %s with what came before.",
-		"List five facts on %s.", "What is the history of %s?", "Give me advice on %s", "Write a function about %s", "Tell me something new about %s, number %d"}
+	subjects := []string{
+		"whales",
+		"suspension bridges",
+		"inflation",
+		"sleep",
+		"compilers",
+		"the Roman empire",
+		"black holes",
+		"sourdough bread",
+		"glaciers",
+		"chess openings",
+		"solar panels",
+		"jazz",
+		"migration birds",
+		"public transport",
+		"vaccines",
+		"coffee",
+		"tax law",
+		"volcanoes",
+		"robots",
+		"poetry",
+	}
+	frames := []string{
+		"How do %s work?",
+		"Explain %s briefly.",
+		"What are the risks of %s?",
+		"Why do people care about %s?",
+		"Compare %s with what came before.",
+		"List five facts on %s.",
+		"What is the history of %s?",
+		"Give me advice on %s",
+		"Write a function about %s",
+		"Tell me something new about %s, number %d",
+	}
 	out := make([]string, n)
 	for i := range out {
 		f := frames[i%len(frames)]
@@ -113,7 +143,8 @@ func TestTwoThousandResponsesDiffer(t *testing.T) {
 		firsts[first]++
 		length += float64(len(text))
 		sentences += float64(strings.Count(text, ". ") + 1)
-		if !utf8.ValidString(text) || strings.ContainsAny(text, "<~") && !strings.Contains(text, "```") || strings.Contains(text, "  ") && !strings.Contains(text, "```") {
+		if !utf8.ValidString(text) || strings.ContainsAny(text, "<~") && !strings.Contains(text, "```") ||
+			strings.Contains(text, "  ") && !strings.Contains(text, "```") {
 			t.Errorf("that is no language: %q", text)
 		}
 	}
@@ -199,7 +230,8 @@ func TestLimitsOfLength(t *testing.T) {
 	for _, c := range []struct{ truncate, asked, want int }{{0, 7, 7}, {5, 7, 5}, {9, 7, 7}, {4, 10_000, 4}} {
 		s := newMock(t, mock.Config{Speech: mock.Speech{TruncateAt: c.truncate}})
 		a := ask(t, s, "/v1/chat/completions", fmt.Sprintf(body, c.asked))
-		if n, why := gjson.Get(a.body, "usage.completion_tokens").Int(), gjson.Get(a.body, "choices.0.finish_reason").Str; int(n) != c.want || why != "length" {
+		if n, why := gjson.Get(a.body, "usage.completion_tokens").Int(), gjson.Get(a.body, "choices.0.finish_reason").Str; int(n) != c.want ||
+			why != "length" {
 			t.Errorf("%+v: %d tokens, finish %s", c, n, why)
 		}
 	}
@@ -211,8 +243,14 @@ func TestLimitsOfLength(t *testing.T) {
 	if gjson.Get(a.body, "status").Str != "incomplete" || gjson.Get(a.body, "incomplete_details.reason").Str != "max_output_tokens" {
 		t.Errorf("responses: %s", a.body)
 	}
-	a = ask(t, newMock(t, mock.Config{}), "/v1/messages", `{"model":"m","max_tokens":900,"stop_sequences":[" the "],"messages":[{"role":"user","content":"Tell me about tides and the sea"}]}`)
-	if text := gjson.Get(a.body, "content.0.text").Str; gjson.Get(a.body, "stop_reason").Str != "stop_sequence" || strings.Contains(text, " the ") {
+	a = ask(
+		t,
+		newMock(t, mock.Config{}),
+		"/v1/messages",
+		`{"model":"m","max_tokens":900,"stop_sequences":[" the "],"messages":[{"role":"user","content":"Tell me about tides and the sea"}]}`,
+	)
+	if text := gjson.Get(a.body, "content.0.text").Str; gjson.Get(a.body, "stop_reason").Str != "stop_sequence" ||
+		strings.Contains(text, " the ") {
 		t.Errorf("stop sequence: %s", a.body)
 	}
 }
@@ -251,7 +289,9 @@ func TestRefusals(t *testing.T) {
 	s := newMock(t, mock.Config{Speech: mock.Speech{Refusals: 0.3}})
 	n := 0
 	for _, p := range prompts(500) {
-		if text := say(t, s, "m", p); strings.HasPrefix(text, "I'm sorry") || strings.HasPrefix(text, "Sorry") || strings.HasPrefix(text, "I can't") || strings.HasPrefix(text, "I won't") {
+		if text := say(t, s, "m", p); strings.HasPrefix(text, "I'm sorry") || strings.HasPrefix(text, "Sorry") ||
+			strings.HasPrefix(text, "I can't") ||
+			strings.HasPrefix(text, "I won't") {
 			n++
 		}
 	}
@@ -266,7 +306,12 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestChoices(t *testing.T) {
-	a := ask(t, newMock(t, mock.Config{}), "/v1/chat/completions", `{"model":"m","n":3,"messages":[{"role":"user","content":"Tell me about tides"}]}`)
+	a := ask(
+		t,
+		newMock(t, mock.Config{}),
+		"/v1/chat/completions",
+		`{"model":"m","n":3,"messages":[{"role":"user","content":"Tell me about tides"}]}`,
+	)
 	texts := map[string]bool{}
 	for _, c := range gjson.Get(a.body, "choices").Array() {
 		texts[c.Get("message.content").Str] = true

@@ -49,7 +49,13 @@ func timed(t *testing.T, cfg mock.Config, path, body string, header ...string) *
 }
 
 func TestStreamKeepsTime(t *testing.T) {
-	cfg := mock.Config{Latency: mock.Latency{Header: mock.Fixed(20 * time.Millisecond), TTFT: mock.Fixed(300 * time.Millisecond), Gap: mock.Fixed(10 * time.Millisecond)}}
+	cfg := mock.Config{
+		Latency: mock.Latency{
+			Header: mock.Fixed(20 * time.Millisecond),
+			TTFT:   mock.Fixed(300 * time.Millisecond),
+			Gap:    mock.Fixed(10 * time.Millisecond),
+		},
+	}
 	c := timed(t, cfg, "/v1/chat/completions", chatTarget().streamed())
 	if c.head != 20*time.Millisecond || c.events[0] != 20*time.Millisecond {
 		t.Errorf("header at %s, role at %s; want 20ms", c.head, c.events[0])
@@ -62,7 +68,10 @@ func TestStreamKeepsTime(t *testing.T) {
 }
 
 func TestPlainResponseTakesItsTime(t *testing.T) {
-	cfg := mock.Config{Latency: mock.Latency{TTFT: mock.Fixed(300 * time.Millisecond), TokensPerSecond: 100}, Speech: mock.Speech{TruncateAt: 51}}
+	cfg := mock.Config{
+		Latency: mock.Latency{TTFT: mock.Fixed(300 * time.Millisecond), TokensPerSecond: 100},
+		Speech:  mock.Speech{TruncateAt: 51},
+	}
 	c := timed(t, cfg, "/v1/chat/completions", chatTarget().body)
 	if want := 800 * time.Millisecond; c.head != want {
 		t.Errorf("51 tokens came after %s, want %s", c.head, want)
@@ -92,7 +101,16 @@ func TestKeepAlive(t *testing.T) {
 
 func TestOverrides(t *testing.T) {
 	cfg := mock.Config{Latency: mock.Latency{TTFT: mock.Fixed(time.Hour)}}
-	c := timed(t, mock.Config{Overrides: true, Latency: cfg.Latency}, "/v1/chat/completions", chatTarget().body, "X-Mock-TTFT", "5ms", "X-Mock-Gap", "0")
+	c := timed(
+		t,
+		mock.Config{Overrides: true, Latency: cfg.Latency},
+		"/v1/chat/completions",
+		chatTarget().body,
+		"X-Mock-TTFT",
+		"5ms",
+		"X-Mock-Gap",
+		"0",
+	)
 	if c.head != 5*time.Millisecond {
 		t.Errorf("header after %s, want 5ms", c.head)
 	}

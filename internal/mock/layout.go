@@ -72,13 +72,43 @@ func (w *writer) block(base *dice) string {
 	asked := strings.ToLower(w.q.prompt)
 	switch {
 	case strings.Contains(asked, "sql"):
-		return fmt.Sprintf("```sql\nSELECT %[1]s, COUNT(*) AS n\nFROM %[2]s\nWHERE created_at >= NOW() - INTERVAL '%[3]d days'\nGROUP BY %[1]s\nORDER BY n DESC\nLIMIT %[4]d;\n```", thing, things, limit, limit*2)
+		return fmt.Sprintf(
+			"```sql\nSELECT %[1]s, COUNT(*) AS n\nFROM %[2]s\nWHERE created_at >= NOW() - INTERVAL '%[3]d days'\nGROUP BY %[1]s\nORDER BY n "+
+				"DESC\nLIMIT %[4]d;\n```",
+			thing,
+			things,
+			limit,
+			limit*2,
+		)
 	case containsAny(asked, "golang", " go ", "in go"):
-		return fmt.Sprintf("```go\n// %[1]s returns the %[2]s that fit the limit.\nfunc %[1]s(%[2]s []string) []string {\n\tkept := make([]string, 0, %[3]d)\n\tfor _, %[4]s := range %[2]s {\n\t\tif len(kept) == %[3]d {\n\t\t\tbreak\n\t\t}\n\t\tif %[4]s != \"\" {\n\t\t\tkept = append(kept, %[4]s)\n\t\t}\n\t}\n\treturn kept\n}\n```", name, things, limit, thing+"Name")
+		return fmt.Sprintf(
+			"```go\n// %[1]s returns the %[2]s that fit the limit.\nfunc %[1]s(%[2]s []string) []string {\n\tkept := make([]string, 0, "+
+				"%[3]d)\n\tfor _, %[4]s := range %[2]s {\n\t\tif len(kept) == %[3]d {\n\t\t\tbreak\n\t\t}\n\t\tif %[4]s != \"\" {\n\t\t\tkept = "+
+				"append(kept, %[4]s)\n\t\t}\n\t}\n\treturn kept\n}\n```",
+			name,
+			things,
+			limit,
+			thing+"Name",
+		)
 	case containsAny(asked, "javascript", "typescript", "node"):
-		return fmt.Sprintf("```javascript\nexport function %[1]s(%[2]s, limit = %[3]d) {\n  const seen = new Map();\n  for (const item of %[2]s) {\n    seen.set(item.%[4]s, (seen.get(item.%[4]s) ?? 0) + 1);\n  }\n  return [...seen].filter(([, n]) => n < limit);\n}\n```", name, things, limit, thing)
+		return fmt.Sprintf(
+			"```javascript\nexport function %[1]s(%[2]s, limit = %[3]d) {\n  const seen = new Map();\n  for (const item of %[2]s) {\n    "+
+				"seen.set(item.%[4]s, (seen.get(item.%[4]s) ?? 0) + 1);\n  }\n  return [...seen].filter(([, n]) => n < limit);\n}\n```",
+			name,
+			things,
+			limit,
+			thing,
+		)
 	}
-	return fmt.Sprintf("```python\ndef %[1]s(%[2]s, limit=%[3]d):\n    \"\"\"Group the %[2]s by %[4]s.\"\"\"\n    groups = {}\n    for item in %[2]s:\n        groups.setdefault(item[\"%[4]s\"], []).append(item)\n    return {key: items for key, items in groups.items() if len(items) <= limit}\n```", name, things, limit, thing)
+	return fmt.Sprintf(
+		"```python\ndef %[1]s(%[2]s, limit=%[3]d):\n    \"\"\"Group the %[2]s by %[4]s.\"\"\"\n    groups = {}\n    for item in %[2]s:\n    "+
+			"    groups.setdefault(item[\"%[4]s\"], []).append(item)\n    return {key: items for key, items in groups.items() if len(items) <= "+
+			"limit}\n```",
+		name,
+		things,
+		limit,
+		thing,
+	)
 }
 
 // identifier makes a name for code out of words.

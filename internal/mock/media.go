@@ -67,8 +67,42 @@ func (c *call) images(prompt string, n int, format string, stream bool) {
 	if stream {
 		b64 := base64.StdEncoding.EncodeToString(picture(prompt))
 		c.streamEvents([]ordered{
-			{"type", "image_generation.partial_image", "partial_image_index", 0, "b64_json", b64, "created_at", c.at.Unix(), "size", "1024x1024", "quality", "low", "background", "opaque", "output_format", "png"},
-			{"type", "image_generation.completed", "b64_json", b64, "created_at", c.at.Unix(), "size", "1024x1024", "quality", "low", "background", "opaque", "output_format", "png", "usage", usage},
+			{
+				"type",
+				"image_generation.partial_image",
+				"partial_image_index",
+				0,
+				"b64_json",
+				b64,
+				"created_at",
+				c.at.Unix(),
+				"size",
+				"1024x1024",
+				"quality",
+				"low",
+				"background",
+				"opaque",
+				"output_format",
+				"png",
+			},
+			{
+				"type",
+				"image_generation.completed",
+				"b64_json",
+				b64,
+				"created_at",
+				c.at.Unix(),
+				"size",
+				"1024x1024",
+				"quality",
+				"low",
+				"background",
+				"opaque",
+				"output_format",
+				"png",
+				"usage",
+				usage,
+			},
 		})
 		return
 	}
@@ -110,9 +144,22 @@ func speech(c *call) {
 		tone := tone(text)
 		var events []ordered
 		for from := 0; from < len(tone); from += 2048 {
-			events = append(events, ordered{"type", "speech.audio.delta", "audio", base64.StdEncoding.EncodeToString(tone[from:min(from+2048, len(tone))])})
+			events = append(
+				events,
+				ordered{"type", "speech.audio.delta", "audio", base64.StdEncoding.EncodeToString(tone[from:min(from+2048, len(tone))])},
+			)
 		}
-		c.streamEvents(append(events, ordered{"type", "speech.audio.done", "usage", obj{"input_tokens": countTokens(text), "output_tokens": 40, "total_tokens": countTokens(text) + 40}}))
+		c.streamEvents(
+			append(
+				events,
+				ordered{
+					"type",
+					"speech.audio.done",
+					"usage",
+					obj{"input_tokens": countTokens(text), "output_tokens": 40, "total_tokens": countTokens(text) + 40},
+				},
+			),
+		)
 		return
 	}
 	switch root.Get("response_format").Str {

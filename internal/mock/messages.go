@@ -21,7 +21,13 @@ type messageWriter struct {
 // promptUsage appends the input part of usage. Here, tokens read from the cache are not
 // part of input_tokens.
 func (w *messageWriter) promptUsage(b []byte) []byte {
-	return append(b, `"input_tokens":`+itoa(w.reply.input-w.reply.cached)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+itoa(w.reply.cached)...)
+	return append(
+		b,
+		`"input_tokens":`+itoa(
+			w.reply.input-w.reply.cached,
+		)+`,"cache_creation_input_tokens":0,"cache_read_input_tokens":`+itoa(
+			w.reply.cached,
+		)...)
 }
 
 // message appends the message: complete, or as at the start of a stream.

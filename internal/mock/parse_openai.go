@@ -24,7 +24,10 @@ func parseChat(q *question, body []byte) *problem {
 			}
 			return true
 		}
-		wrong = badRequest("messages", "Invalid value for a message's role. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.")
+		wrong = badRequest(
+			"messages",
+			"Invalid value for a message's role. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.",
+		)
 		return false
 	})
 	if wrong != nil {

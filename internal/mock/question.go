@@ -78,7 +78,10 @@ const maxPrompt = 4 << 10
 // parseBody checks that the body is one JSON object and parses it.
 func parseBody(body []byte, parse func(*question, []byte) *problem, q *question) *problem {
 	if !json.Valid(body) {
-		return badRequest("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly.)")
+		return badRequest(
+			"",
+			"We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly.)",
+		)
 	}
 	if !gjson.ParseBytes(body).IsObject() {
 		return badRequest("", "The JSON body of the request must be an object.")

@@ -101,22 +101,51 @@ func (s *socket) respond(message []byte) bool {
 	w := m.writer(&d)
 	text := strings.Join(w.lines(&d, []string{"definition", "mechanism"}), " ")
 	id, item := "resp_"+newID(s.s.nextID(), 0), "item_"+newID(s.s.nextID(), 0)
-	if !s.send(ordered{"type", "response.created", "response", ordered{"id", id, "object", "realtime.response", "status", "in_progress", "output", []any{}}}) {
+	if !s.send(
+		ordered{
+			"type",
+			"response.created",
+			"response",
+			ordered{"id", id, "object", "realtime.response", "status", "in_progress", "output", []any{}},
+		},
+	) {
 		return false
 	}
 	ttft, gap := s.delays()
 	wait := ttft.draw(&s.dice)
 	for _, piece := range splitTokens(text) {
-		if !s.wait(wait) || !s.send(ordered{"type", "response.output_text.delta", "response_id", id, "item_id", item, "output_index", 0, "content_index", 0, "delta", piece}) {
+		if !s.wait(wait) ||
+			!s.send(
+				ordered{
+					"type",
+					"response.output_text.delta",
+					"response_id",
+					id,
+					"item_id",
+					item,
+					"output_index",
+					0,
+					"content_index",
+					0,
+					"delta",
+					piece,
+				},
+			) {
 			return false
 		}
 		wait = gap.draw(&s.dice)
 	}
 	content := []any{ordered{"type", "output_text", "text", text}}
-	output := []any{ordered{"id", item, "object", "realtime.item", "type", "message", "status", "completed", "role", "assistant", "content", content}}
-	return s.send(ordered{"type", "response.output_text.done", "response_id", id, "item_id", item, "output_index", 0, "content_index", 0, "text", text}) &&
-		s.send(ordered{"type", "response.done", "response", ordered{"id", id, "object", "realtime.response", "status", "completed", "output", output,
-			"usage", obj{"input_tokens": countTokens(q.prompt), "output_tokens": countTokens(text), "total_tokens": countTokens(q.prompt) + countTokens(text)}}})
+	output := []any{
+		ordered{"id", item, "object", "realtime.item", "type", "message", "status", "completed", "role", "assistant", "content", content},
+	}
+	return s.send(
+		ordered{"type", "response.output_text.done", "response_id", id, "item_id", item, "output_index", 0, "content_index", 0, "text", text},
+	) &&
+		s.send(
+			ordered{"type", "response.done", "response", ordered{"id", id, "object", "realtime.response", "status", "completed", "output", output,
+				"usage", obj{"input_tokens": countTokens(q.prompt), "output_tokens": countTokens(text), "total_tokens": countTokens(q.prompt) + countTokens(text)}}},
+		)
 }
 
 // send writes one event; false if the session is over.

@@ -133,7 +133,21 @@ func (w *responseWriter) streamMessage() {
 	for _, piece := range w.reply.pieces {
 		w.delta(kind, id, piece)
 	}
-	w.emit("response."+kind+".done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, done, w.reply.text, "logprobs", []any{})
+	w.emit(
+		"response."+kind+".done",
+		closingEvent,
+		0,
+		"item_id",
+		id,
+		"output_index",
+		0,
+		"content_index",
+		0,
+		done,
+		w.reply.text,
+		"logprobs",
+		[]any{},
+	)
 	w.emit("response.content_part.done", closingEvent, 0, "item_id", id, "output_index", 0, "content_index", 0, "part", w.part(w.reply.text))
 	w.emit("response.output_item.done", closingEvent, 0, "output_index", 0, "item", w.messageItem("completed", []any{w.part(w.reply.text)}))
 }
@@ -165,7 +179,19 @@ func (w *responseWriter) streamCall(i int) {
 	for _, piece := range call.pieces {
 		w.emit("response.function_call_arguments.delta", contentEvent, 1, "item_id", id, "output_index", i, "delta", piece)
 	}
-	w.emit("response.function_call_arguments.done", closingEvent, 0, "item_id", id, "output_index", i, "arguments", call.args, "name", call.name)
+	w.emit(
+		"response.function_call_arguments.done",
+		closingEvent,
+		0,
+		"item_id",
+		id,
+		"output_index",
+		i,
+		"arguments",
+		call.args,
+		"name",
+		call.name,
+	)
 	w.emit("response.output_item.done", closingEvent, 0, "output_index", i, "item", w.callItem(i, "completed", call.args))
 }
 

@@ -194,7 +194,10 @@ func writeInstances(t *testing.T, schema string, cfg Config, n int) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := []byte(`{"model":"m","messages":[{"role":"user","content":"Which tool suits?"}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f","parameters":` + schema + `}}]}`)
+	body := []byte(
+		`{"model":"m","messages":[{"role":"user","content":"Which tool ` +
+			`suits?"}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f","parameters":` + schema + `}}]}`,
+	)
 	var texts []string
 	for i := range n {
 		q := &question{}

@@ -37,7 +37,10 @@ func runBatch(t *testing.T, client openai.Client, lines string) *openai.Batch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := client.Batches.New(within(t), openai.BatchNewParams{InputFileID: f.ID, Endpoint: "/v1/chat/completions", CompletionWindow: "24h"})
+	b, err := client.Batches.New(
+		within(t),
+		openai.BatchNewParams{InputFileID: f.ID, Endpoint: "/v1/chat/completions", CompletionWindow: "24h"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +95,8 @@ func TestOpenAIBatch(t *testing.T) {
 	if strings.Join(ids, ",") != "a,b" {
 		t.Errorf("output has the lines %v", ids)
 	}
-	if failed := content(t, client, done.ErrorFileID); !bytes.Contains(failed, []byte(`"custom_id":"c"`)) || !bytes.Contains(failed, []byte("'messages'")) {
+	if failed := content(t, client, done.ErrorFileID); !bytes.Contains(failed, []byte(`"custom_id":"c"`)) ||
+		!bytes.Contains(failed, []byte("'messages'")) {
 		t.Errorf("error file: %s", failed)
 	}
 	page, err := client.Batches.List(within(t), openai.BatchListParams{})
@@ -128,7 +132,10 @@ func TestOpenAIFiles(t *testing.T) {
 	if got := content(t, client, small.ID); string(got) != "hello" {
 		t.Errorf("content %q", got)
 	}
-	large, err := client.Files.New(within(t), openai.FileNewParams{File: named{strings.NewReader(strings.Repeat("x", 300<<10)), "b.txt"}, Purpose: "batch"})
+	large, err := client.Files.New(
+		within(t),
+		openai.FileNewParams{File: named{strings.NewReader(strings.Repeat("x", 300<<10)), "b.txt"}, Purpose: "batch"},
+	)
 	if err != nil || large.Bytes != 300<<10 {
 		t.Fatalf("large: %+v, %v", large, err)
 	}
@@ -145,7 +152,10 @@ func TestOpenAIFiles(t *testing.T) {
 	if _, err := client.Files.Get(within(t), small.ID); err == nil {
 		t.Error("a deleted file is still there")
 	}
-	again, err := client.Files.New(within(t), openai.FileNewParams{File: named{strings.NewReader(strings.Repeat("y", 100)), "c.txt"}, Purpose: "batch"})
+	again, err := client.Files.New(
+		within(t),
+		openai.FileNewParams{File: named{strings.NewReader(strings.Repeat("y", 100)), "c.txt"}, Purpose: "batch"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +194,11 @@ func TestOpenAIUploads(t *testing.T) {
 func TestOpenAIStoredResponses(t *testing.T) {
 	_, url := serve(t, mock.Config{Latency: mock.Latency{TTFT: mock.Fixed(time.Hour)}})
 	client := openAI(url)
-	params := responses.ResponseNewParams{Model: "gpt-4.1", Background: openai.Bool(true), Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Explain tides")}}
+	params := responses.ResponseNewParams{
+		Model:      "gpt-4.1",
+		Background: openai.Bool(true),
+		Input:      responses.ResponseNewParamsInputUnion{OfString: openai.String("Explain tides")},
+	}
 	r, err := client.Responses.New(within(t), params)
 	if err != nil || r.Status != "queued" {
 		t.Fatalf("%+v, %v", r, err)
@@ -244,7 +258,15 @@ func TestOpenAIMedia(t *testing.T) {
 	if err != nil || len(img.Data) != 2 || img.Data[0].B64JSON == "" {
 		t.Fatalf("%+v, %v", img, err)
 	}
-	r, err := client.Audio.Speech.New(within(t), openai.AudioSpeechNewParams{Input: "Hello", Model: "tts-1", Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: openai.String("alloy")}, ResponseFormat: "wav"})
+	r, err := client.Audio.Speech.New(
+		within(t),
+		openai.AudioSpeechNewParams{
+			Input:          "Hello",
+			Model:          "tts-1",
+			Voice:          openai.AudioSpeechNewParamsVoiceUnion{OfString: openai.String("alloy")},
+			ResponseFormat: "wav",
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,11 +275,17 @@ func TestOpenAIMedia(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(sound, []byte("RIFF")) {
 		t.Fatalf("%.20q, %v", sound, err)
 	}
-	text, err := client.Audio.Transcriptions.New(within(t), openai.AudioTranscriptionNewParams{File: named{bytes.NewReader(sound), "a.wav"}, Model: "whisper-1"})
+	text, err := client.Audio.Transcriptions.New(
+		within(t),
+		openai.AudioTranscriptionNewParams{File: named{bytes.NewReader(sound), "a.wav"}, Model: "whisper-1"},
+	)
 	if err != nil || text.Text == "" {
 		t.Fatalf("%+v, %v", text, err)
 	}
-	stream := client.Audio.Transcriptions.NewStreaming(within(t), openai.AudioTranscriptionNewParams{File: named{bytes.NewReader(sound), "a.wav"}, Model: "whisper-1"})
+	stream := client.Audio.Transcriptions.NewStreaming(
+		within(t),
+		openai.AudioTranscriptionNewParams{File: named{bytes.NewReader(sound), "a.wav"}, Model: "whisper-1"},
+	)
 	var streamed string
 	for stream.Next() {
 		streamed += stream.Current().Delta
@@ -272,9 +300,15 @@ func TestAnthropicBatch(t *testing.T) {
 	client := claude(url)
 	request := func(id string, tokens int64) anthropic.MessageBatchNewParamsRequest {
 		m := message("Batch " + id)
-		return anthropic.MessageBatchNewParamsRequest{CustomID: id, Params: anthropic.MessageBatchNewParamsRequestParams{Model: m.Model, MaxTokens: tokens, Messages: m.Messages}}
+		return anthropic.MessageBatchNewParamsRequest{
+			CustomID: id,
+			Params:   anthropic.MessageBatchNewParamsRequestParams{Model: m.Model, MaxTokens: tokens, Messages: m.Messages},
+		}
 	}
-	b, err := client.Messages.Batches.New(within(t), anthropic.MessageBatchNewParams{Requests: []anthropic.MessageBatchNewParamsRequest{request("a", 50), request("b", -1)}})
+	b, err := client.Messages.Batches.New(
+		within(t),
+		anthropic.MessageBatchNewParams{Requests: []anthropic.MessageBatchNewParamsRequest{request("a", 50), request("b", -1)}},
+	)
 	if err != nil || b.ProcessingStatus != "in_progress" {
 		t.Fatalf("%+v, %v", b, err)
 	}

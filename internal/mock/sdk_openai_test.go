@@ -83,7 +83,10 @@ func TestOpenAIChat(t *testing.T) {
 func TestOpenAIResponses(t *testing.T) {
 	_, url := serve(t, mock.Config{})
 	client := openAI(url)
-	params := responses.ResponseNewParams{Model: "gpt-4.1", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Explain tides")}}
+	params := responses.ResponseNewParams{
+		Model: "gpt-4.1",
+		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Explain tides")},
+	}
 	plain, err := client.Responses.New(within(t), params)
 	if err != nil {
 		t.Fatal(err)

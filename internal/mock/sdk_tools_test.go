@@ -21,9 +21,14 @@ import (
 
 // weather is a tool's schema.
 func weather() map[string]any {
-	return map[string]any{"type": "object", "required": []string{"location", "days"}, "additionalProperties": false, "properties": map[string]any{
-		"location": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer", "minimum": 1, "maximum": 7},
-		"unit": map[string]any{"type": "string", "enum": []string{"celsius", "fahrenheit"}}}}
+	return map[string]any{
+		"type":                 "object",
+		"required":             []string{"location", "days"},
+		"additionalProperties": false,
+		"properties": map[string]any{
+			"location": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer", "minimum": 1, "maximum": 7},
+			"unit": map[string]any{"type": "string", "enum": []string{"celsius", "fahrenheit"}}},
+	}
 }
 
 // fits checks arguments against weather by hand.
@@ -47,13 +52,16 @@ func TestOpenAITools(t *testing.T) {
 	_, url := serve(t, alwaysTools())
 	client := openAI(url)
 	params := question("What is the weather in Lisbon?")
-	params.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "get_weather", Parameters: weather()})}
+	params.Tools = []openai.ChatCompletionToolUnionParam{
+		openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "get_weather", Parameters: weather()}),
+	}
 	plain, err := client.Chat.Completions.New(within(t), params)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := plain.Choices[0].Message
-	if len(m.ToolCalls) == 0 || plain.Choices[0].FinishReason != "tool_calls" || m.ToolCalls[0].Function.Name != "get_weather" || !fits(t, m.ToolCalls[0].Function.Arguments) {
+	if len(m.ToolCalls) == 0 || plain.Choices[0].FinishReason != "tool_calls" || m.ToolCalls[0].Function.Name != "get_weather" ||
+		!fits(t, m.ToolCalls[0].Function.Arguments) {
 		t.Fatalf("plain: %s", plain.RawJSON())
 	}
 	stream := client.Chat.Completions.NewStreaming(within(t), params)
@@ -65,7 +73,8 @@ func TestOpenAITools(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := acc.Choices[0].Message.ToolCalls
-	if len(calls) != len(m.ToolCalls) || calls[0].Function.Arguments != m.ToolCalls[0].Function.Arguments || calls[0].ID == "" || acc.Choices[0].FinishReason != "tool_calls" {
+	if len(calls) != len(m.ToolCalls) || calls[0].Function.Arguments != m.ToolCalls[0].Function.Arguments || calls[0].ID == "" ||
+		acc.Choices[0].FinishReason != "tool_calls" {
 		t.Errorf("streamed %+v\nplain %+v", calls, m.ToolCalls)
 	}
 	params.Messages = append(params.Messages, m.ToParam(), openai.ToolMessage("sunny", m.ToolCalls[0].ID))
@@ -74,7 +83,9 @@ func TestOpenAITools(t *testing.T) {
 		t.Errorf("after the result: %v, %v", after, err)
 	}
 	params = question("Say hello")
-	params.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "get_weather", Parameters: weather()})}
+	params.Tools = []openai.ChatCompletionToolUnionParam{
+		openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "get_weather", Parameters: weather()}),
+	}
 	params.ToolChoice = openai.ChatCompletionToolChoiceOptionUnionParam{OfAuto: openai.String("none")}
 	if none, err := client.Chat.Completions.New(within(t), params); err != nil || len(none.Choices[0].Message.ToolCalls) != 0 {
 		t.Errorf("tool choice none: %v, %v", none, err)
@@ -96,8 +107,11 @@ func TestOpenAIStructuredOutput(t *testing.T) {
 	if err != nil || !json.Valid([]byte(c.Choices[0].Message.Content)) {
 		t.Errorf("object: %v, %v", c, err)
 	}
-	r, err := client.Responses.New(within(t), responses.ResponseNewParams{Model: "gpt-4.1", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("weather")},
-		Text: responses.ResponseTextConfigParam{Format: responses.ResponseFormatTextConfigParamOfJSONSchema("weather", weather())}})
+	r, err := client.Responses.New(
+		within(t),
+		responses.ResponseNewParams{Model: "gpt-4.1", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("weather")},
+			Text: responses.ResponseTextConfigParam{Format: responses.ResponseFormatTextConfigParamOfJSONSchema("weather", weather())}},
+	)
 	if err != nil || !fits(t, r.OutputText()) {
 		t.Errorf("responses: %v, %v", r, err)
 	}
@@ -106,8 +120,11 @@ func TestOpenAIStructuredOutput(t *testing.T) {
 func TestOpenAIResponsesTools(t *testing.T) {
 	_, url := serve(t, alwaysTools())
 	client := openAI(url)
-	params := responses.ResponseNewParams{Model: "gpt-4.1", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("What is the weather?")},
-		Tools: []responses.ToolUnionParam{responses.ToolParamOfFunction("get_weather", weather(), true)}}
+	params := responses.ResponseNewParams{
+		Model: "gpt-4.1",
+		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("What is the weather?")},
+		Tools: []responses.ToolUnionParam{responses.ToolParamOfFunction("get_weather", weather(), true)},
+	}
 	plain, err := client.Responses.New(within(t), params)
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +173,8 @@ func TestAnthropicTools(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := acc.Content[len(acc.Content)-1]
-		if plain.StopReason != "tool_use" || acc.StopReason != "tool_use" || len(acc.Content) != len(plain.Content) || last.Type != "tool_use" || !fits(t, string(last.Input)) {
+		if plain.StopReason != "tool_use" || acc.StopReason != "tool_use" || len(acc.Content) != len(plain.Content) || last.Type != "tool_use" ||
+			!fits(t, string(last.Input)) {
 			t.Fatalf("streamed %+v\nplain %s", acc.Content, plain.RawJSON())
 		}
 		talked = talked || acc.Content[0].Type == "text"
@@ -170,7 +188,10 @@ func TestAnthropicTools(t *testing.T) {
 func TestAnthropicCount(t *testing.T) {
 	_, url := serve(t, mock.Config{})
 	client := claude(url)
-	n, err := client.Messages.CountTokens(within(t), anthropic.MessageCountTokensParams{Model: "claude-x", Messages: message("How many tokens are in here?").Messages})
+	n, err := client.Messages.CountTokens(
+		within(t),
+		anthropic.MessageCountTokensParams{Model: "claude-x", Messages: message("How many tokens are in here?").Messages},
+	)
 	if err != nil || n.InputTokens < 7 || n.InputTokens > 20 {
 		t.Errorf("%v, %v", n, err)
 	}
@@ -179,7 +200,10 @@ func TestAnthropicCount(t *testing.T) {
 func TestOpenAISmallEndpoints(t *testing.T) {
 	_, url := serve(t, mock.Config{})
 	client := openAI(url)
-	mod, err := client.Moderations.New(within(t), openai.ModerationNewParams{Input: openai.ModerationNewParamsInputUnion{OfStringArray: []string{"I will kill the process", "hello"}}})
+	mod, err := client.Moderations.New(
+		within(t),
+		openai.ModerationNewParams{Input: openai.ModerationNewParamsInputUnion{OfStringArray: []string{"I will kill the process", "hello"}}},
+	)
 	if err != nil || len(mod.Results) != 2 || !mod.Results[0].Flagged || !mod.Results[0].Categories.Violence || mod.Results[1].Flagged {
 		t.Errorf("%v, %v", mod, err)
 	}
@@ -192,11 +216,21 @@ func TestOpenAISmallEndpoints(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(models.Data, func(m openai.Model) bool { return m.ID == "gpt-4o" }) {
 		t.Errorf("%v, %v", models, err)
 	}
-	text, err := client.Completions.New(within(t), openai.CompletionNewParams{Model: "gpt-3.5-turbo-instruct", Prompt: openai.CompletionNewParamsPromptUnion{OfArrayOfStrings: []string{"a", "b"}}, MaxTokens: openai.Int(9)})
+	text, err := client.Completions.New(
+		within(t),
+		openai.CompletionNewParams{
+			Model:     "gpt-3.5-turbo-instruct",
+			Prompt:    openai.CompletionNewParamsPromptUnion{OfArrayOfStrings: []string{"a", "b"}},
+			MaxTokens: openai.Int(9),
+		},
+	)
 	if err != nil || len(text.Choices) != 2 || text.Choices[0].FinishReason != "length" {
 		t.Errorf("%v, %v", text, err)
 	}
-	stream := client.Completions.NewStreaming(within(t), openai.CompletionNewParams{Model: "gpt-3.5-turbo-instruct", Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String("a")}})
+	stream := client.Completions.NewStreaming(
+		within(t),
+		openai.CompletionNewParams{Model: "gpt-3.5-turbo-instruct", Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String("a")}},
+	)
 	got := ""
 	for stream.Next() {
 		got += stream.Current().Choices[0].Text
@@ -254,8 +288,10 @@ func TestAnthropicThinking(t *testing.T) {
 	if err != nil || stream.Err() != nil {
 		t.Fatal(err, stream.Err())
 	}
-	if len(acc.Content) != 2 || acc.Content[0].Thinking == "" || acc.Content[0].Signature == "" || acc.Content[0].Thinking != plain.Content[0].Thinking ||
-		acc.Content[0].Signature != plain.Content[0].Signature || acc.Content[1].Text != plain.Content[1].Text {
+	if len(acc.Content) != 2 || acc.Content[0].Thinking == "" || acc.Content[0].Signature == "" ||
+		acc.Content[0].Thinking != plain.Content[0].Thinking ||
+		acc.Content[0].Signature != plain.Content[0].Signature ||
+		acc.Content[1].Text != plain.Content[1].Text {
 		t.Fatalf("streamed %+v\nplain %+v", acc.Content, plain.Content)
 	}
 	params.Messages = append(params.Messages, acc.ToParam(), anthropic.NewUserMessage(anthropic.NewTextBlock("And lakes?")))

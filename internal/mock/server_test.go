@@ -48,11 +48,14 @@ func TestKeys(t *testing.T) {
 	for name, header := range map[string][]string{
 		"none": nil, "wrong": {"Authorization", "Bearer sk-bad"}, "blanks": {"Authorization", "Bearer  sk-good"}, "no scheme": {"Authorization", "sk-good"},
 	} {
-		if a := ask(t, s, "/v1/chat/completions", chatTarget().body, header...); a.status != 401 || gjson.Get(a.body, "error.message").Str == "" || strings.Contains(a.body, "sk-bad") {
+		if a := ask(t, s, "/v1/chat/completions", chatTarget().body, header...); a.status != 401 ||
+			gjson.Get(a.body, "error.message").Str == "" ||
+			strings.Contains(a.body, "sk-bad") {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := ask(t, s, "/v1/messages", messagesTarget().body, "X-Api-Key", "sk-bad"); a.status != 401 || gjson.Get(a.body, "error.type").Str != "authentication_error" {
+	if a := ask(t, s, "/v1/messages", messagesTarget().body, "X-Api-Key", "sk-bad"); a.status != 401 ||
+		gjson.Get(a.body, "error.type").Str != "authentication_error" {
 		t.Errorf("messages: %d %s", a.status, a.body)
 	}
 	if a := ask(t, s, "/v1/models", "", "Anthropic-Version", "2023-06-01"); gjson.Get(a.body, "type").Str != "error" {
@@ -64,7 +67,8 @@ func TestRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newMock(t, mock.Config{RPM: 3})
 		for i := range 3 {
-			if a := ask(t, s, "/v1/chat/completions", chatTarget().body); a.status != 200 || a.header.Get("X-Ratelimit-Remaining-Requests") != itoa(2-i) {
+			if a := ask(t, s, "/v1/chat/completions", chatTarget().body); a.status != 200 ||
+				a.header.Get("X-Ratelimit-Remaining-Requests") != itoa(2-i) {
 				t.Errorf("call %d: %d, %v left", i, a.status, a.header["X-Ratelimit-Remaining-Requests"])
 			}
 		}
@@ -131,7 +135,8 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s: %d %s, want a 400 about %s", body, a.status, a.body, want)
 		}
 	}
-	if a := ask(t, s, "/v1/messages", `{"model":"m","messages":[{"role":"user","content":"x"}]}`); a.status != 400 || !strings.Contains(a.body, "max_tokens: Field required") {
+	if a := ask(t, s, "/v1/messages", `{"model":"m","messages":[{"role":"user","content":"x"}]}`); a.status != 400 ||
+		!strings.Contains(a.body, "max_tokens: Field required") {
 		t.Errorf("messages without max_tokens: %d %s", a.status, a.body)
 	}
 	sampling := `{"model":"m","max_tokens":9,"temperature":0.5,"messages":[{"role":"user","content":"x"}]}`
@@ -275,11 +280,15 @@ func TestLoadFile(t *testing.T) {
 		}
 		return mock.LoadFile(path)
 	}
-	cfg, err := file("seed: 3\nttft: lognormal(200ms,0.4)\ngap: 12ms\nmodels: [a, b]\naliases: {c: a}\nfaults:\n  - {kind: reset-after-3, rate: 0.02, stream: true}\nretry_after: 2s\ntool_calls: 0\n")
+	cfg, err := file(
+		"seed: 3\nttft: lognormal(200ms,0.4)\ngap: 12ms\nmodels: [a, b]\naliases: {c: a}\nfaults:\n  - {kind: reset-after-3, rate: 0.02, " +
+			"stream: true}\nretry_after: 2s\ntool_calls: 0\n",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Seed != 3 || cfg.TTFT.String() != "lognormal(200ms,0.4)" || len(cfg.Faults) != 1 || cfg.RetryAfter != 2*time.Second || *cfg.ToolCalls != 0 {
+	if cfg.Seed != 3 || cfg.TTFT.String() != "lognormal(200ms,0.4)" || len(cfg.Faults) != 1 || cfg.RetryAfter != 2*time.Second ||
+		*cfg.ToolCalls != 0 {
 		t.Errorf("read %+v", cfg)
 	}
 	if _, err := file(""); err != nil {
@@ -303,8 +312,14 @@ func TestLoadFile(t *testing.T) {
 
 func TestConfigWritesWhatItReads(t *testing.T) {
 	rate := 0.25
-	cfg := mock.Config{Name: "n", Seed: 4, Latency: mock.Latency{TTFT: mock.Uniform(time.Millisecond, time.Second)}, Speech: mock.Speech{ToolCalls: &rate, Bill: 1.2},
-		Faults: []mock.Fault{{Kind: "429", Rate: 0.5}}, Script: []string{"ok", "500"}}
+	cfg := mock.Config{
+		Name:    "n",
+		Seed:    4,
+		Latency: mock.Latency{TTFT: mock.Uniform(time.Millisecond, time.Second)},
+		Speech:  mock.Speech{ToolCalls: &rate, Bill: 1.2},
+		Faults:  []mock.Fault{{Kind: "429", Rate: 0.5}},
+		Script:  []string{"ok", "500"},
+	}
 	b, err := json.Marshal(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +363,11 @@ func TestGzip(t *testing.T) {
 func TestRealtime(t *testing.T) {
 	s, url := serve(t, mock.Config{})
 	ctx := within(t)
-	conn, resp, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/realtime?model=gpt-realtime", &websocket.DialOptions{Subprotocols: []string{"realtime"}})
+	conn, resp, err := websocket.Dial(
+		ctx,
+		strings.Replace(url, "http", "ws", 1)+"/v1/realtime?model=gpt-realtime",
+		&websocket.DialOptions{Subprotocols: []string{"realtime"}},
+	)
 	if err != nil {
 		t.Fatal(err, resp)
 	}
@@ -417,10 +436,12 @@ func TestOrderedWords(t *testing.T) {
 func TestUsageDetails(t *testing.T) {
 	s := newMock(t, mock.Config{Speech: mock.Speech{Cached: 0.5, Reasoning: 40, Say: "one two"}})
 	chat := ask(t, s, "/v1/chat/completions", chatTarget().body).body
-	if in, cached := gjson.Get(chat, "usage.prompt_tokens").Int(), gjson.Get(chat, "usage.prompt_tokens_details.cached_tokens").Int(); cached != in/2 || cached == 0 {
+	if in, cached := gjson.Get(chat, "usage.prompt_tokens").Int(), gjson.Get(chat, "usage.prompt_tokens_details.cached_tokens").Int(); cached != in/2 ||
+		cached == 0 {
 		t.Errorf("%d of %d tokens are cached", cached, in)
 	}
-	if out, hidden := gjson.Get(chat, "usage.completion_tokens").Int(), gjson.Get(chat, "usage.completion_tokens_details.reasoning_tokens").Int(); hidden != 40 || out != 42 {
+	if out, hidden := gjson.Get(chat, "usage.completion_tokens").Int(), gjson.Get(chat, "usage.completion_tokens_details.reasoning_tokens").Int(); hidden != 40 ||
+		out != 42 {
 		t.Errorf("%d of %d tokens are reasoning", hidden, out)
 	}
 	m := ask(t, s, "/v1/messages", messagesTarget().body).body

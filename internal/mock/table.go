@@ -3,9 +3,16 @@ package mock
 // table lists every endpoint of the mock.
 func table() routes {
 	t := make(routes)
-	t.inference("chat/completions", route{parse: parseChat, render: renderChat, object: "chat.completion", unnamed: true, errorEvent: openAIErrorEvent})
+	t.inference(
+		"chat/completions",
+		route{parse: parseChat, render: renderChat, object: "chat.completion", unnamed: true, errorEvent: openAIErrorEvent},
+	)
 	t.inference("completions", route{parse: parseCompletions, render: renderCompletions, unnamed: true, errorEvent: openAIErrorEvent})
-	t.add("POST", "responses", route{parse: parseResponses, render: renderResponses, object: "response", errorEvent: responsesErrorEvent, handle: respond})
+	t.add(
+		"POST",
+		"responses",
+		route{parse: parseResponses, render: renderResponses, object: "response", errorEvent: responsesErrorEvent, handle: respond},
+	)
 	t.inference("messages", route{dialect: anthropicDialect, parse: parseMessages, render: renderMessages, errorEvent: anthropicErrorEvent})
 	t.add("POST", "messages/count_tokens", route{dialect: anthropicDialect, parse: parseCount, handle: countMessages})
 	t.add("POST", "responses/input_tokens", route{parse: parseResponses, handle: countResponse})

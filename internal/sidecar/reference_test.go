@@ -61,7 +61,9 @@ func TestReferenceMetrics(t *testing.T) {
 	doctable.Hold(t, referencePage, "metrics", text)
 }
 
-var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
+var descText = regexp.MustCompile(
+	`^Desc\{fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)"(?:, unit: "[^"]*")?, constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`,
+)
 
 // constLabel is the name of a label that one collector never changes.
 var constLabel = regexp.MustCompile(`\w+(?:=")`)
