@@ -127,7 +127,7 @@ func (b *Breaker) Allow(model string, now time.Time) (a Admission, ok bool) {
 	if a.whole, ok = b.whole.allow(at); !ok {
 		return Admission{}, false
 	}
-	if a.model, ok = b.models.Get(model).allow(at); !ok {
+	if a.model, ok = b.models.Get(model, at).allow(at); !ok {
 		a.whole.report(HealthUnknown, false, at)
 		return Admission{}, false
 	}
@@ -196,7 +196,7 @@ func (b *Breaker) Open(model string, now time.Time) bool {
 	if b.whole.refuses(at) {
 		return true
 	}
-	c := b.models.Lookup(model)
+	c := b.models.Lookup(model, at)
 	return c != nil && c.refuses(at)
 }
 

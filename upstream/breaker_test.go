@@ -228,7 +228,7 @@ func TestBreakerProperties(t *testing.T) {
 		var seen []record
 		var under []Admission
 		now, probes := breakerStart, 0
-		c := b.models.Get("m")
+		c := b.models.Get("m", 0)
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
 			before := *c.state.Load()

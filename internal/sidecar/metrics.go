@@ -1,12 +1,11 @@
 package sidecar
 
 import (
-	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cutover/internal/config"
 	"cutover/router/affinity"
 	"cutover/upstream"
 	"cutover/upstream/limit"
@@ -18,6 +17,7 @@ import (
 type policyCollector struct {
 	policies map[string]*upstream.Policies // by upstream
 	affinity *affinity.Table
+	models   map[string]bool // that have a label of their own
 
 	breakerState, breakerTrips, breakerRefused            *prometheus.Desc
 	limitInFlight, limitWaiting, limitWaited, limitPaused *prometheus.Desc
@@ -26,14 +26,14 @@ type policyCollector struct {
 	ids, idsFailing, lookups, idsLearned                  *prometheus.Desc
 }
 
-func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affinity.Table) *policyCollector {
+func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affinity.Table, models map[string]bool) *policyCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("cutover_"+name, help, labels, nil)
 	}
 	return &policyCollector{
-		policies: policies, affinity: affinity,
+		policies: policies, affinity: affinity, models: models,
 		breakerState: desc("breaker_state",
-			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream.", "upstream", "model"),
+			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream, other all models that the configuration does not name.", "upstream", "model"),
 		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
 		breakerRefused: desc("breaker_refused_total", "Calls blocked by an open circuit breaker.", "upstream", "model"),
 		limitInFlight:  desc("limit_in_flight", "In-flight calls to an upstream with limits.", "upstream"),
@@ -86,34 +86,65 @@ func (c *policyCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+// breakers adds the circuits up by label: only models that the configuration names
+// have one of their own, as callers write what they like into "model".
 func (c *policyCollector) breakers(out chan<- prometheus.Metric, name string, circuits []upstream.CircuitState) {
-	seen := make(map[string]bool, len(circuits))
+	type sums struct {
+		state          float64 // the worst
+		trips, refused uint64
+	}
+	byLabel := make(map[string]*sums, len(circuits))
 	for _, b := range circuits {
-		model := modelLabel(b.Model)
-		if seen[model] {
-			continue // duplicate labels would make the whole scrape fail
+		label := c.modelLabel(b.Model)
+		s := byLabel[label]
+		if s == nil {
+			s = &sums{}
+			byLabel[label] = s
 		}
-		seen[model] = true
-		state := 0.0
 		switch b.State {
 		case "half-open":
-			state = 1
+			s.state = max(s.state, 1)
 		case "open":
-			state = 2
+			s.state = 2
 		}
-		gauge(out, c.breakerState, state, name, model)
-		counter(out, c.breakerTrips, b.Trips, name, model)
-		counter(out, c.breakerRefused, b.Refused, name, model)
+		s.trips += b.Trips
+		s.refused += b.Refused
+	}
+	for label, s := range byLabel {
+		gauge(out, c.breakerState, s.state, name, label)
+		counter(out, c.breakerTrips, s.trips, name, label)
+		counter(out, c.breakerRefused, s.refused, name, label)
 	}
 }
 
-// modelLabel makes a valid label of a model name, which callers choose freely.
-func modelLabel(model string) string {
-	const longest = 80
-	if len(model) <= longest && utf8.ValidString(model) {
+// otherModels is the label of models that the configuration does not name.
+const otherModels = "other"
+
+// modelLabel is the one function that makes a label of a model's name.
+func (c *policyCollector) modelLabel(model string) string {
+	if model == "" || c.models[model] {
 		return model
 	}
-	return strconv.QuoteToASCII(model[:min(len(model), longest)])
+	return otherModels
+}
+
+// configuredModels are the names that the configuration has for models: what
+// others are mapped to, and what has a price.
+func configuredModels(c *config.Config) map[string]bool {
+	names := map[string]bool{}
+	for _, u := range []*config.UpstreamConfig{&c.Upstreams.Primary, &c.Upstreams.Relay} {
+		for _, m := range u.Models.All() {
+			for asked, to := range m.Names.Map {
+				names[asked], names[to] = true, true
+			}
+			names[m.Names.Default] = true
+		}
+		for model := range u.Prices {
+			names[model] = true
+		}
+	}
+	delete(names, "")
+	return names
 }
 
 func (c *policyCollector) limits(out chan<- prometheus.Metric, name string, s *limit.State) {

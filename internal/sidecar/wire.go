@@ -193,7 +193,7 @@ func (s *Sidecar) wire() (err error) {
 	s.hedge = newHedge(&s.cfg.Fallback)
 	s.registerer.MustRegister(newPolicyCollector(map[string]*upstream.Policies{
 		exchange.Primary.String(): s.primary.serve.Policies(), exchange.Relay.String(): s.relay.serve.Policies(),
-	}, s.Affinity))
+	}, s.Affinity, configuredModels(&s.cfg)))
 	metrics := router.NewMetrics(s.registerer)
 	s.Router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,

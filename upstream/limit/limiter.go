@@ -186,7 +186,7 @@ func (l *Limiter) waitTurn(ctx context.Context, model string, cost, deadline int
 // acquireNow charges every limit, or none.
 func (l *Limiter) acquireNow(model string, cost int64) (Lease, refusal) {
 	now := l.now()
-	provider := l.providers.Lookup(model)
+	provider := l.providers.Lookup(model, time.Duration(now))
 	if wait := provider.waitTime(now, cost); wait > 0 {
 		return Lease{}, refusal{Provider, wait}
 	}

@@ -72,13 +72,13 @@ func (l *Limiter) ObserveHeaders(model string, status int, h http.Header, at tim
 	}
 	now := l.now()
 	if r, ok := requestRate(h, at); ok {
-		l.providers.Get(model).requests.Store(newProviderBucket(r, now))
+		l.providers.Get(model, time.Duration(now)).requests.Store(newProviderBucket(r, now))
 	}
 	if r, ok := tokenRate(h, at); ok {
-		l.providers.Get(model).tokens.Store(newProviderBucket(r, now))
+		l.providers.Get(model, time.Duration(now)).tokens.Store(newProviderBucket(r, now))
 	}
 	if wait := requestedPause(status, h, at); wait > 0 {
-		l.providers.Get(model).pauseUntil(now + int64(min(wait, maxPause)))
+		l.providers.Get(model, time.Duration(now)).pauseUntil(now + int64(min(wait, maxPause)))
 	}
 }
 
