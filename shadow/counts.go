@@ -11,7 +11,7 @@ import (
 
 // The reasons for skipping and dropping, besides those of exchange.
 const (
-	skipModel            = "model" // the strict model map does not have it
+	skipModel            = "model"             // the strict model map does not have it
 	skipExcludedEndpoint = "excluded_endpoint" // shadow.exclude names the endpoint
 	skipExcludedTenant   = "excluded_tenant"   // shadow.exclude names the tenant
 	skipExcludedModel    = "excluded_model"    // shadow.exclude names the model
@@ -140,9 +140,6 @@ func (c *Counts) registerGauges(reg prometheus.Registerer, m *Mirror) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cutover_mirror_held_bytes", Help: "Request and response bytes held for pairs.",
 		}, func() float64 { return float64(m.Held()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "cutover_mirror_panics_total", Help: "Shadow requests and comparisons that ended in a panic, which was caught.",
-		}, func() float64 { return float64(m.Panics()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "cutover_mirror_reruns_total", Help: "Second calls to the primary, to measure its run-to-run variation.",
 		}, func() float64 { n, _ := m.Reruns(); return float64(n) }),

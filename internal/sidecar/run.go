@@ -23,13 +23,15 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	follow := func(error) { endProxy() }
 	g.Add(func() error { defer endMirror(); return s.serveProxy(proxyCtx) }, follow)
 	g.Add(func() error { defer endLedger(); return s.Mirror.Run(mirrorCtx) }, follow)
-	g.Add(func() error { defer endRest(); return s.Ledger.Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.Sampler.Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.budget.Run(ledgerCtx) }, follow) // accounts for the last shadow request
-	g.Add(func() error { return s.Affinity.Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.primary.serve.Policies().Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.relay.serve.Policies().Run(ledgerCtx) }, follow)
-	g.Add(func() error { return s.Flags.Run(restCtx) }, follow)
+	g.Add(func() error { defer endRest(); return s.keepRunning(ledgerCtx, "ledger", s.Ledger.Run) }, follow)
+	g.Add(func() error { return s.keepRunning(ledgerCtx, "sampler", s.Sampler.Run) }, follow)
+	g.Add(func() error { return s.keepRunning(ledgerCtx, "budget", s.budget.Run) }, follow) // accounts for the last shadow request
+	g.Add(func() error { return s.keepRunning(ledgerCtx, "affinity", s.Affinity.Run) }, follow)
+	g.Add(func() error {
+		return s.keepRunning(ledgerCtx, "policies of the primary", s.primary.serve.Policies().Run)
+	}, follow)
+	g.Add(func() error { return s.keepRunning(ledgerCtx, "policies of the relay", s.relay.serve.Policies().Run) }, follow)
+	g.Add(func() error { return s.keepRunning(restCtx, "flags", s.Flags.Run) }, follow)
 	g.Add(func() error { return s.serveAdmin(restCtx) }, follow)
 	return g.Run()
 }

@@ -48,6 +48,8 @@ type Sidecar struct {
 	budget         *shadow.Budget        // nil without a budget
 	hedge          router.Hedge
 
+	panics *prometheus.CounterVec // by where
+
 	proxy, admin                 *http.Server
 	proxyListener, adminListener net.Listener
 	started                      time.Time

@@ -24,6 +24,7 @@ import (
 // build creates the sidecar's parts. After an error the parts created so far remain
 // set.
 func (s *Sidecar) build(ctx context.Context) (err error) {
+	s.panics = newPanicCounter(s.registerer)
 	if o := RedisOptions(&s.cfg.Store); o != nil {
 		if s.redis, err = flags.DialRedis(*o); err != nil {
 			return usage.Errorf("store.redis: %v", err)
@@ -266,11 +267,4 @@ func connectionsFor(files uint64) int {
 		return 8
 	}
 	return int(min((files-spare)/each, most))
-}
-
-// panicked reports a panic that ended a piece of background work and nothing
-// else. Its value may hold what came from outside; the stack does not.
-func (s *Sidecar) panicked(where string, value any, stack []byte) {
-	s.log.Error().Str("where", where).Type("value", value).Bytes("stack", stack).
-		Msg("a panic was caught: please report it; only this piece of work was lost")
 }
