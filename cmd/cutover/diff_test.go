@@ -28,7 +28,7 @@ func storedSamples(t *testing.T) string {
 	}
 	defer func() { _ = s.Close() }()
 	for i, text := range []string{"The quick brown fox.", "The quack brown fox.", "Write to jane@example.com <b>now</b>."} {
-		answer := func(text string) *exchange.Exchange {
+		response := func(text string) *exchange.Exchange {
 			return &exchange.Exchange{Status: 200, Completion: exchange.Completion{ID: "x", Text: text, TextBytes: len(text), FinishReason: "stop"}}
 		}
 		p := compare.Pair{
@@ -39,7 +39,7 @@ func storedSamples(t *testing.T) string {
 				Body:     []byte(`{"model":"m"}`),
 				Facts:    exchange.Facts{Model: "m"},
 			},
-			Primary: answer("The quick brown fox."), Relay: answer(text), Outcome: compare.Both,
+			Primary: response("The quick brown fox."), Relay: response(text), Outcome: compare.Both,
 		}
 		if i == 1 {
 			p.Relay.Completion.FinishReason = "length"

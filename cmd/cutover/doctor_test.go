@@ -21,7 +21,7 @@ import (
 	"cutover/internal/mock"
 )
 
-// modelsServer answers GET /v1/models with a status and a body, and tells what it
+// modelsServer serves GET /v1/models with a status and a body, and tells what it
 // was asked.
 func modelsServer(t *testing.T, status int, body string) (base string, asked func() http.Header) {
 	t.Helper()
@@ -229,7 +229,7 @@ func TestDoctorOnRedis(t *testing.T) {
 	}
 }
 
-// fakeRedis answers AUTH as told, has no keys, and knows no other command: what
+// fakeRedis replies to AUTH as configured, has no keys, and knows no other command: what
 // a Redis before HELLO does.
 func fakeRedis(t *testing.T, auth string) (addr string) {
 	t.Helper()
@@ -247,22 +247,22 @@ func fakeRedis(t *testing.T, auth string) (addr string) {
 			serving.Go(func() {
 				defer func() { _ = c.Close() }()
 				for in := bufio.NewReader(c); ; {
-					var answer string
+					var reply string
 					switch readCommand(in) {
 					case "":
 						return
 					case "AUTH":
-						answer = auth
+						reply = auth
 					case "CLIENT":
-						answer = "+OK"
+						reply = "+OK"
 					case "HGETALL":
-						answer = "*0"
+						reply = "*0"
 					case "GET":
-						answer = "$-1"
+						reply = "$-1"
 					default:
-						answer = "-ERR unknown command"
+						reply = "-ERR unknown command"
 					}
-					if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
+					if _, err := io.WriteString(c, reply+"\r\n"); err != nil {
 						return
 					}
 				}

@@ -60,7 +60,7 @@ func TestBatchJobStaysWithItsProvider(t *testing.T) {
 			if err != nil {
 				t.Fatalf("file up: %v", err)
 			}
-			answer, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o",
+			response, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o",
 				Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Name a tree.")}})
 			if err != nil {
 				t.Fatalf("response: %v", err)
@@ -84,7 +84,7 @@ func TestBatchJobStaysWithItsProvider(t *testing.T) {
 				t.Errorf("the output is %.100q, %v", text, err)
 			}
 			// A conversation by reference goes on where it began, too.
-			if _, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o", PreviousResponseID: openai.String(answer.ID),
+			if _, err := client.Responses.New(ctx, responses.ResponseNewParams{Model: "gpt-4o", PreviousResponseID: openai.String(response.ID),
 				Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("And another.")}}); err != nil {
 				t.Errorf("the next turn: %v", err)
 			}
@@ -224,7 +224,7 @@ func TestBatchJobsSpeakTheRelaysNames(t *testing.T) {
 }
 
 // runBatch runs a job with the official client and lists what each line was
-// answered by: "custom_id model", in the order of the output.
+// processed by: "custom_id model", in the order of the output.
 func runBatch(t *testing.T, r *rig, lines string) string {
 	t.Helper()
 	ctx := within(t)
@@ -254,8 +254,8 @@ func runBatch(t *testing.T, r *rig, lines string) string {
 		t.Fatalf("file down: %v", err)
 	}
 	var said []string
-	for answer := range strings.Lines(string(text)) {
-		said = append(said, gjson.Get(answer, "custom_id").Str+" "+gjson.Get(answer, "response.body.model").Str)
+	for response := range strings.Lines(string(text)) {
+		said = append(said, gjson.Get(response, "custom_id").Str+" "+gjson.Get(response, "response.body.model").Str)
 	}
 	return strings.Join(said, ", ")
 }

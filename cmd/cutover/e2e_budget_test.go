@@ -31,7 +31,7 @@ func TestAnUnreachableBudgetStore(t *testing.T) {
 		}
 	}
 	copies := func() uint64 { return uint64(len(r.relay.Journal())) }
-	eventually(t, "copies go out", func() bool { chat(); return copies() > 0 }, func() any { return r.Mirror.Counts().All() })
+	eventually(t, "shadow requests are sent", func() bool { chat(); return copies() > 0 }, func() any { return r.Mirror.Counts().All() })
 	budgetStore.Kill()
 	const line = "can't reserve budget for shadow requests"
 	eventually(

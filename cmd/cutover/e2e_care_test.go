@@ -31,7 +31,7 @@ func metricSum(t *testing.T, page, name, labels string) (sum int64) {
 }
 
 // TestMirroringBesideRetriesAndFallback: with every request mirrored, a failing
-// relay that is retried and replaced serves and spoils nothing. Each answer is,
+// relay that is retried and replaced serves and spoils nothing. Each response is,
 // byte for byte, what the provider has said that serves it, each provider's
 // calls are all accounted for, and each request has its outcome.
 func TestMirroringBesideRetriesAndFallback(t *testing.T) {
@@ -59,7 +59,7 @@ func TestMirroringBesideRetriesAndFallback(t *testing.T) {
 					from = primary
 					byPrimary.Add(1)
 				}
-				if given := from.answer(got.id); err != nil || got.status != http.StatusOK || len(got.body) == 0 || !bytes.Equal(got.body, given.body) {
+				if given := from.response(got.id); err != nil || got.status != http.StatusOK || len(got.body) == 0 || !bytes.Equal(got.body, given.body) {
 					t.Errorf("%s: %v, %d by %s: %s\nthe provider gave %s", q.path, err, got.status, got.by, clip(got.body), clip(given.body))
 				}
 			}
@@ -69,13 +69,13 @@ func TestMirroringBesideRetriesAndFallback(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	eventually(t, "an outcome for each request, and nothing under way", func() bool {
+	eventually(t, "an outcome for each request, and nothing in flight", func() bool {
 		return r.Mirror.Counts().Total() == requests && r.Mirror.InFlight() == 0 && r.Router.Active() == 0
 	}, func() any { return r.Mirror.Counts().All() })
 	counts := r.Mirror.Counts()
 	if sum := counts.Get(compare.Both) + counts.Get(compare.PrimaryOnly); sum != requests || counts.Get(compare.Both) == 0 ||
 		counts.Get(compare.PrimaryOnly) == 0 {
-		t.Errorf("outcomes %v, want a pair of each request, some without an answer of the relay", counts.All())
+		t.Errorf("outcomes %v, want a pair of each request, some without a response of the relay", counts.All())
 	}
 	page := get(t, client, r.AdminURL()+"/metrics")
 	fallbacks := metricSum(t, page, "cutover_attempts_failed_total", `next="fallback"`)

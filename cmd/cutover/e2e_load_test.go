@@ -140,7 +140,7 @@ func faultyRelay(t *testing.T) {
 	checkAccounts(t, r, requests)
 }
 
-// askOne sends one request and says what is wrong with its answer. It must be,
+// askOne sends one request and says what is wrong with its response. It must be,
 // byte for byte, what the primary gave, and as long as the direct one; thorough
 // looks whether it also reads the same, which takes longer.
 func askOne(ctx context.Context, client *http.Client, r *rig, q loadRequest, want loadAnswer, thorough bool) string {
@@ -148,7 +148,7 @@ func askOne(ctx context.Context, client *http.Client, r *rig, q loadRequest, wan
 	if err != nil {
 		return err.Error()
 	}
-	given := r.primary.answer(got.id)
+	given := r.primary.response(got.id)
 	switch {
 	case got.by != "primary":
 		return "served by " + got.by
@@ -160,7 +160,7 @@ func askOne(ctx context.Context, client *http.Client, r *rig, q loadRequest, wan
 	return ""
 }
 
-// direct are the answers without a sidecar, from a provider that says the same.
+// direct are the responses without a sidecar, from a provider that says the same.
 func direct(t *testing.T, client *http.Client, questions []loadRequest) []loadAnswer {
 	p := startProvider(t, mock.Config{Seed: 7})
 	var all []loadAnswer

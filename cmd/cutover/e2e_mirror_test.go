@@ -55,7 +55,7 @@ func TestMirrorSeesNoise(t *testing.T) {
 					t.Errorf("similarity %v of two texts about one thing", res.Similarity)
 				}
 				if res.Stream != res.Relay.Streamed || res.Stream != res.Primary.Streamed {
-					t.Errorf("streamed %t, the primary's answer %t, the relay's %t", res.Stream, res.Primary.Streamed, res.Relay.Streamed)
+					t.Errorf("streamed %t, the primary's response %t, the relay's %t", res.Stream, res.Primary.Streamed, res.Relay.Streamed)
 				}
 				if !res.Primary.UsageKnown && !res.Stream || !res.Relay.UsageKnown {
 					t.Errorf("usage known: primary %t, relay %t", res.Primary.UsageKnown, res.Relay.UsageKnown)

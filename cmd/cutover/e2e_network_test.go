@@ -179,7 +179,7 @@ func TestAnOwnerThatIsAway(t *testing.T) {
 }
 
 // TestACreateThatBreaksOff: the relay made something, and the network lost the
-// answer. The caller learns that it went wrong, nobody makes it a second time,
+// response. The caller learns that it went wrong, nobody makes it a second time,
 // and what is made afterwards is found.
 func TestACreateThatBreaksOff(t *testing.T) {
 	for _, limit := range []int64{20, 400} { // inside the header, and about where the body begins

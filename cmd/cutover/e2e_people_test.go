@@ -16,7 +16,7 @@ type people struct {
 	Metadata         map[string]any `json:"metadata"`
 }
 
-// whoIsCopied asks for an answer that names people and returns who the primary
+// whoIsCopied asks for a response that names people and returns who the primary
 // was told of and who the relay was, which got the copy.
 func whoIsCopied(t *testing.T, settings ...string) (primary, relay people) {
 	t.Helper()
@@ -41,7 +41,7 @@ func whoIsCopied(t *testing.T, settings ...string) (primary, relay people) {
 }
 
 // What copies tell of people is for each provider to be set, and nothing unless
-// it is. The answer's own provider is told what the caller wrote.
+// it is. The response's own provider is told what the caller wrote.
 func TestWhatCopiesTellOfPeople(t *testing.T) {
 	const key = "CUTOVER_UPSTREAMS_RELAY_COPY_KEY=0123456789abcdef"
 	told, copied := whoIsCopied(t)

@@ -220,7 +220,7 @@ func TestServeStopsGracefully(t *testing.T) {
 		t.Errorf("a request during the drain: status %d, connection to be closed: %v; want 200 and that it is", late.StatusCode, late.Close)
 	}
 	text, err := stream.rest()
-	if err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") || text != string(primary.answers()[0].body) {
+	if err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") || text != string(primary.responses()[0].body) {
 		t.Errorf("the open stream ended with %v: %s", err, clip([]byte(text)))
 	}
 	if code := s.exit(t); code != 0 {

@@ -11,7 +11,7 @@ import (
 	"cutover/internal/mock"
 )
 
-// provider is a mock on a real socket, with a tap that sees its answers as it
+// provider is a mock on a real socket, with a tap that sees its responses as it
 // gives them.
 type provider struct {
 	*mock.Server
@@ -25,7 +25,7 @@ type provider struct {
 	said []*said // in the order of the requests' arrival
 }
 
-// said is one answer of a provider.
+// said is one response of a provider.
 type said struct {
 	status int
 	header http.Header
@@ -54,7 +54,7 @@ func startProvider(t testing.TB, cfg mock.Config) *provider {
 	return p
 }
 
-// ServeHTTP lets the mock answer, and notes what it said.
+// ServeHTTP lets the mock respond, and notes what it said.
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := &said{}
 	p.mu.Lock()
@@ -71,8 +71,8 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *provider) host() string { return strings.TrimPrefix(p.url, "http://") }
 
-// answers are copies of what has been said so far.
-func (p *provider) answers() []said {
+// responses are copies of what has been said so far.
+func (p *provider) responses() []said {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := make([]said, len(p.said))
@@ -82,8 +82,8 @@ func (p *provider) answers() []said {
 	return out
 }
 
-// answer is the one with a request id, as far as it has been given.
-func (p *provider) answer(id string) said {
+// response is the one with a request id, as far as it has been given.
+func (p *provider) response(id string) said {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range slices.Backward(p.said) {
@@ -94,10 +94,10 @@ func (p *provider) answer(id string) said {
 	return said{}
 }
 
-// requestIDOf is the provider's own id of an answer, in either dialect.
+// requestIDOf is the provider's own id of a response, in either dialect.
 func requestIDOf(h http.Header) string { return h.Get("X-Request-Id") + h.Get("Request-Id") }
 
-// tap notes an answer on its way out.
+// tap notes a response on its way out.
 type tap struct {
 	http.ResponseWriter
 	p    *provider

@@ -31,7 +31,7 @@ func soakLength(t *testing.T) time.Duration {
 }
 
 // TestSoak serves from a relay with mixed faults, mirrors half to the primary,
-// and looks at every answer: none may be mixed from two providers, none may be
+// and looks at every response: none may be mixed from two providers, none may be
 // changed by the sidecar, the counts must add up, and nothing may be left over.
 func TestSoak(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
@@ -110,28 +110,28 @@ func soak(t *testing.T) {
 	}
 	eventually(t, "an outcome for each request", func() bool { return r.Mirror.Counts().Total() == uint64(sent.Load()) },
 		func() any { return r.Mirror.Counts().All() })
-	eventually(t, "nothing under way", func() bool {
+	eventually(t, "nothing in flight", func() bool {
 		return r.Router.Active() == 0 && r.Mirror.InFlight() == 0 && r.Mirror.Held() == 0
 	}, func() any { return []int64{r.Router.Active(), r.Mirror.InFlight(), r.Mirror.Held()} })
 	if r.Mirror.Counts().Get(compare.Both) == 0 {
-		t.Errorf("no pair has two answers: %v", r.Mirror.Counts().All())
+		t.Errorf("no pair has two responses: %v", r.Mirror.Counts().All())
 	}
 }
 
-// soakOne sends one request. It returns who served, "" for an answer that broke
-// off, and what was wrong with the answer.
+// soakOne sends one request. It returns who served, "" for a response that broke
+// off, and what was wrong with the response.
 func soakOne(ctx context.Context, client *http.Client, r *rig, q loadRequest) (who, problem string) {
 	a, err := q.send(ctx, client, r.URL())
 	text := string(a.body)
 	switch {
 	case strings.Contains(text, "PRIMARY") && strings.Contains(text, "RELAY"):
-		return "", "an answer of both providers: " + text
+		return "", "a response of both providers: " + text
 	case a.by == "primary" && strings.Contains(text, "RELAY"), a.by == "relay" && strings.Contains(text, "PRIMARY"):
-		return "", "the answer of " + a.by + " says " + text
+		return "", "the response of " + a.by + " says " + text
 	case err != nil:
 		return "", "" // broken off, and seen to be
 	case a.by == "cutover":
-		return "", "the sidecar answered by itself although the primary is well: " + text
+		return "", "the sidecar responded itself although the primary is healthy: " + text
 	}
 	return a.by, ""
 }

@@ -87,8 +87,8 @@ func TestServeTLS(t *testing.T) {
 		option.WithMaxRetries(0),
 	)
 	var resp *http.Response
-	answer, err := sdk.Chat.Completions.New(within(t), chatWith("How do whales sleep?"), option.WithResponseInto(&resp))
-	if err != nil || answer.Choices[0].Message.Content == "" {
+	response, err := sdk.Chat.Completions.New(within(t), chatWith("How do whales sleep?"), option.WithResponseInto(&resp))
+	if err != nil || response.Choices[0].Message.Content == "" {
 		t.Fatalf("over TLS: %v", err)
 	}
 	if resp.ProtoMajor != 2 {
@@ -107,10 +107,10 @@ func TestServeTLS(t *testing.T) {
 	plain := newHTTPClient(t)
 	if resp, err := plain.Get(s.url + "/v1/models"); err == nil {
 		resp.Body.Close()
-		t.Error("a caller who does not trust the certificate got an answer")
+		t.Error("a caller who does not trust the certificate got a response")
 	}
 	if _, err := openaiOver(plain, strings.Replace(s.url, "https:", "http:", 1)).Models.List(within(t)); err == nil {
-		t.Error("a caller without TLS got an answer")
+		t.Error("a caller without TLS got a response")
 	}
 	talk(t, client, "wss"+strings.TrimPrefix(s.url, "https"), primary)
 	if relay.Calls()["/v1/realtime"] != 0 {

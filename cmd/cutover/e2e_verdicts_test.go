@@ -31,7 +31,7 @@ func TestVerdicts(t *testing.T) {
 		relay   mock.Config
 		pairs   int
 		asks    string                   // what requests are like: "text", "stream", "tools" or "messages"
-		answers []compare.Recommendation // one of these
+		allowed []compare.Recommendation // one of these
 		said    string                   // somewhere in the conclusion, its reasons or the significant codes
 	}{
 		{"another model", relay(func(c *mock.Config) { c.Voice = "some other model" }), 500, "text", []compare.Recommendation{compare.Review},
@@ -50,8 +50,8 @@ func TestVerdicts(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			report := mirrored(t, same, row.relay, row.pairs, row.asks)
-			if text := conclusionText(&report); !oneOf(report.Conclusion.Answer, row.answers) || !strings.Contains(text, row.said) {
-				t.Errorf("got %s, want %v with %q in:\n%s\nnoise %+v", report.Conclusion.Answer, row.answers, row.said, text, report.Noise)
+			if text := conclusionText(&report); !oneOf(report.Conclusion.Answer, row.allowed) || !strings.Contains(text, row.said) {
+				t.Errorf("got %s, want %v with %q in:\n%s\nnoise %+v", report.Conclusion.Answer, row.allowed, row.said, text, report.Noise)
 			}
 		})
 	}
@@ -80,9 +80,9 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func oneOf(answer compare.Recommendation, list []compare.Recommendation) bool {
+func oneOf(got compare.Recommendation, list []compare.Recommendation) bool {
 	for _, one := range list {
-		if answer == one {
+		if got == one {
 			return true
 		}
 	}

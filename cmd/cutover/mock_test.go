@@ -81,7 +81,7 @@ func TestMockCommandServes(t *testing.T) {
 		t.Errorf("it says %v", said)
 	}
 	if status, body := postChat(t, said["base_url"]); status != 200 || !strings.Contains(body, `"chat.completion"`) {
-		t.Errorf("answer %d %s", status, body)
+		t.Errorf("response %d %s", status, body)
 	}
 	if code := stop(); code != exitDone {
 		t.Errorf("exit %d after the end, want 0", code)

@@ -215,14 +215,14 @@ func TestResultsAPI(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := http.DefaultClient.Do(req)
+		response, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = answer.Body.Close() }()
+		defer func() { _ = response.Body.Close() }()
 		var b bytes.Buffer
-		_, _ = b.ReadFrom(answer.Body)
-		return answer.StatusCode, b.String()
+		_, _ = b.ReadFrom(response.Body)
+		return response.StatusCode, b.String()
 	}
 	for path, want := range map[string]int{
 		"/api/v1/results?limit=3":                    3,

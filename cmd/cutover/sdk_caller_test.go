@@ -22,7 +22,7 @@ import (
 // a transcript of what they returned.
 type caller struct {
 	ctx      context.Context
-	provider *provider // who answers in the end
+	provider *provider // who responds in the end
 	url      string    // where it calls
 	key      string
 	retries  int
@@ -61,7 +61,7 @@ func (c *caller) sees(format string, args ...any) {
 // transcript is what the SDKs returned, less what differs between any two calls.
 func (c *caller) transcript() []string {
 	n := newNormal()
-	// A provider names itself in some answers, an SDK the address that it called.
+	// A provider names itself in some responses, an SDK the address that it called.
 	address := strings.NewReplacer(c.url, "http://HERE", c.provider.url, "http://HERE")
 	var out []string
 	for _, line := range c.seen {
@@ -73,7 +73,7 @@ func (c *caller) transcript() []string {
 // raw is what every object of the three SDKs can do.
 type raw interface{ RawJSON() string }
 
-// object notes one answer, or the error in its place.
+// object notes one response, or the error in its place.
 func (c *caller) object(v raw, err error) {
 	if err != nil {
 		c.fails(err)
@@ -131,13 +131,13 @@ func (c *caller) fails(err error) {
 	}
 }
 
-// rest notes what an error's answer still holds.
+// rest notes what an error's response still holds.
 func (c *caller) rest(r *http.Response) {
 	if r == nil {
 		return
 	}
 	b, err := io.ReadAll(r.Body)
-	c.sees("its answer: %s %q %q %v", r.Status, r.Header.Get("Content-Type"), b, err)
+	c.sees("its response: %s %q %q %v", r.Status, r.Header.Get("Content-Type"), b, err)
 }
 
 // events is what the streams of all SDKs can do.

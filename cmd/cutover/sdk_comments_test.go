@@ -41,8 +41,8 @@ func (b *commentBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hesitant is a provider that answers when its caller has got two comments.
-func hesitant(t *testing.T, heard chan struct{}, answer http.Handler) *provider {
+// hesitant is a provider that responds when its caller has got two comments.
+func hesitant(t *testing.T, heard chan struct{}, response http.Handler) *provider {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -56,7 +56,7 @@ func hesitant(t *testing.T, heard chan struct{}, answer http.Handler) *provider 
 			case <-r.Context().Done():
 			}
 		}
-		answer.ServeHTTP(w, r)
+		response.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
 	return &provider{url: srv.URL}
@@ -94,7 +94,7 @@ func TestSDKAndErrorsAfterComments(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, want string
-		answer     http.HandlerFunc
+		response   http.HandlerFunc
 	}{
 		{"the provider's error", "all heron seats are taken", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -102,12 +102,12 @@ func TestSDKAndErrorsAfterComments(t *testing.T) {
 			_, _ = io.WriteString(w, `{"type":"error","error":{"message":"all heron seats are `+
 				`taken","type":"rate_limit_error","code":"full","param":null}}`)
 		}},
-		{"no answer", "closed the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"no response", "closed the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	} {
 		t.Run(strings.ReplaceAll(row.name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			heard := make(chan struct{}, 1024)
-			p := hesitant(t, heard, row.answer)
+			p := hesitant(t, heard, row.response)
 			r := startSidecar(t, p, nil, keepAlive50)
 			c := newCaller(t, r.URL(), p)
 			c.http.Transport = &comments{c.http.Transport, heard}
@@ -115,7 +115,7 @@ func TestSDKAndErrorsAfterComments(t *testing.T) {
 			var raised []string
 			for _, line := range c.transcript() {
 				if strings.HasPrefix(line, "end of the stream") || strings.HasPrefix(line, "event ") && !strings.Contains(line, row.want) {
-					t.Errorf("an SDK took this for an answer: %s", line)
+					t.Errorf("an SDK took this for a response: %s", line)
 				}
 				if strings.Contains(line, row.want) {
 					raised = append(raised, line)

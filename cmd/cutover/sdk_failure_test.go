@@ -37,7 +37,7 @@ func failureScenarios() []scenario {
 		},
 		{name: "retries of messages of version 2", retries: 1, provider: mock.Config{Script: []string{"500"}}, run: claude2Ask},
 		{name: "retries that do not help", retries: 1, provider: fault("503"), run: openaiAsk},
-		{name: "no answer and a retry", retries: 1, provider: mock.Config{Script: []string{"refuse"}}, broken: true, run: openaiAsk},
+		{name: "no response and a retry", retries: 1, provider: mock.Config{Script: []string{"refuse"}}, broken: true, run: openaiAsk},
 		{name: "long wait", provider: mock.Config{Latency: mock.Latency{TTFT: ms(1500)}}, run: func(c *caller) { openaiAsk(c); claudeAsk(c) }},
 		{name: "error event", provider: fault("error-event-after-3"), run: streams},
 		{name: "broken stream", provider: fault("cut-after-3"), run: streams},
@@ -53,7 +53,7 @@ func failureScenarios() []scenario {
 		{name: "body too short", provider: fault("wrong-length"), run: ask},
 		{name: "caller leaves a stream", provider: mock.Config{Latency: mock.Latency{Gap: ms(20)}}, left: true, run: leaveStream},
 		{name: "caller leaves a stream of messages", provider: mock.Config{Latency: mock.Latency{Gap: ms(20)}}, left: true, run: leaveMessages},
-		{name: "caller leaves before the answer", provider: fault("hang"), left: true, run: leaveBefore},
+		{name: "caller leaves before the response", provider: fault("hang"), left: true, run: leaveBefore},
 	}
 	for _, status := range []string{"400", "401", "403", "404", "409", "429", "500", "529"} {
 		all = append(all, scenario{name: "status " + status, provider: fault(status), run: func(c *caller) { ask(c); streams(c) }})

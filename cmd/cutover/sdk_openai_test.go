@@ -124,14 +124,14 @@ func openaiStructured(c *caller) {
 		JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{Name: "weather", Schema: weather(), Strict: openai.Bool(true)},
 	}
 	client := c.openai()
-	answer, err := client.Chat.Completions.New(c.ctx, params)
-	c.must(answer, err)
+	response, err := client.Chat.Completions.New(c.ctx, params)
+	c.must(response, err)
 	var got struct {
 		City *string
 		Days *int
 	}
-	c.require(err == nil && json.Unmarshal([]byte(answer.Choices[0].Message.Content), &got) == nil && got.City != nil && got.Days != nil,
-		"the answer does not follow the schema")
+	c.require(err == nil && json.Unmarshal([]byte(response.Choices[0].Message.Content), &got) == nil && got.City != nil && got.Days != nil,
+		"the response does not follow the schema")
 	whole(c, client.Chat.Completions.NewStreaming(c.ctx, params), nil)
 }
 
@@ -139,9 +139,9 @@ func openaiJSONMode(c *caller) {
 	params := chatWith("Give me a recipe as JSON.")
 	params.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
 	client := c.openai()
-	answer, err := client.Chat.Completions.New(c.ctx, params)
-	c.must(answer, err)
-	c.require(err == nil && json.Valid([]byte(answer.Choices[0].Message.Content)), "the answer is no JSON")
+	response, err := client.Chat.Completions.New(c.ctx, params)
+	c.must(response, err)
+	c.require(err == nil && json.Valid([]byte(response.Choices[0].Message.Content)), "the response is not JSON")
 }
 
 func openaiEmbeddings(c *caller) {
@@ -165,9 +165,9 @@ func responseWith(text string) responses.ResponseNewParams {
 
 func openaiResponses(c *caller) {
 	client := c.openai()
-	answer, err := client.Responses.New(c.ctx, responseWith("Explain tides."))
-	c.must(answer, err)
-	c.require(err == nil && answer.OutputText() != "", "no text")
+	response, err := client.Responses.New(c.ctx, responseWith("Explain tides."))
+	c.must(response, err)
+	c.require(err == nil && response.OutputText() != "", "no text")
 	kept := responseWith("Explain winds.")
 	kept.Store = openai.Bool(true)
 	c.must(client.Responses.New(c.ctx, kept))

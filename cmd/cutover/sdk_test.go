@@ -17,8 +17,8 @@ type scenario struct {
 	key      string      // the caller's, if another than usual
 	retries  int         // by the SDK
 	left     bool        // the caller does not stay to the end
-	broken   bool        // the provider gives no answer: the sidecar's own words differ from a broken connection
-	bound    int         // inference requests that only the primary can answer
+	broken   bool        // the provider gives no response: the sidecar's own error differs from a broken connection
+	bound    int         // inference requests that only the primary can serve
 	run      func(*caller)
 }
 
@@ -98,17 +98,17 @@ func (s *scenario) check(t *testing.T, how string, r *rig, direct, through *call
 	)
 	checkAsked(t, direct.provider, r.primary)
 	if s.broken {
-		return // the answers differ by nature: 502 here, no answer there
+		return // the responses differ by nature: 502 here, no response there
 	}
-	answers := r.primary.answers()
-	if s.left && len(through.wire.got) < len(answers) {
-		return // nothing was heard of the answer
+	responses := r.primary.responses()
+	if s.left && len(through.wire.got) < len(responses) {
+		return // nothing was heard of the response
 	}
-	if len(through.wire.got) != len(answers) || len(direct.wire.got) != len(answers) {
-		t.Fatalf("%s: %d answers were given, %d heard, %d heard directly", how, len(answers), len(through.wire.got), len(direct.wire.got))
+	if len(through.wire.got) != len(responses) || len(direct.wire.got) != len(responses) {
+		t.Fatalf("%s: %d responses were given, %d heard, %d heard directly", how, len(responses), len(through.wire.got), len(direct.wire.got))
 	}
 	for i, h := range through.wire.got {
-		checkUntouched(t, answers[i], h)
+		checkUntouched(t, responses[i], h)
 		checkSameHeard(t, direct.wire.got[i], h)
 	}
 }
@@ -152,7 +152,7 @@ func (s *scenario) checkMirror(t *testing.T, r *rig) {
 		want = compare.Aborted
 	}
 	if s.broken {
-		return // which of the calls have an answer depends on the fault
+		return // which of the calls have a response depends on the fault
 	}
 	if got := int(counts.Get(want)); got != copies || len(results) != copies {
 		t.Errorf("%d pairs ended as %s, and %d were stored, want %d: %v", got, want, len(results), copies, counts.All())
@@ -175,13 +175,13 @@ func (s *scenario) checkMirror(t *testing.T, r *rig) {
 }
 
 // checkCalledOff wants the copies of a caller who left to be called off too:
-// nobody waits for their answers, and they cost money.
+// nobody waits for their responses, and they cost money.
 func checkCalledOff(t *testing.T, r *rig) {
 	t.Helper()
 	eventually(t, "the relay's end of all copies", func() bool { return r.relay.Stats().Active == 0 }, func() any { return r.relay.Stats() })
 	for _, e := range r.relay.Journal() {
 		if !e.Gone {
-			t.Errorf("the copy of an abandoned call was answered to its end: %d bytes", e.Sent)
+			t.Errorf("the shadow request of an abandoned call got its whole response: %d bytes", e.Sent)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func checkCalledOff(t *testing.T, r *rig) {
 func checkTwins(t *testing.T, r compare.Result) {
 	t.Helper()
 	if r.Primary.OK() && r.Relay.OK() && !r.Checked {
-		t.Errorf("%s: two good answers were not compared: %+v", r.Endpoint, r)
+		t.Errorf("%s: two good responses were not compared: %+v", r.Endpoint, r)
 	}
 	if r.Checked && (r.Similarity != 1 || !r.TextEqual || !r.ToolsEqual) {
 		t.Errorf(

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// wire is a transport that notes every answer as it came in.
+// wire is a transport that notes every response as it came in.
 type wire struct {
 	next  http.RoundTripper
 	drain bool // read what is left when a body is closed: SDKs close streams after the last event
@@ -18,7 +18,7 @@ type wire struct {
 	got   []*heard
 }
 
-// heard is one answer as a caller's HTTP client had it.
+// heard is one response as a caller's HTTP client had it.
 type heard struct {
 	status       int
 	header       http.Header
@@ -65,13 +65,13 @@ func (b *heardBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// volatile are the answer headers whose values differ between any two calls,
+// volatile are the response headers whose values differ between any two calls,
 // the length because bodies tell the time too.
 var volatile = []string{"Content-Length", "Date", "Request-Id", "X-Request-Id", "Openai-Processing-Ms", "Retry-After-Ms",
 	"Anthropic-Ratelimit-Requests-Reset", "Anthropic-Ratelimit-Tokens-Reset",
 	"X-Ratelimit-Reset-Requests", "X-Ratelimit-Reset-Tokens"}
 
-// ours are the headers that the sidecar adds to an answer, and no others.
+// ours are the headers that the sidecar adds to a response, and no others.
 var ours = []string{"X-Cutover-Request-Id", "X-Cutover-Served-By"}
 
 // checkUntouched compares what the caller got through the sidecar with what
@@ -92,17 +92,17 @@ func checkUntouched(t *testing.T, provider said, caller *heard) {
 			continue // the caller's own client took them away
 		}
 		if got := caller.header[k]; !slices.Equal(got, want) {
-			t.Errorf("answer header %s: the caller got %q, the provider gave %q", k, got, want)
+			t.Errorf("response header %s: the caller got %q, the provider gave %q", k, got, want)
 		}
 	}
 	for k, v := range caller.header {
 		if _, given := provider.header[k]; !given && k != "Date" && !slices.Contains(ours, k) {
-			t.Errorf("answer header %s: %q came out of nowhere", k, v)
+			t.Errorf("response header %s: %q came out of nowhere", k, v)
 		}
 	}
 	for _, k := range ours {
 		if len(caller.header[k]) != 1 {
-			t.Errorf("answer header %s is %q, want one value", k, caller.header[k])
+			t.Errorf("response header %s is %q, want one value", k, caller.header[k])
 		}
 	}
 	if by := caller.header.Get("X-Cutover-Served-By"); by != "primary" {
@@ -110,7 +110,7 @@ func checkUntouched(t *testing.T, provider said, caller *heard) {
 	}
 }
 
-// checkSameHeard compares an answer got directly with one got through the
+// checkSameHeard compares a response got directly with one got through the
 // sidecar.
 func checkSameHeard(t *testing.T, direct, through *heard) {
 	t.Helper()
@@ -127,11 +127,11 @@ func checkSameHeard(t *testing.T, direct, through *heard) {
 		got.Del(k)
 	}
 	if g, w := sortedKeys(got), sortedKeys(want); !slices.Equal(g, w) {
-		t.Errorf("answer headers through the sidecar: %q, directly: %q", g, w)
+		t.Errorf("response headers through the sidecar: %q, directly: %q", g, w)
 	}
 	for k := range want {
 		if !slices.Contains(volatile, k) && !slices.Equal(got[k], want[k]) {
-			t.Errorf("answer header %s: %q through the sidecar, %q directly", k, got[k], want[k])
+			t.Errorf("response header %s: %q through the sidecar, %q directly", k, got[k], want[k])
 		}
 	}
 }

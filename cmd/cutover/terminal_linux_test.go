@@ -36,7 +36,7 @@ func openTerminal(t *testing.T) (person, terminal *os.File) {
 	return person, terminal
 }
 
-// atTerminal runs `cutover flags` for a person who types an answer.
+// atTerminal runs `cutover flags` for a person who types a reply.
 func atTerminal(t *testing.T, typed string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	person, terminal := openTerminal(t)
@@ -52,7 +52,7 @@ func atTerminal(t *testing.T, typed string, args ...string) (code int, out, errs
 // on nothing else. Small steps and steps down are not asked about.
 func TestLargeStepsAreAskedAbout(t *testing.T) {
 	url := startFlagsRedis(t)
-	const question = "This raises relay-percentage from 5 to 100 %. Go on? [y/N] "
+	const question = "This raises relay-percentage from 5 to 100 %. Continue? [y/N] "
 	for _, step := range []struct {
 		typed, args string
 		code        int
@@ -94,7 +94,7 @@ func TestLargeStepsAreAskedAbout(t *testing.T) {
 	}
 }
 
-// Between question and answer somebody else flips: what was asked about is what
+// Between prompt and reply somebody else flips: what was asked about is what
 // is done, or nothing.
 func TestAFlipBetweenQuestionAndAnswer(t *testing.T) {
 	url := startFlagsRedis(t)
