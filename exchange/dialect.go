@@ -128,6 +128,10 @@ type DialectSpec struct {
 	// PagedLists says that the API's lists come in pages (limit, after_id,
 	// before_id).
 	PagedLists bool
+	// cutOff is what the dialect's own servers say where a stream of theirs can't
+	// go on: agents repeat a call by that type and by those words. The zero value is
+	// OpenAI's.
+	cutOff cutOff
 	// errorBody is a problem as the body of a response, to be encoded as JSON.
 	// nil: OpenAI's form.
 	errorBody func(p Problem) any

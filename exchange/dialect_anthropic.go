@@ -27,6 +27,10 @@ func (in *inspection) readMessagesMember(key []byte) bool {
 	return true
 }
 
+// anthropicCutOff is the one error of a stream that Anthropic documents, and that
+// every agent repeats.
+func anthropicCutOff() cutOff { return cutOff{kind: "overloaded_error", words: "Overloaded"} }
+
 // anthropicErrorBody is an error in Anthropic's form.
 func anthropicErrorBody(p Problem) any {
 	if p.Status == http.StatusRequestEntityTooLarge {

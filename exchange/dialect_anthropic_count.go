@@ -16,6 +16,7 @@ func anthropicCount() DialectSpec {
 		readBody: (*response).readCount,
 
 		PagedLists: true,
+		cutOff:     anthropicCutOff(),
 		errorBody:  anthropicErrorBody,
 		errorEvent: anthropicErrorEvent,
 		wrapError:  anthropicWrapError,

@@ -38,6 +38,7 @@ messages/batches/*/results
 
 		speaks:     speaksAnthropic,
 		PagedLists: true,
+		cutOff:     anthropicCutOff(),
 		errorBody:  anthropicErrorBody,
 		errorEvent: anthropicErrorEvent,
 		wrapError:  anthropicWrapError,

@@ -46,6 +46,19 @@ func (p Problem) Event(d Dialect) []byte {
 	return encodeEvent("", openAIErrorBody(p))
 }
 
+// cutOff is the error type of a stream that can't go on, and words.
+type cutOff struct{ kind, words string }
+
+// CutOff is the problem of a stream that can't go on, as the dialect's own servers
+// word it, and the sidecar's reason behind that.
+func CutOff(d Dialect, status int, why string) Problem {
+	as := d.Spec().cutOff
+	if as.kind == "" {
+		as = cutOff{kind: "server_error", words: "The server had an error while processing your request (server_error)"}
+	}
+	return Problem{Status: status, Type: as.kind, Code: as.kind, Message: as.words + ": cutover: " + why}
+}
+
 // providerError is the body of a provider's error.
 type providerError struct {
 	Type  string `json:"type"`

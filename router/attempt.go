@@ -14,6 +14,7 @@ import (
 // attempt is one call to one upstream. Until it is committed, nothing of it
 // has reached the caller.
 type attempt struct {
+	q       *exchange.Request
 	arm     exchange.Arm
 	up      *upstream.Upstream
 	model   upstream.Mapping
@@ -28,6 +29,7 @@ type attempt struct {
 	complete bool           // held is all of it
 	readErr  error          // what ended the body after held, if not complete
 
+	retryAfter  time.Duration      // of a call that was not sent: when it may be; 0: unknown
 	keepFailed  bool               // holdBack leaves a failed response as it came: it may yet be delivered
 	firstOutput time.Duration      // since started: when holdBack knew the response to be good; 0: it does not
 	x           *exchange.Exchange // nil until the exchange has ended
@@ -39,7 +41,12 @@ const captureLimit = 256 << 10
 // attemptOptions say how an attempt is made.
 type attemptOptions struct {
 	firstStarted time.Time // of a retry: when the first attempt at this upstream began
-	noHints      bool      // informational responses are dropped: two goroutines cannot both write to the caller
+	// noHints drops informational responses: two goroutines cannot both write to the
+	// caller, and those of a response that is replaced are not the caller's.
+	noHints bool
+	// replaceable says that another upstream is called where this one has no output in
+	// time for that.
+	replaceable bool
 }
 
 // startAttempt calls an upstream and waits for its response header.
@@ -49,20 +56,22 @@ func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOpti
 	if o.firstStarted.IsZero() {
 		o.firstStarted = now
 	}
-	a := &attempt{arm: arm, up: up, started: now}
+	a := &attempt{q: c.q, arm: arm, up: up, started: now}
 	if c.caller.comments != nil {
 		c.caller.comments.setPending(nil)
 	}
 	a.model = up.Model(c.q)
-	a.ctx, a.watch = up.Timeouts().For(c.q.Facts.Stream).BeginRetry(ctx, o.firstStarted, now)
+	limits := up.Timeouts().For(c.q.Facts.Stream)
+	a.ctx, a.watch = limits.BeginWithin(ctx, o.firstStarted, now, outputTimeout(c.q, o))
 	c.body.setWatch(a.watch)
 	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, c.recorderOptions(arm))
 	var err error
-	if a.permit, err = up.Acquire(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, now)); err == nil {
-		a.resp, err = c.send(a, !o.noHints)
+	if a.permit, err = up.Acquire(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, o, now)); err == nil {
+		a.resp, err = c.send(a, !o.noHints && c.r.ProtoAtLeast(1, 1)) // HTTP/1.0 has no such responses
 	}
 	if err != nil {
 		a.resp = nil
+		a.retryAfter = up.RetryAfter(err, a.model.Name, now)
 		a.endExchange(err)
 		return a
 	}
@@ -73,6 +82,7 @@ func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOpti
 	a.watch.HeaderReceived(now)
 	a.rec.Header(a.resp.StatusCode, a.resp.Header, now)
 	a.permit.ObserveHeaders(a.resp.StatusCode, a.resp.Header, now)
+	c.rt.warnRedirect(a)
 	return a
 }
 
@@ -94,7 +104,7 @@ var errNoStatus = errors.New("the upstream's response has no status of a respons
 func (c *call) send(a *attempt, hints bool) (*http.Response, error) {
 	ctx := a.ctx
 	if hints {
-		h := &earlyHints{w: c.caller.w, comments: c.caller.comments}
+		h := &earlyHints{w: c.caller.w, up: a.up, deadline: &c.caller.deadline, comments: c.caller.comments}
 		defer h.stop()
 		ctx = h.trace(ctx)
 	}

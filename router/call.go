@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -92,7 +93,7 @@ func (c *call) deliverFailure(a *attempt) {
 		panic(http.ErrAbortHandler)
 	}
 	if x.Class == exchange.ClassNotSent {
-		c.respondProblem(notSentProblem(x.Detail))
+		c.respondProblemAfter(notSentProblem(x.Detail), a.retryAfter)
 		return
 	}
 	p := problemOf(x.Class, x.Upstream)
@@ -137,7 +138,11 @@ func (c *call) respondBodyError(err error) {
 }
 
 // respondProblem responds with an error of the sidecar's own.
-func (c *call) respondProblem(p exchange.Problem) {
+func (c *call) respondProblem(p exchange.Problem) { c.respondProblemAfter(p, 0) }
+
+// respondProblemAfter is respondProblem that tells the caller when to try again,
+// where it is the sidecar that has no capacity; 0: it is not known when.
+func (c *call) respondProblemAfter(p exchange.Problem, after time.Duration) {
 	if c.caller.commit() {
 		c.caller.breakOff(c.errorEvent(p))
 		panic(http.ErrAbortHandler)
@@ -146,6 +151,9 @@ func (c *call) respondProblem(p exchange.Problem) {
 	h := c.caller.w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		h["Retry-After"] = []string{strconv.Itoa(max(1, int(math.Ceil(after.Seconds()))))}
+	}
 	c.rt.setOwnHeaders(h, c.q.ID, "cutover", c.story.replaced)
 	c.caller.deadline.extend(time.Now())
 	c.caller.w.WriteHeader(p.Status)

@@ -176,7 +176,7 @@ func (d *delivery) writeErrorEvent(class exchange.Class) {
 	if !d.mayBreak() || !c.caller.betweenEvents() || coding != "" && coding != "identity" || c.r.Context().Err() != nil {
 		return
 	}
-	_ = c.caller.write(c.errorEvent(problemInStream(class, d.a.up.Name())), time.Now(), true)
+	_ = c.caller.write(c.errorEvent(problemInStream(c.q.Endpoint.Dialect, class, d.a.up.Name())), time.Now(), true)
 }
 
 // announceTrailers names the trailers that the upstream announced and that the

@@ -2,10 +2,12 @@ package router
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"sync"
+	"time"
 
 	"cutover/upstream"
 )
@@ -14,7 +16,9 @@ import (
 // it from a goroutine of its own, at worst while the call ends.
 type earlyHints struct {
 	w        http.ResponseWriter
-	comments *keepalive // in front of w, or nil
+	up       *upstream.Upstream
+	deadline *writeDeadline // of w; the call does not use it before stop
+	comments *keepalive     // in front of w, or nil
 	mu       sync.Mutex
 	stopped  bool
 }
@@ -32,11 +36,15 @@ func (e *earlyHints) pass(code int, header textproto.MIMEHeader) error {
 	if e.stopped {
 		return nil
 	}
+	h := make(http.Header, len(header))
+	e.up.CopyResponse(h, http.Header(header))
 	if e.comments != nil {
-		e.comments.writeHint(code, http.Header(header))
-	} else {
-		writeHint(e.w, code, http.Header(header))
+		e.comments.writeHint(code, h)
+		return nil
 	}
+	e.deadline.extend(time.Now())
+	defer e.deadline.clear()
+	writeHint(e.w, code, h)
 	return nil
 }
 
@@ -49,7 +57,7 @@ func (e *earlyHints) stop() {
 
 func writeHint(w http.ResponseWriter, code int, header http.Header) {
 	h := w.Header()
-	upstream.CopyEndToEnd(h, header)
+	maps.Copy(h, header)
 	w.WriteHeader(code)
 	clear(h)
 }

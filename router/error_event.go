@@ -11,17 +11,17 @@ import (
 func (c *call) errorEvent(p exchange.Problem) []byte { return p.Event(c.q.Endpoint.Dialect) }
 
 // problemInStream says what the end of a stream means to a caller who has
-// received part of the response.
-func problemInStream(class exchange.Class, upstream string) exchange.Problem {
-	p := exchange.Problem{Status: http.StatusBadGateway, Type: "api_error", Code: string(class),
-		Message: "cutover: the upstream " + upstream + " closed the connection in the middle of its response"}
+// received part of the response: in the words of the dialect's own servers, so that
+// an agent repeats the call as it would without a sidecar.
+func problemInStream(d exchange.Dialect, class exchange.Class, upstream string) exchange.Problem {
+	why := "the upstream " + upstream + " closed the connection in the middle of its response"
 	switch class {
 	case exchange.ClassIdle, exchange.ClassTimeout, exchange.ClassFirstToken:
-		p.Message = "cutover: the upstream " + upstream + " stopped sending in the middle of its response"
+		why = "the upstream " + upstream + " stopped sending in the middle of its response"
 	case exchange.ClassUnfinished:
-		p.Message = "cutover: the upstream " + upstream + " ended its response before it was complete"
+		why = "the upstream " + upstream + " ended its response before it was complete"
 	}
-	return p
+	return exchange.CutOff(d, http.StatusBadGateway, why)
 }
 
 // eventBoundary watches the bytes of a stream for the end of an event: the only

@@ -59,6 +59,7 @@ type race struct {
 type contender struct {
 	a    *attempt
 	good bool
+	tale story // its attempts that were retried
 }
 
 // run returns the attempt to deliver. The loser is cancelled and ends in the
@@ -94,21 +95,23 @@ func (h *race) run(delay time.Duration) *attempt {
 	}
 }
 
-// start begins an attempt in the background. There are no retries: in a race
-// there is no time for them. keepFailed is for an attempt whose failure may yet
-// be the caller's response.
+// start begins to call an upstream in the background. The first choice has its
+// retries, as it has without a race. keepFailed is for the second, whose failure
+// may yet be the caller's response.
 func (h *race) start(arm exchange.Arm, keepFailed bool) (<-chan contender, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(h.c.r.Context())
 	out := make(chan contender, 1)
 	h.c.background.cancelAtEnd(cancel)
 	h.c.background.run(func() {
-		a := h.c.startAttempt(ctx, arm, attemptOptions{noHints: true})
-		a.keepFailed = keepFailed
-		rate := h.c.rt.cfg.MinTokensPerSecond
+		var r contender
 		if keepFailed {
-			rate = 0 // nobody is there to replace it
+			r.a = h.c.startAttempt(ctx, arm, attemptOptions{noHints: true})
+			r.a.keepFailed = true
+			r.good = r.a.holdBack(0) // nobody is there to replace it
+		} else {
+			r.a, r.good = h.c.callRecorded(ctx, arm, true, &r.tale)
 		}
-		out <- contender{a, a.holdBack(rate)}
+		out <- r
 	})
 	return out, cancel
 }
@@ -117,6 +120,7 @@ func (h *race) start(arm exchange.Arm, keepFailed bool) (<-chan contender, conte
 // with the fallback's, which is called as it would be without a hedge.
 func (h *race) unhedged(first contender) *attempt {
 	h.observe(first.a)
+	h.c.story.addAll(first.tale)
 	if first.good || !h.c.fallBack(first.a) {
 		return first.a
 	}
@@ -128,6 +132,7 @@ func (h *race) unhedged(first contender) *attempt {
 // progress.
 func (h *race) firstDone(first contender, second <-chan contender, stopSecond context.CancelFunc) *attempt {
 	h.observe(first.a)
+	h.c.story.addAll(first.tale)
 	if first.good {
 		h.c.story.hedge = exchange.HedgeLost
 	} else if h.c.fallBack(first.a) {
@@ -143,6 +148,7 @@ func (h *race) firstDone(first contender, second <-chan contender, stopSecond co
 // that.
 func (h *race) secondFailed(second *attempt, first contender) *attempt {
 	h.observe(first.a)
+	h.c.story.addAll(first.tale)
 	if !first.good && h.c.fallBack(first.a) {
 		h.c.story.hedge = exchange.HedgeNeeded
 		second.resumeTimeouts()

@@ -30,6 +30,9 @@ func (a *attempt) holdBack(rate float64) bool {
 		}
 		return false
 	}
+	if a.rejectStatus() {
+		return false
+	}
 	if a.resp.StatusCode >= 300 {
 		return true // the caller's own mistake, or nothing to do with content
 	}
@@ -48,6 +51,10 @@ func (a *attempt) holdBack(rate float64) bool {
 				a.endOnErrorEvent(err)
 				return false
 			}
+			if a.wrongForm(false) {
+				a.closeExchange(exchange.ClassMalformed, "stream")
+				return false
+			}
 			if a.rec.Streamed() && content && err == nil && speed.passed(a.rec.ContentEvents(), now) {
 				a.firstOutput = now.Sub(a.started)
 				return true
@@ -61,6 +68,10 @@ func (a *attempt) holdBack(rate float64) bool {
 			a.endExchange(err)
 			return false
 		case len(a.held) > maxHeldBytes || a.rec.Events() > maxHeldEvents:
+			if a.wrongForm(true) {
+				a.closeExchange(exchange.ClassMalformed, "no_stream")
+				return false
+			}
 			return true
 		case speed.failed(a.rec.ContentEvents(), time.Now()):
 			a.closeExchange(exchange.ClassIdle, "too-slow")
@@ -82,13 +93,17 @@ func (a *attempt) endOnErrorEvent(err error) {
 }
 
 // judgeComplete ends an attempt whose complete response is held. A stream that
-// ended before it had any output is of no use to a caller; one that lacks no
-// more than [DONE] is.
+// ended before it had any output is of no use to a caller, unless it says why it
+// has none; one that lacks no more than [DONE] is.
 func (a *attempt) judgeComplete() bool {
 	content, _ := a.rec.Content()
 	a.complete = true
 	a.closeExchange(exchange.ClassNone, "")
-	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content {
+	if a.x.Class == exchange.ClassNone && a.wrongForm(true) {
+		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no_stream"
+		return false
+	}
+	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content && a.x.Completion.FinishReason == "" {
 		if !a.keepFailed {
 			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
 		}

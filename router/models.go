@@ -257,14 +257,14 @@ func (m *mergedModels) serveOne(escaped string) {
 	m.route()
 	c := m.c
 	id, err := url.PathUnescape(escaped)
-	a := c.startAttempt(c.r.Context(), m.reference, attemptOptions{})
+	a := c.startAttempt(c.r.Context(), m.reference, attemptOptions{noHints: true})
 	if err != nil || a.resp == nil || a.resp.StatusCode != http.StatusNotFound || !m.reaches(id) {
 		c.deliver(a)
 		return
 	}
 	ctx, cancel := m.otherContext()
 	defer cancel()
-	other := c.startAttempt(ctx, m.reference.Other(), attemptOptions{})
+	other := c.startAttempt(ctx, m.reference.Other(), attemptOptions{noHints: true})
 	if other.resp != nil && other.resp.StatusCode == http.StatusOK {
 		other.bufferAll(modelsBytes)
 		if other.complete {

@@ -15,11 +15,18 @@ import (
 // and nothing has reached the caller. With hold the response is held back until
 // its first output; good reports whether it is one to serve.
 func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool) (a *attempt, good bool) {
+	return c.callRecorded(ctx, arm, hold, &c.story)
+}
+
+// callRecorded is callWithRetries that records the attempts that failed in a
+// story of its own.
+func (c *call) callRecorded(ctx context.Context, arm exchange.Arm, hold bool, record *story) (a *attempt, good bool) {
 	policies := c.rt.upstream(arm).Policies()
 	if policies != nil && c.q.Held {
 		policies.Budget.AddRequest()
 	}
-	var o attemptOptions
+	// What a response that may be replaced hints at is not the caller's yet.
+	o := attemptOptions{replaceable: hold, noHints: hold || policies != nil && policies.Retry.Attempts > 1 && c.q.Held}
 	for n := 1; ; n++ {
 		a = c.startAttempt(ctx, arm, o)
 		if n == 1 {
@@ -28,7 +35,7 @@ func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool)
 		if hold {
 			good = a.holdBack(c.rt.cfg.MinTokensPerSecond)
 		} else {
-			good = a.resp != nil && !a.up.FallsBackOn(a.resp.StatusCode)
+			good = a.resp != nil && !a.up.FallsBackOn(a.resp.StatusCode) && !a.rejectStatus()
 		}
 		if good || policies == nil || !c.q.Held {
 			return a, good
@@ -44,7 +51,7 @@ func (c *call) callWithRetries(ctx context.Context, arm exchange.Arm, hold bool)
 		if !sleep(ctx, wait) {
 			return a, false
 		}
-		c.story.add(a.x, "retry", wait)
+		record.add(a.x, "retry", wait)
 	}
 }
 
@@ -76,14 +83,19 @@ func (a *attempt) mayRetry(q *exchange.Request, policies *upstream.Policies, n i
 }
 
 // queueTimeout is how long an attempt may wait from now for capacity at an
-// upstream.
-func queueTimeout(up *upstream.Upstream, q *exchange.Request, now time.Time) time.Duration {
+// upstream. It ends somewhat before outputTimeout does, which would hide that it
+// was capacity that was missing.
+func queueTimeout(up *upstream.Upstream, q *exchange.Request, o attemptOptions, now time.Time) time.Duration {
 	policies := up.Policies()
 	if policies == nil {
 		return 0
 	}
 	if total := clientTimeout(q.Header); total > 0 {
-		return min(policies.QueueTimeout, max(0, total-now.Sub(q.At)))
+		left := total - now.Sub(q.At)
+		if o.replaceable {
+			left -= fallbackTime(total) + total/20
+		}
+		return min(policies.QueueTimeout, max(0, left))
 	}
 	return policies.QueueTimeout
 }
@@ -100,6 +112,21 @@ func clientTimeout(h http.Header) time.Duration {
 	}
 	return 0
 }
+
+// outputTimeout is how long after its first attempt at an upstream a call may go
+// without output, so that another can still serve its caller in time; 0: for
+// ever, or for as long as the upstream's own limits say.
+func outputTimeout(q *exchange.Request, o attemptOptions) time.Duration {
+	total := clientTimeout(q.Header)
+	if !o.replaceable || total <= 0 {
+		return 0
+	}
+	return max(total-fallbackTime(total)-o.firstStarted.Sub(q.At), time.Millisecond)
+}
+
+// fallbackTime is how much of a caller's timeout is left to a fallback: a
+// quarter, but not more than it takes.
+func fallbackTime(total time.Duration) time.Duration { return min(total/4, 30*time.Second) }
 
 // sleep waits; false means that the caller is gone.
 func sleep(ctx context.Context, d time.Duration) bool {

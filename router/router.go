@@ -73,6 +73,7 @@ type Router struct {
 	active  atomic.Int64
 
 	tooLargeToRewrite sync.Once
+	redirectLogged    atomic.Int64 // when a redirect was last logged, in Unix nanoseconds
 
 	base context.Context // of upgraded connections, which outlive the server's
 	stop context.CancelFunc

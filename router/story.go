@@ -27,6 +27,9 @@ func (s *story) add(x *exchange.Exchange, next string, wait time.Duration) {
 	s.trail = append(s.trail, step)
 }
 
+// addAll records what another story tells of attempts that were retried.
+func (s *story) addAll(other story) { s.trail = append(s.trail, other.trail...) }
+
 // addReplaced records that another provider serves in place of the one that x
 // is of.
 func (s *story) addReplaced(x *exchange.Exchange, next string) {

@@ -200,6 +200,24 @@ func (b *Breaker) Open(model string, now time.Time) bool {
 	return c != nil && c.refuses(at)
 }
 
+// OpenFor is how long it takes until a call to the model may be a probe; 0: it
+// may now, or as soon as a probe has ended.
+func (b *Breaker) OpenFor(model string, now time.Time) time.Duration {
+	if b == nil {
+		return 0
+	}
+	at, left := b.at(now), time.Duration(0)
+	for _, c := range [...]*circuit{b.whole, b.models.Lookup(model)} {
+		if c == nil {
+			continue
+		}
+		if s := c.state.Load(); s.kind == open {
+			left = max(left, s.until-at)
+		}
+	}
+	return left
+}
+
 func (b *Breaker) state(model string, c *circuit, now time.Time) CircuitState {
 	s, at := c.state.Load(), b.at(now)
 	sum := c.window.sum(at, s.since)

@@ -160,6 +160,19 @@ func neverSent(c exchange.Class) bool {
 	return c == exchange.ClassConnect || c == exchange.ClassTLS || c == exchange.ClassNotSent
 }
 
+// RetryAfter is how long it takes until a call that was refused with err may be
+// made; 0: that is not known.
+func (u *Upstream) RetryAfter(err error, model string, now time.Time) time.Duration {
+	var over *limit.Error
+	switch {
+	case errors.Is(err, ErrCircuitOpen):
+		return u.cfg.Policies.Breaker.OpenFor(model, now)
+	case errors.As(err, &over):
+		return over.After
+	}
+	return 0
+}
+
 // RefusalReason says in one word, for logs and headers, which policy kept a call
 // from being made; "" if err is no refusal.
 func RefusalReason(err error) string {

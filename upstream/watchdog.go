@@ -21,6 +21,7 @@ func (e *TimeoutError) Error() string { return "upstream: " + string(e.Class) }
 // HeaderReceived, DataReceived and Stop are for the goroutine that makes the call.
 type Watchdog struct {
 	limits  Timeouts
+	output  time.Duration // from started to the first content; 0: no limit
 	started time.Time
 	cancel  context.CancelCauseFunc
 	timer   *time.Timer // nil: no limits
@@ -62,9 +63,15 @@ func (t Timeouts) Begin(ctx context.Context, now time.Time) (context.Context, *W
 // from the start of the request's first call. Otherwise every retry would make the
 // caller wait that long again.
 func (t Timeouts) BeginRetry(ctx context.Context, first, now time.Time) (context.Context, *Watchdog) {
+	return t.BeginWithin(ctx, first, now, 0)
+}
+
+// BeginWithin is BeginRetry with a limit on the time from first to the first
+// content of the response; 0: no limit of that kind.
+func (t Timeouts) BeginWithin(ctx context.Context, first, now time.Time, output time.Duration) (context.Context, *Watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &Watchdog{limits: t, cancel: cancel, started: first}
-	if t.Header > 0 || t.FirstToken > 0 || t.Idle > 0 || t.Total > 0 {
+	w := &Watchdog{limits: t, output: output, cancel: cancel, started: first}
+	if output > 0 || t.Header > 0 || t.FirstToken > 0 || t.Idle > 0 || t.Total > 0 {
 		w.timer = time.AfterFunc(time.Hour, w.check) // assigned before it can fire
 		wait, _ := w.remaining(now)
 		w.timer.Reset(max(wait, 0))
@@ -98,6 +105,12 @@ func (w *Watchdog) remaining(now time.Time) (time.Duration, exchange.Class) {
 	}
 	if total := w.limits.Total; total > 0 && total-elapsed < left {
 		left, class = total-elapsed, exchange.ClassTimeout
+	}
+	if by := w.output; by > 0 && phase <= awaitingFirstToken && !w.uploading.Load() && by-elapsed < left {
+		left, class = by-elapsed, exchange.ClassHeaderTimeout
+		if phase == awaitingFirstToken {
+			class = exchange.ClassFirstToken
+		}
 	}
 	// Without a limit in this phase there may be one in the next: the timer must not
 	// sleep through it.
@@ -135,7 +148,7 @@ func (w *Watchdog) check() {
 // HeaderReceived is called when the response's header has arrived.
 func (w *Watchdog) HeaderReceived(now time.Time) {
 	phase := awaitingFirstToken
-	if w.limits.FirstToken <= 0 {
+	if w.limits.FirstToken <= 0 && w.output <= 0 {
 		phase = receiving
 	}
 	w.setPhase(phase, now)

@@ -74,7 +74,7 @@ func TestConfigDefaults(t *testing.T) {
 		{"primary.auth", primary.Auth, Auth{Kind: AuthPassthrough}},
 		{"relay.auth without RELAY_API_KEY", relay.Auth, Auth{Kind: AuthNone}},
 		{"primary.timeouts", primary.Timeouts, TimeoutsConfig{Connect: 10 * time.Second}},
-		{"relay.timeouts", relay.Timeouts, TimeoutsConfig{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Second, time.Minute, 0}},
+		{"relay.timeouts", relay.Timeouts, TimeoutsConfig{10 * time.Second, time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 0}},
 		{"capture.limit", conf.Capture.Limit, Size(8 << 20)},
 		{"shadow.max_concurrency", conf.Shadow.MaxConcurrency, 256},
 		{"shadow.max_bytes", conf.Shadow.MaxBytes, Size(256 << 20)},
@@ -242,7 +242,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
 		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
 		Copy:        CopyConfig{User: "drop", Metadata: "drop"},
-		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Second, time.Minute, 0},
+		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 0},
 		Connections: ConnectionsConfig{2048, 2 * time.Minute, 15 * time.Second},
 	}
 	if !reflect.DeepEqual(relay, want) {

@@ -194,8 +194,9 @@ func timeoutKeys() []keyRow {
 				"response is ready; 0: same as `header`"},
 		{key: "upstreams.primary.timeouts.first_token", def: "0s",
 			doc: "from the header to the first content of a stream; 0: no limit"},
-		{key: "upstreams.relay.timeouts.first_token", def: "30s",
-			doc: "from the header to the first content of a stream; then the call falls back"},
+		{key: "upstreams.relay.timeouts.first_token", def: "2m",
+			doc: "from the header to the first content of a stream; then the call falls back. Models think in silence for " +
+				"up to a minute. A caller that names its own timeout (`X-Stainless-Timeout`) gets the fallback in time for that"},
 		{key: "upstreams.primary.timeouts.idle", def: "0s", doc: "silence in the middle of a response; 0: no limit"},
 		{key: "upstreams.relay.timeouts.idle", def: "60s",
 			doc: "silence in the middle of a response, after which it counts as broken"},
