@@ -207,7 +207,7 @@ func (b *Breaker) OpenFor(model string, now time.Time) time.Duration {
 		return 0
 	}
 	at, left := b.at(now), time.Duration(0)
-	for _, c := range [...]*circuit{b.whole, b.models.Lookup(model)} {
+	for _, c := range [...]*circuit{b.whole, b.models.Lookup(model, at)} {
 		if c == nil {
 			continue
 		}
