@@ -60,13 +60,13 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		copies, err := b.standing[cutoverSilent].mirrorOutcomes(ctx)
+		outcomes, err := b.standing[cutoverSilent].mirrorOutcomes(ctx)
 		if err != nil {
 			return err
 		}
 		for name, n := range before {
 			if name != inFlight {
-				copies[name] -= n
+				outcomes[name] -= n
 			}
 		}
 		off, silent := taken[cutoverOff], taken[cutoverSilent]
@@ -85,7 +85,7 @@ func (b *bench) measureBlackHole(ctx context.Context) error {
 			LastMiB:     float64(last.resident) / mib,
 			Off:         traffic(cutoverOff, off),
 			Silent:      traffic(cutoverSilent, silent),
-			Outcomes:    copies,
+			Outcomes:    outcomes,
 		})
 	}
 	return nil

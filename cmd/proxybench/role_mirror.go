@@ -15,7 +15,7 @@ import (
 type bareMirror struct {
 	ctx            context.Context
 	primary, relay *url.URL
-	served, copies *http.Transport
+	served, shadow *http.Transport
 	slots          chan struct{}
 	copying        sync.WaitGroup
 	buffers        copyBuffers
@@ -27,7 +27,7 @@ const mirrorSlots = 256
 func newBareMirror(ctx context.Context, primary, relay *url.URL) *bareMirror {
 	return &bareMirror{
 		ctx: ctx, primary: primary, relay: relay,
-		served: newTransport(), copies: newTransport(),
+		served: newTransport(), shadow: newTransport(),
 		slots: make(chan struct{}, mirrorSlots), buffers: newCopyBuffers(),
 	}
 }
@@ -82,7 +82,7 @@ func outgoing(ctx context.Context, r *http.Request, to *url.URL, body []byte) *h
 
 func (m *bareMirror) mirror(out *http.Request) {
 	out.Header.Del("Authorization")
-	resp, err := m.copies.RoundTrip(out)
+	resp, err := m.shadow.RoundTrip(out)
 	if err != nil {
 		return
 	}

@@ -232,7 +232,7 @@ func (c *Config) secrets() []secretAt {
 // resolveSecrets fetches every secret, once, at startup.
 func (ld *loading) resolveSecrets() {
 	for _, s := range ld.config.secrets() {
-		if err := s.secret.resolveAs(ld.env, strings.Contains(s.key, ".auth.")); err != nil {
+		if err := s.secret.resolve(ld.env, strings.Contains(s.key, ".auth.")); err != nil {
 			ld.problems.add(ld.origins[s.origin].where, s.key, "%v", err)
 			continue
 		}

@@ -74,12 +74,9 @@ func (s Secret) MarshalYAML() (any, error) {
 
 // resolve fetches the value. The error names the variable or the file, never its
 // content. Surrounding whitespace is trimmed, because editors end a file with a
-// newline.
-func (s *Secret) resolve(env Environ) error { return s.resolveAs(env, false) }
-
-// resolveAs is resolve. With keys set, a file may contain several keys, one per
-// line, and the value is the first. upstream.Keys reads the others.
-func (s *Secret) resolveAs(env Environ, keys bool) error {
+// newline. With keys set, a file may contain several keys, one per line, and the
+// value is the first. upstream.Keys reads the others.
+func (s *Secret) resolve(env Environ, keys bool) error {
 	if !s.IsSet() {
 		return nil
 	}

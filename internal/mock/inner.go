@@ -27,9 +27,9 @@ func (c *call) inner(path string, body []byte) (status int, header http.Header, 
 		entry:     &Entry{},
 		anthropic: r.dialect == anthropicDialect,
 	}
-	in.r = (&http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Header: http.Header{"Content-Type": {"application/json"}}}).WithContext(
-		c.r.Context(),
-	)
+	in.r = (&http.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: path}, Header: http.Header{"Content-Type": {"application/json"}},
+	}).WithContext(c.r.Context())
 	in.over = Override{ttft: &Delay{}, gap: &Delay{}, timed: true, gzip: "off"}
 	switch {
 	case !allowed || r.parse == nil:

@@ -144,7 +144,10 @@ func (s *socket) respond(message []byte) bool {
 	) &&
 		s.send(
 			ordered{"type", "response.done", "response", ordered{"id", id, "object", "realtime.response", "status", "completed", "output", output,
-				"usage", obj{"input_tokens": countTokens(q.prompt), "output_tokens": countTokens(text), "total_tokens": countTokens(q.prompt) + countTokens(text)}}},
+				"usage", obj{
+					"input_tokens": countTokens(q.prompt), "output_tokens": countTokens(text),
+					"total_tokens": countTokens(q.prompt) + countTokens(text),
+				}}},
 		)
 }
 

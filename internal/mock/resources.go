@@ -32,7 +32,8 @@ func resourceKinds() []resourceKind {
 			"vector_stores",
 			"vs_",
 			"vector_store",
-			`"status":"completed","file_counts":{"in_progress":0,"completed":0,"failed":0,"cancelled":0,"total":0},"usage_bytes":0,"last_active_at":null,"metadata":{},"name":""`,
+			`"status":"completed","file_counts":{"in_progress":0,"completed":0,"failed":0,"cancelled":0,"total":0},` +
+				`"usage_bytes":0,"last_active_at":null,"metadata":{},"name":""`,
 		},
 		{"vector_stores/*/files", "file-", "vector_store.file", `"status":"completed","usage_bytes":0,"last_error":null`},
 		{"assistants", "asst_", "assistant", `"name":null,"description":null,"instructions":null,"tools":[],"metadata":{},"model":""`},
@@ -53,7 +54,8 @@ func resourceKinds() []resourceKind {
 			"fine_tuning/jobs",
 			"ftjob-",
 			"fine_tuning.job",
-			`"status":"queued","model":"","training_file":"","validation_file":null,"result_files":[],"fine_tuned_model":null,"finished_at":null,"trained_tokens":null,"organization_id":"org-mock","seed":0,"error":null,"hyperparameters":{"n_epochs":"auto"}`,
+			`"status":"queued","model":"","training_file":"","validation_file":null,"result_files":[],"fine_tuned_model":null,` +
+				`"finished_at":null,"trained_tokens":null,"organization_id":"org-mock","seed":0,"error":null,"hyperparameters":{"n_epochs":"auto"}`,
 		},
 		{"containers", "cntr_", "container", `"status":"running","name":"","last_active_at":0`},
 		{"conversations", "conv_", "conversation", `"metadata":{}`},

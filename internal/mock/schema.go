@@ -292,7 +292,8 @@ func (in *instance) breaks(kind breakKind) bool {
 
 // wrongType appends a value of a type that is not among the schema's.
 func wrongType(b []byte, types string) []byte {
-	for _, t := range []struct{ name, value string }{{"object", `{"value":true}`}, {"boolean", "true"}, {"array", `[[]]`}, {"string", `"seven"`}} {
+	for _, t := range []struct{ name, value string }{
+		{"object", `{"value":true}`}, {"boolean", "true"}, {"array", `[[]]`}, {"string", `"seven"`}} {
 		if !strings.Contains(types, t.name) {
 			return append(b, t.value...)
 		}

@@ -91,7 +91,8 @@ func (in *instance) namedText(name string, d *dice) string {
 	case containsAny(name, "name", "author", "person", "user"):
 		return pick(d, []string{"Ada", "Grace", "Alan", "Mina", "Tomas", "Ife", "Yuki", "Lena"}) + " " +
 			pick(d, []string{"Okafor", "Lindgren", "Moreau", "Tanaka", "Silva", "Novak", "Haddad", "Quist"})
-	case containsAny(name, "summary", "description", "text", "content", "message", "body", "reason", "explanation", "answer", "comment", "note"):
+	case containsAny(name, "summary", "description", "text", "content", "message", "body", "reason",
+		"explanation", "answer", "comment", "note"):
 		return in.sentence(d, pick(d, []string{"definition", "mechanism", "detail"}))
 	}
 	adjective := &strings.Builder{}

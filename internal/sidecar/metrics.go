@@ -33,7 +33,8 @@ func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affini
 	return &policyCollector{
 		policies: policies, affinity: affinity, models: models,
 		breakerState: desc("breaker_state",
-			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream, other all models that the configuration does not name.", "upstream", "model"),
+			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream, \"other\" "+
+				"all models that the configuration does not name.", "upstream", "model"),
 		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
 		breakerRefused: desc("breaker_refused_total", "Calls blocked by an open circuit breaker.", "upstream", "model"),
 		limitInFlight:  desc("limit_in_flight", "In-flight calls to an upstream with limits.", "upstream"),
