@@ -30,7 +30,7 @@ func rooms() map[string]room {
 	return map[string]room{
 		"exchange": {[]string{"internal/millis"}, "it is what everybody speaks about; if it knew anybody, nobody could be understood alone"},
 		"flags": {
-			[]string{"internal/millis", "internal/rediskeys"},
+			[]string{"internal/millis", "internal/rediskeys", "internal/setaside"},
 			"flags decide about callers, not about providers or responses: a flag engine that anything can use",
 		},
 		"upstream": {
@@ -91,7 +91,8 @@ func rooms() map[string]room {
 		"internal/wording":   {nil, "words for messages, which know nothing of what the messages are about"},
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},
 		"internal/rediskeys": {nil, "one list of every key in Redis: names alone, no client"},
-		"internal/store":     {[]string{"compare", "internal/rediskeys"}, "it keeps results and summaries; where they come from is not its business"},
+		"internal/store":     {[]string{"compare", "internal/rediskeys", "internal/setaside"}, "it keeps results and summaries; where they come from is not its business"},
+		"internal/setaside":  {nil, "it renames damaged files, and knows nothing of what is in them"},
 		"internal/doctable":  {nil, "it writes what tests tell it into the documentation, and knows none of it"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/mergetest": {nil, "it adds up whatever it is given, and knows nothing of what that is"},

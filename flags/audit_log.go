@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	"cutover/internal/setaside"
 )
 
 // auditLog is the audit of a localStore: one JSON entry per line, oldest first,
@@ -22,29 +25,67 @@ type auditLog struct {
 	lines   int // in the file
 }
 
-func openAudit(path string) (*auditLog, error) {
-	a := &auditLog{path: path, max: auditMaxEntries, age: auditMaxAge}
+// openAudit reads the audit. What can't be read does not stop anybody: a damaged file is
+// set aside and what could be read of it goes to a new one, or is kept in memory if not even
+// that is possible. problem says what was done; "" for nothing.
+func openAudit(path string) (a *auditLog, problem string) {
+	a = &auditLog{path: path, max: auditMaxEntries, age: auditMaxAge}
 	if path == "" {
-		return a, nil
+		return a, ""
 	}
 	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("audit: %w", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, ""
 	}
+	if err == nil {
+		err = a.read(data)
+	}
+	if err == nil {
+		if len(data) == 0 || data[len(data)-1] == '\n' {
+			return a, ""
+		}
+		if err = a.rewrite(); err == nil {
+			return a, ""
+		}
+		a.path = ""
+		return a, fmt.Sprintf("%s can't be written: %v; changes are recorded in memory only", filepath.Base(path), err)
+	}
+	aside, moveErr := setaside.Move(path, time.Now())
+	if moveErr == nil && len(a.entries) > 0 {
+		moveErr = a.rewrite()
+	}
+	if moveErr != nil {
+		a.path = ""
+		return a, fmt.Sprintf("%s: %v, and %v; changes are recorded in memory only", filepath.Base(path), err, moveErr)
+	}
+	return a, fmt.Sprintf("%s was damaged (%v) and is kept as %s", filepath.Base(path), err, filepath.Base(aside))
+}
+
+// read adds the entries of a file, and returns an error if it has lines that are none.
+func (a *auditLog) read(data []byte) error {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, 4*maxValueBytes)
+	bad := 0
 	for lines.Scan() {
 		a.lines++
 		var e Entry
-		// A line cut short by a power failure is lost; its neighbours are not.
 		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Key != "" {
 			a.entries = append(a.entries, e)
+		} else if len(bytes.TrimSpace(lines.Bytes())) > 0 {
+			bad++
 		}
 	}
-	if len(data) > 0 && data[len(data)-1] != '\n' {
-		return a, a.rewrite()
+	// A last line cut short by a power failure is lost, and no damage.
+	if len(data) > 0 && data[len(data)-1] != '\n' && bad > 0 {
+		bad--
 	}
-	return a, nil
+	switch err := lines.Err(); {
+	case err != nil:
+		return err
+	case bad > 0:
+		return fmt.Errorf("%d of its %d lines can't be read", bad, a.lines)
+	}
+	return nil
 }
 
 // append adds entries, which are durable when it returns.

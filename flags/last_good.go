@@ -25,14 +25,11 @@ type savedFlags struct {
 	Fields    map[string]string `json:"fields"`
 }
 
-func openLastGood(dataDir string) (lastGoodFile, error) {
+func openLastGood(dataDir string) lastGoodFile {
 	if dataDir == "" {
-		return lastGoodFile{}, nil
+		return lastGoodFile{}
 	}
-	if err := os.MkdirAll(dataDir, 0o700); err != nil {
-		return lastGoodFile{}, fmt.Errorf("data directory: %w", err)
-	}
-	return lastGoodFile{filepath.Join(dataDir, lastGoodName)}, nil
+	return lastGoodFile{filepath.Join(dataDir, lastGoodName)}
 }
 
 // load returns the saved flags; false when there is nothing usable.
@@ -49,6 +46,7 @@ func (l lastGoodFile) load(namespace string) (savedFlags, bool, error) {
 		err = json.Unmarshal(data, &kept)
 	}
 	if err != nil {
+		kept = savedFlags{}
 		return kept, false, fmt.Errorf("last good flags %s: %w", l.path, err)
 	}
 	return kept, kept.Namespace == namespace && len(kept.Fields) > 0, nil
@@ -61,6 +59,9 @@ func (l lastGoodFile) save(kept savedFlags) error {
 	}
 	data, err := json.MarshalIndent(kept, "", "  ")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
 		return err
 	}
 	return writeFileAtomic(l.path, append(data, '\n'))

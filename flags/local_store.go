@@ -1,7 +1,6 @@
 package flags
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,23 +31,26 @@ type localStore struct {
 	fields   map[string]string
 	audit    *auditLog
 	set      *Set
+	degraded func(part, reason string)
+	damaged  bool // the file could not be read at the start, nor since
 }
 
 func openLocal(o Options) (*localStore, Store, error) {
-	l := &localStore{path: o.File, required: o.File != "", fields: map[string]string{}}
+	l := &localStore{path: o.File, required: o.File != "", fields: map[string]string{}, degraded: o.Degraded}
 	auditPath := ""
 	if o.DataDir != "" {
 		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
-			return nil, nil, fmt.Errorf("data directory: %w", err)
+			l.degraded("flags", fmt.Sprintf("data directory: %v; flags can't be changed", err))
 		}
 		auditPath = filepath.Join(o.DataDir, localAuditName)
 		if l.path == "" {
 			l.path = filepath.Join(o.DataDir, localFlagsName)
 		}
 	}
-	var err error
-	if l.audit, err = openAudit(auditPath); err != nil {
-		return nil, nil, err
+	var problem string
+	if l.audit, problem = openAudit(auditPath); problem != "" {
+		o.Logger.Warn().Str("reason", problem).Msg("the audit of the flags is degraded")
+		l.degraded("audit", problem)
 	}
 	return l, l, nil
 }
@@ -59,7 +62,8 @@ func (l *localStore) origin() Origin {
 	return FromFile
 }
 
-// start reads the file. A broken or missing one is an error for the operator to fix.
+// start reads the file. One that the operator configured and that is missing is an error; a
+// damaged one is not (see startDamaged).
 func (l *localStore) start(_ context.Context, s *Set) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,16 +73,17 @@ func (l *localStore) start(_ context.Context, s *Set) error {
 		return nil
 	}
 	fields, err := l.load()
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("flags file %s: %w", l.path, err)
 	}
-	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		if err := ValidateValue(key, fields[key]); err != nil && !hasRef(fields[key]) {
-			return fmt.Errorf("flags file %s: %w", l.path, err)
-		}
+	if err != nil {
+		l.startDamaged(s, err)
+		return nil
 	}
-	if err := l.auditManualEdits(fields, "found in the flags file at start"); err != nil {
-		return err
+	seed, bad := withoutBadFields(fields, l.auditedFields())
+	l.adopt(fields, "found in the flags file at start")
+	if bad != nil {
+		s.update(reading{fields: seed, version: l.audit.version(), origin: l.origin()})
 	}
 	s.update(l.reading())
 	s.log.Info().Str("file", l.path).Int("set", len(fields)).Msg("flags loaded from the flags file")
@@ -87,7 +92,7 @@ func (l *localStore) start(_ context.Context, s *Set) error {
 
 // hasRef reports whether a definition may need shared rules, which can only be
 // resolved with all fields at hand.
-func hasRef(raw string) bool { return bytes.Contains([]byte(raw), []byte(`"$ref"`)) }
+func hasRef(raw string) bool { return strings.Contains(raw, `"$ref"`) }
 
 // load reads the file. A missing file means no fields, unless it is required.
 func (l *localStore) load() (map[string]string, error) {
@@ -136,6 +141,15 @@ func (l *localStore) auditManualEdits(fields map[string]string, why string) erro
 	return nil
 }
 
+// adopt is auditManualEdits where the audit must not stand in the way: what it can't write
+// it keeps in memory.
+func (l *localStore) adopt(fields map[string]string, why string) {
+	err := l.auditManualEdits(fields, why)
+	if err != nil {
+		l.degraded("audit", fmt.Sprintf("changes can't be recorded: %v", err))
+	}
+}
+
 // auditedFields replays the audit: the value that each flag should have.
 func (l *localStore) auditedFields() map[string]string {
 	out := map[string]string{}
@@ -158,9 +172,11 @@ func (l *localStore) poll(failedBefore bool) (failed bool) {
 	defer l.mu.Unlock()
 	fields, err := l.load()
 	if err == nil {
-		err = l.auditManualEdits(fields, unauditedWhy)
-	}
-	if err == nil {
+		l.adopt(fields, unauditedWhy)
+		if l.damaged {
+			l.damaged = false
+			l.degraded("flags", "")
+		}
 		l.set.update(l.reading())
 		return false
 	}

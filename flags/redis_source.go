@@ -27,6 +27,7 @@ type redisSource struct {
 	lastGood lastGoodFile
 	watcher  *redisWatcher
 	toSave   chan savedFlags // the newest flags to save; capacity 1
+	degraded func(part, reason string)
 
 	// Owned by the reading goroutine.
 	version        uint64 // newest seen
@@ -42,16 +43,14 @@ func openRedis(o Options) (source, Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lastGood, err := openLastGood(o.DataDir)
-	if err != nil {
-		return nil, nil, err
-	}
+	lastGood := openLastGood(o.DataDir)
 	r := &redisSource{
 		target:   t,
 		reader:   t.connect(2, 1, nil),
 		store:    newRedisStore(t),
 		lastGood: lastGood,
 		toSave:   make(chan savedFlags, 1),
+		degraded: o.Degraded,
 	}
 	r.watcher = newRedisWatcher(t, r.reader, o.Logger)
 	r.store.afterWrite = func() { r.watcher.requestReload(causeWrite) }
@@ -66,12 +65,15 @@ func (r *redisSource) close() error {
 // or, without any, from the configuration. The log says which.
 func (r *redisSource) start(ctx context.Context, s *Set) error {
 	got, err := r.read(ctx)
+	kept, ok, derr := r.lastGood.load(r.target.keys.Flags())
 	if err == nil {
+		if seed, bad := withoutBadFields(got.fields, kept.Fields); bad != nil {
+			s.update(reading{fields: seed, version: got.version, origin: got.origin})
+		}
 		r.apply(s, got)
 		s.log.Info().Uint64("version", got.version).Int("set", len(got.fields)).Msg("flags loaded from Redis")
 		return nil
 	}
-	kept, ok, derr := r.lastGood.load(r.target.keys.Flags())
 	if derr != nil {
 		s.log.Warn().Err(derr).Msg("the last good flags on disk are not usable")
 	}
@@ -80,6 +82,10 @@ func (r *redisSource) start(ctx context.Context, s *Set) error {
 		r.fields, r.version = kept.Fields, kept.Version
 		s.update(reading{fields: kept.Fields, version: kept.Version, origin: FromDisk, readAt: kept.SavedAt})
 		f.reason += fmt.Sprintf("; started from the last good flags on disk, version %d of %s", kept.Version, kept.SavedAt.Format(time.RFC3339))
+	} else if derr != nil {
+		// It may have held a kill switch.
+		s.update(reading{fields: primaryOnly(), origin: FromConfiguration})
+		f.reason += "; the last good ones on disk are damaged: nothing goes to the relay until Redis can be read"
 	} else {
 		f.reason += "; none on disk either: started from the configuration"
 	}
@@ -257,7 +263,11 @@ func (r *redisSource) saveLoop(ctx context.Context, s *Set) {
 		if err != nil && !failing {
 			s.log.Warn().Err(err).Msg("the last good flags can't be saved: a restart without Redis would start from older ones")
 		}
-		failing = err != nil
+		if failing = err != nil; failing {
+			r.degraded("flags", fmt.Sprintf("the last good flags can't be saved: %v", err))
+		} else {
+			r.degraded("flags", "")
+		}
 	}
 }
 

@@ -33,6 +33,9 @@ type Options struct {
 	// program registers its own with the SDK. With any hook, every
 	// Decision goes through the SDK, at some 13 microseconds each.
 	hooks []openfeature.Hook
+	// Degraded is told why a part ("flags" or "audit") works less well than it should; nil:
+	// nobody is.
+	Degraded func(part, reason string)
 	// Logger gets one line per change of a flag and per change of state.
 	Logger zerolog.Logger
 	// Registerer receives the metrics; nil: none.
@@ -87,10 +90,15 @@ type Update struct {
 }
 
 // Open compiles the configuration and loads the first values. It fails only for what
-// an operator must correct: a value out of range, a broken or missing flags file, a
-// malformed Redis URL. It does not fail if Redis is unavailable: meanwhile the last
-// good values or, without any, the configuration are in force.
+// an operator must correct: a value out of range in the configuration, a missing flags
+// file, a malformed Redis URL. It does not fail if Redis is unavailable: meanwhile the
+// last good values or, without any, the configuration are in force. Nor does it fail for
+// damaged files: then the last good values are in force or, without any, nothing goes to
+// the relay.
 func Open(ctx context.Context, o Options) (*Set, error) {
+	if o.Degraded == nil {
+		o.Degraded = func(string, string) {}
+	}
 	if err := o.Initial.Validate(); err != nil {
 		return nil, fmt.Errorf("flags: configuration: %w", err)
 	}
@@ -153,8 +161,10 @@ func (s *Set) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		err = nil
 	}
-	if cerr := s.source.close(); err == nil {
-		err = cerr
+	// Closing tells the other side goodbye, which fails when that has gone first: nothing
+	// that was written depends on it.
+	if cerr := s.source.close(); cerr != nil {
+		s.log.Debug().Err(cerr).Msg("closing the connections of the flags")
 	}
 	return err
 }

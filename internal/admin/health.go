@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -34,17 +35,26 @@ type Readiness struct {
 	Ready    bool        `json:"ready"`
 	Draining bool        `json:"draining"`
 	Flags    flags.State `json:"flags"`
+	// Degraded lists what works less well than it should, although requests are served.
+	Degraded []Degradation `json:"degraded,omitempty"`
 }
 
-// readyz says whether callers should be sent here. Stale flags are shown, but
-// do not make the sidecar unready: it serves by the last good ones.
+// Degradation is a part of the sidecar that works less well than it should, and why.
+type Degradation struct {
+	Part   string    `json:"part"` // "store", "results", "samples", "flags" or "audit"
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// readyz says whether callers should be sent here. Stale flags and degraded parts are
+// shown, but do not make the sidecar unready: it serves by the last good flags.
 func (api healthAPI) readyz(w http.ResponseWriter, _ *http.Request) {
 	draining := api.Draining()
 	if draining {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	respond(w, Readiness{Ready: !draining, Draining: draining, Flags: api.Flags.State()})
+	respond(w, Readiness{Ready: !draining, Draining: draining, Flags: api.Flags.State(), Degraded: api.Degraded()})
 }
 
 func (api healthAPI) status(w http.ResponseWriter, _ *http.Request) { respond(w, api.Status()) }
@@ -62,6 +72,8 @@ type Status struct {
 	Affinity affinity.State `json:"affinity"`
 	Mirror   MirrorStatus   `json:"mirror"`
 	Store    StoreStatus    `json:"store"`
+	// Degraded is as in Readiness.
+	Degraded []Degradation `json:"degraded,omitempty"`
 }
 
 // UpstreamStatus is what stands before an upstream's calls at the moment.

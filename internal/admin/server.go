@@ -33,6 +33,8 @@ type Options struct {
 	Metrics  http.Handler
 	Status   func() Status
 	Draining func() bool // no more requests should be sent here
+	// Degraded lists the parts that work less well than they should; nil: there are none.
+	Degraded func() []Degradation
 	Started  time.Time
 }
 
@@ -50,6 +52,9 @@ func NewServer(o Options) *http.Server {
 
 // NewHandler is the API behind its guard.
 func NewHandler(o Options) http.Handler {
+	if o.Degraded == nil {
+		o.Degraded = func() []Degradation { return nil }
+	}
 	r := mux.NewRouter()
 	results := resultsAPI{Results: o.Results, Criteria: o.Criteria, Flush: o.Flush}
 	health := healthAPI{o}

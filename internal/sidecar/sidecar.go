@@ -47,6 +47,7 @@ type Sidecar struct {
 	redis          redis.UniversalClient // nil without one
 	budget         *shadow.Budget        // nil without a budget
 	hedge          router.Hedge
+	degraded       *degradations
 
 	panics *prometheus.CounterVec // by where
 

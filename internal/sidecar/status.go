@@ -24,6 +24,7 @@ func (s *Sidecar) status() admin.Status {
 		Store: admin.StoreStatus{
 			Written: s.Ledger.Written(), Dropped: s.Ledger.Dropped(), Lost: s.Ledger.Lost(), Samples: s.Sampler.Stored(),
 		},
+		Degraded: s.degradedParts(),
 	}
 }
 

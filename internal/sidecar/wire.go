@@ -25,6 +25,8 @@ import (
 // set.
 func (s *Sidecar) build(ctx context.Context) (err error) {
 	s.panics = newPanicCounter(s.registerer)
+	s.degraded = newDegradations(s.log)
+	s.registerer.MustRegister(s.degraded)
 	if o := RedisOptions(&s.cfg.Store); o != nil {
 		if s.redis, err = flags.DialRedis(*o); err != nil {
 			return usage.Errorf("store.redis: %v", err)
@@ -52,12 +54,13 @@ func (s *Sidecar) build(ctx context.Context) (err error) {
 // too, or to the Redis of a fleet.
 func (s *Sidecar) openStore() (err error) {
 	o := store.Options{
-		Key: []byte(s.cfg.Capture.Key.Reveal()),
+		Changed: func(reason string) { s.degraded.set(partStore, reason) },
+		Key:     []byte(s.cfg.Capture.Key.Reveal()),
 		Retention: store.Retention{
 			PerClass: s.cfg.Capture.Samples, Age: s.cfg.Capture.Retention, Bytes: int64(s.cfg.Capture.MaxBytes),
 		},
 	}
-	if s.store, err = store.Open(s.cfg.Store.Dir, o); err != nil {
+	if s.store, err = store.OpenToServe(s.cfg.Store.Dir, o); err != nil {
 		return err
 	}
 	s.Results = s.store
@@ -72,9 +75,7 @@ func (s *Sidecar) openStore() (err error) {
 	}
 	s.Sampler = store.NewSampler(s.Results.PutSamples, store.SamplerOptions{
 		Capture: mode, PerClass: s.cfg.Capture.Samples,
-		Failed: func(lost int, err error) {
-			s.log.Error().Err(err).Int("lost", lost).Msg("can't store samples")
-		},
+		After: s.degraded.after(partSamples),
 	})
 	return nil
 }
@@ -145,7 +146,7 @@ func listenOn(key, address string) (net.Listener, error) {
 func (s *Sidecar) flagOptions() flags.Options {
 	return flags.Options{
 		Initial: s.cfg.Flags.Values, File: s.cfg.Flags.File, DataDir: s.cfg.Store.Dir, Redis: RedisOptions(&s.cfg.Store),
-		Logger: s.log, Registerer: s.registerer,
+		Logger: s.log, Registerer: s.registerer, Degraded: s.degraded.set,
 	}
 }
 
@@ -169,9 +170,7 @@ func (s *Sidecar) newBudget(primary, relay compare.Prices) *shadow.Budget {
 
 // wire connects the parts: the router's hooks are set here and nowhere else.
 func (s *Sidecar) wire() (err error) {
-	s.Ledger = store.NewLedger(s.Results, store.LedgerOptions{Failed: func(lost int, err error) {
-		s.log.Error().Err(err).Int("lost", lost).Msg("can't store results")
-	}})
+	s.Ledger = store.NewLedger(s.Results, store.LedgerOptions{After: s.degraded.after(partResults)})
 	exclude, err := shadow.ParseExclude(s.cfg.Shadow.Exclude)
 	if err != nil {
 		return usage.Errorf("shadow.exclude: %v", err)
@@ -218,7 +217,7 @@ func (s *Sidecar) wire() (err error) {
 	s.admin = admin.NewServer(admin.Options{
 		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush, Criteria: s.cfg.Criteria,
 		Metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
-		Status:  s.status, Draining: s.draining.Load, Started: s.started,
+		Status:  s.status, Draining: s.draining.Load, Degraded: s.degradedParts, Started: s.started,
 	})
 	return nil
 }

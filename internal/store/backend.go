@@ -11,6 +11,8 @@ import (
 // commands read it: a Store on this machine's disk, or a Redis that a fleet
 // shares.
 type Backend interface {
+	// Write stores results and merges sums, both or neither.
+	Write(results []compare.Result, sums map[time.Time]*compare.Summary, now time.Time) error
 	Put(...compare.Result) error
 	Results(context.Context, Filter) ([]compare.Result, error)
 	AddSummaries(parts map[time.Time]*compare.Summary, now time.Time) error

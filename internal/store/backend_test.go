@@ -235,7 +235,7 @@ func rawBytes(t *testing.T, b Backend, id string) []byte {
 		}
 		return raw
 	}
-	raw, err := os.ReadFile(b.(*Store).db.Path())
+	raw, err := os.ReadFile(b.(*Store).db.Load().Path())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,24 +10,28 @@ import (
 
 // LedgerOptions of a Ledger.
 type LedgerOptions struct {
-	// Failed gets the error of a failed write and how many results it lost (none
-	// when it was of summaries); may be nil. It is called from Run.
-	Failed func(lost int, err error)
+	// After is called from Run with the error of each write, nil for one that worked;
+	// may be nil.
+	After func(error)
 
 	queue int           // results that may wait
+	room  int           // results that are kept while writes fail
 	batch int           // results per write at most
 	every time.Duration // longest wait before a write
 }
 
 // Ledger writes results in batches, since a write costs a sync of the disk, and
-// sums all of them up by time. Add never blocks: when the queue is full the result
-// is dropped and counted.
+// sums all of them up by time. A batch and its sums are one write. While writes fail,
+// results are kept as long as there is room, and sums always. Add never blocks: when the
+// queue is full the result is dropped and counted.
 type Ledger struct {
-	put  func(...compare.Result) error
-	sums func(map[time.Time]*compare.Summary, time.Time) error
-	o    LedgerOptions
-	// pending is what is summed up since the last write; Run's own.
-	pending map[time.Time]*compare.Summary
+	store func([]compare.Result, map[time.Time]*compare.Summary, time.Time) error
+	o     LedgerOptions
+	// waiting are the results of the next write and sums what they, and results that
+	// found no room, come to; both are Run's own.
+	waiting []compare.Result
+	sums    map[time.Time]*compare.Summary
+	failing bool // the last write failed; Run's own
 	queue   chan compare.Result
 	flush   chan chan struct{}
 	ended   chan struct{}
@@ -37,11 +41,14 @@ type Ledger struct {
 }
 
 // NewLedger makes a ledger for a store. Nothing is written before Run is called.
-func NewLedger(s Backend, o LedgerOptions) *Ledger { return newLedger(s.Put, s.AddSummaries, o) }
+func NewLedger(s Backend, o LedgerOptions) *Ledger { return newLedger(s.Write, o) }
 
-func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compare.Summary, time.Time) error, o LedgerOptions) *Ledger {
+func newLedger(store func([]compare.Result, map[time.Time]*compare.Summary, time.Time) error, o LedgerOptions) *Ledger {
 	if o.queue <= 0 {
 		o.queue = 4096
+	}
+	if o.room <= 0 {
+		o.room = 4096
 	}
 	if o.batch <= 0 {
 		o.batch = 256
@@ -49,15 +56,15 @@ func newLedger(put func(...compare.Result) error, sums func(map[time.Time]*compa
 	if o.every <= 0 {
 		o.every = time.Second
 	}
-	if o.Failed == nil {
-		o.Failed = func(int, error) {}
+	if o.After == nil {
+		o.After = func(error) {}
 	}
 	return &Ledger{
-		put: put, sums: sums, o: o,
-		pending: map[time.Time]*compare.Summary{},
-		queue:   make(chan compare.Result, o.queue),
-		flush:   make(chan chan struct{}),
-		ended:   make(chan struct{}),
+		store: store, o: o,
+		sums:  map[time.Time]*compare.Summary{},
+		queue: make(chan compare.Result, o.queue),
+		flush: make(chan chan struct{}),
+		ended: make(chan struct{}),
 	}
 }
 
@@ -79,7 +86,8 @@ func (l *Ledger) Add(r compare.Result) {
 // Dropped is how many results found the queue full.
 func (l *Ledger) Dropped() uint64 { return l.dropped.Load() }
 
-// Lost is how many results failed writes lost.
+// Lost is how many results were never written: writes failed for so long that there was no
+// more room, or until the end. The sums still count those of the first kind.
 func (l *Ledger) Lost() uint64 { return l.lost.Load() }
 
 // Written is how many results were written.
@@ -90,83 +98,72 @@ func (l *Ledger) Written() uint64 { return l.written.Load() }
 func (l *Ledger) Run(ctx context.Context) error {
 	ticker := time.NewTicker(l.o.every)
 	defer ticker.Stop()
-	batch := make([]compare.Result, 0, l.o.batch)
 	for {
 		select {
 		case r := <-l.queue:
-			if batch = append(batch, r); len(batch) == cap(batch) {
-				batch = l.write(batch)
-			}
+			l.take(r)
 		case <-ticker.C:
-			batch = l.write(batch)
-			l.writeSums()
+			l.write()
 		case done := <-l.flush:
-			batch = l.drain(batch)
+			l.drain()
 			close(done)
 		case <-ctx.Done():
 			close(l.ended)
-			l.drain(batch)
+			l.drain()
+			l.lost.Add(uint64(len(l.waiting)))
 			return nil
 		}
 	}
 }
 
-// drain writes the batch and all that waits in the queue.
-func (l *Ledger) drain(batch []compare.Result) []compare.Result {
+// drain writes what waits in the queue, and before it.
+func (l *Ledger) drain() {
 	for {
 		select {
 		case r := <-l.queue:
-			if batch = append(batch, r); len(batch) == cap(batch) {
-				batch = l.write(batch)
-			}
+			l.take(r)
 		default:
-			batch = l.write(batch)
-			l.writeSums()
-			return batch
+			l.write()
+			return
 		}
 	}
 }
 
-// sumUp counts results in the summaries of their time.
-func (l *Ledger) sumUp(batch []compare.Result) {
-	for i := range batch {
-		at := batch[i].At.Truncate(fineBucket)
-		s := l.pending[at]
-		if s == nil {
-			s = &compare.Summary{}
-			l.pending[at] = s
-		}
-		s.Add(batch[i])
+// take sums a result up for the next write, which it makes when the batch is full. A store
+// that fails is tried again with the next tick only.
+func (l *Ledger) take(r compare.Result) {
+	at := r.At.Truncate(fineBucket)
+	s := l.sums[at]
+	if s == nil {
+		s = &compare.Summary{}
+		l.sums[at] = s
+	}
+	s.Add(r)
+	if len(l.waiting) >= l.o.room {
+		l.waiting[0] = compare.Result{} // so that nothing of it is retained
+		l.waiting = l.waiting[1:]
+		l.lost.Add(1)
+	}
+	l.waiting = append(l.waiting, r)
+	if len(l.waiting) >= l.o.batch && !l.failing {
+		l.write()
 	}
 }
 
-// writeSums stores the summaries. If that fails they are kept for the next time,
-// since their size does not grow with the number of results.
-func (l *Ledger) writeSums() {
-	if len(l.pending) == 0 {
+// write stores what waits. If that fails it is kept for the next time.
+func (l *Ledger) write() {
+	if len(l.waiting) == 0 && len(l.sums) == 0 {
 		return
 	}
-	if err := l.sums(l.pending, time.Now()); err != nil {
-		l.o.Failed(0, err)
-		return
+	err := l.store(l.waiting, l.sums, time.Now())
+	l.failing = err != nil
+	if err == nil {
+		l.written.Add(uint64(len(l.waiting)))
+		clear(l.waiting)
+		l.waiting = l.waiting[:0]
+		clear(l.sums)
 	}
-	clear(l.pending)
-}
-
-// write stores the batch and returns it empty, cleared so that it retains nothing.
-func (l *Ledger) write(batch []compare.Result) []compare.Result {
-	if len(batch) == 0 {
-		return batch
-	}
-	l.sumUp(batch)
-	if err := l.put(batch...); err != nil {
-		l.lost.Add(uint64(len(batch)))
-		l.o.Failed(len(batch), err)
-	} else {
-		l.written.Add(uint64(len(batch)))
-	}
-	clear(batch)
-	return batch[:0]
+	l.o.After(err)
 }
 
 // Flush returns when all that was added before is written, when Run has ended,

@@ -18,17 +18,23 @@ import (
 type writes struct {
 	mu      sync.Mutex
 	batches []int
+	sum     compare.Summary // of the writes that worked
 	err     error
 	gate    chan struct{}
 }
 
-func (w *writes) put(rs ...compare.Result) error {
+func (w *writes) put(rs []compare.Result, sums map[time.Time]*compare.Summary, _ time.Time) error {
 	if w.gate != nil {
 		<-w.gate
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.batches = append(w.batches, len(rs))
+	if w.err == nil {
+		for _, part := range sums {
+			w.sum.Merge(*part)
+		}
+	}
 	return w.err
 }
 
@@ -38,9 +44,6 @@ func (w *writes) all() []int {
 	defer w.mu.Unlock()
 	return slices.Clone(w.batches)
 }
-
-// noSums takes summaries nowhere.
-func noSums(map[time.Time]*compare.Summary, time.Time) error { return nil }
 
 // run runs the ledger for the time of f.
 func run(t *testing.T, l *Ledger, f func()) {
@@ -58,7 +61,7 @@ func run(t *testing.T, l *Ledger, f func()) {
 func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &writes{}
-		l := newLedger(w.put, noSums, LedgerOptions{batch: 10})
+		l := newLedger(w.put, LedgerOptions{batch: 10})
 		run(t, l, func() {
 			for i := range 23 {
 				l.Add(result(i))
@@ -81,7 +84,7 @@ func TestLedgerWritesInBatchesAfterAWhile(t *testing.T) {
 
 func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 	w := &writes{}
-	l := newLedger(w.put, noSums, LedgerOptions{every: time.Hour})
+	l := newLedger(w.put, LedgerOptions{every: time.Hour})
 	run(t, l, func() {
 		for i := range 1000 {
 			l.Add(result(i))
@@ -98,7 +101,7 @@ func TestLedgerWritesAllBeforeItEnds(t *testing.T) {
 
 func TestLedgerDropsAndCountsWhenTheDiskIsSlow(t *testing.T) {
 	w := &writes{gate: make(chan struct{})}
-	l := newLedger(w.put, noSums, LedgerOptions{queue: 8, batch: 4})
+	l := newLedger(w.put, LedgerOptions{queue: 8, batch: 4})
 	run(t, l, func() {
 		for i := range 100 {
 			l.Add(result(i)) // must not wait for the disk
@@ -110,24 +113,49 @@ func TestLedgerDropsAndCountsWhenTheDiskIsSlow(t *testing.T) {
 	}
 }
 
-func TestLedgerCountsWhatFailedWritesLose(t *testing.T) {
+func TestLedgerCountsWhatWasNeverWritten(t *testing.T) {
 	full := errors.New("disk full")
 	w := &writes{err: full}
-	var told int
-	l := newLedger(w.put, noSums, LedgerOptions{Failed: func(lost int, err error) {
+	told := 0
+	l := newLedger(w.put, LedgerOptions{After: func(err error) {
 		if !errors.Is(err, full) {
 			t.Errorf("told %v", err)
 		}
-		told += lost
+		told++
 	}})
 	run(t, l, func() {
 		for i := range 5 {
 			l.Add(result(i))
 		}
 	})
-	if l.Lost() != 5 || told != 5 || l.Written() != 0 {
-		t.Errorf("lost %d, told %d, written %d", l.Lost(), told, l.Written())
+	if l.Lost() != 5 || told == 0 || l.Written() != 0 {
+		t.Errorf("lost %d, told %d times, written %d", l.Lost(), told, l.Written())
 	}
+}
+
+// A store that fails for a while costs no result while there is room, is asked once a tick
+// only, and sums count also what found no room.
+func TestLedgerKeepsResultsWhileTheStoreFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &writes{err: errors.New("away")}
+		l := newLedger(w.put, LedgerOptions{batch: 10, room: 100})
+		run(t, l, func() {
+			for i := range 150 {
+				l.Add(result(i))
+				time.Sleep(20 * time.Millisecond) // the bubble's clock
+			}
+			synctest.Wait()
+			if tries := len(w.all()); tries > 5 {
+				t.Errorf("the failing store was asked %d times in 3 s", tries)
+			}
+			w.mu.Lock()
+			w.err = nil
+			w.mu.Unlock()
+		})
+		if l.Written() != 100 || l.Lost() != 50 || w.sum.All.Pairs != 150 {
+			t.Errorf("written %d, lost %d, summed up %d; want 100, 50, 150", l.Written(), l.Lost(), w.sum.All.Pairs)
+		}
+	})
 }
 
 func TestFlushMakesResultsReadable(t *testing.T) {
@@ -147,7 +175,7 @@ func TestFlushMakesResultsReadable(t *testing.T) {
 	if err := l.Flush(t.Context()); err != nil {
 		t.Errorf("after the end: %v", err)
 	}
-	idle := newLedger(s.Put, noSums, LedgerOptions{})
+	idle := newLedger(s.Write, LedgerOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := idle.Flush(ctx); !errors.Is(err, context.Canceled) {
@@ -185,27 +213,20 @@ func TestSummariesOutliveTheResults(t *testing.T) {
 
 // Summaries that could not be written must not be lost.
 func TestSummariesAreKeptUntilTheyAreWritten(t *testing.T) {
-	broken := true
-	var got compare.Summary
-	l := newLedger((&writes{}).put, func(parts map[time.Time]*compare.Summary, _ time.Time) error {
-		if broken {
-			broken = false
-			return errors.New("disk full")
-		}
-		for _, p := range parts {
-			got.Merge(*p)
-		}
-		return nil
-	}, LedgerOptions{every: time.Hour})
+	w := &writes{err: errors.New("disk full")}
+	l := newLedger(w.put, LedgerOptions{every: time.Hour})
 	run(t, l, func() {
 		l.Add(result(1))
 		if err := l.Flush(t.Context()); err != nil {
 			t.Error(err)
 		}
+		w.mu.Lock()
+		w.err = nil
+		w.mu.Unlock()
 		l.Add(result(2))
 	})
-	if got.All.Pairs != 2 {
-		t.Errorf("%d of 2 pairs", got.All.Pairs)
+	if w.sum.All.Pairs != 2 || l.Written() != 2 {
+		t.Errorf("%d of 2 pairs summed up, %d written", w.sum.All.Pairs, l.Written())
 	}
 }
 

@@ -71,14 +71,31 @@ func redisError(what string, err error) error {
 	return fmt.Errorf("store: %s: Redis: %w", what, err)
 }
 
-// Put appends results to the stream.
+// Put appends results to the stream. See Write.
 func (s *Redis) Put(results ...compare.Result) error {
-	if len(results) == 0 || s.o.ReadOnly {
+	if len(results) == 0 {
 		return nil
 	}
+	return s.Write(results, nil, time.Time{})
+}
+
+// AddSummaries merges summaries into this process's share of their buckets. See Write.
+func (s *Redis) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time) error {
+	return s.Write(nil, parts, now)
+}
+
+// Write appends results to the stream and merges sums into this process's share of their
+// buckets, in one transaction. After an error the caller may write the same again: sums are
+// set, not added, and a result that is in the stream twice is read once.
+func (s *Redis) Write(results []compare.Result, sums map[time.Time]*compare.Summary, now time.Time) error {
+	if s.o.ReadOnly || len(results)+len(sums) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	pipe := s.client.Pipeline()
+	pipe := s.client.TxPipeline()
 	for i := range results {
 		b, err := json.Marshal(&results[i])
 		if err != nil {
@@ -87,42 +104,25 @@ func (s *Redis) Put(results ...compare.Result) error {
 		// The cap is exact: with "about", Redis keeps up to a hundred more.
 		pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.keys.Results(), MaxLen: int64(s.o.Keep), Values: []any{"r", b}})
 	}
-	_, err := pipe.Exec(ctx)
-	return redisError(fmt.Sprintf("%d results not written", len(results)), err)
-}
-
-// Results returns the latest results that match, oldest first.
-func (s *Redis) Results(ctx context.Context, f Filter) ([]compare.Result, error) {
-	entries, err := s.client.XRange(ctx, s.keys.Results(), "-", "+").Result()
+	next, err := s.merge(ctx, pipe, sums, now)
 	if err != nil {
-		return nil, redisError("results", err)
+		return err
 	}
-	var out []compare.Result
-	for _, e := range entries {
-		var r compare.Result
-		text, _ := e.Values["r"].(string)
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
-			s.bad.Add(1)
-			continue
-		}
-		if f.matches(&r) {
-			out = append(out, r)
-		}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return redisError(fmt.Sprintf("%d results not written", len(results)), err)
 	}
-	if f.Limit > 0 && len(out) > f.Limit {
-		out = out[len(out)-f.Limit:]
+	for key, whole := range next {
+		s.own[key] = whole
 	}
-	return out, nil
+	s.forget(now)
+	return nil
 }
 
-// AddSummaries merges summaries into this process's share of their buckets.
-// What could not be written is merged again the next time: the caller keeps it.
-func (s *Redis) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
-	defer cancel()
-	pipe := s.client.Pipeline()
+// merge queues the writes of sums, and returns what this process's buckets then hold. The
+// caller holds mu.
+func (s *Redis) merge(
+	ctx context.Context, pipe redis.Pipeliner, parts map[time.Time]*compare.Summary, now time.Time,
+) (map[string]*compare.Summary, error) {
 	next := map[string]*compare.Summary{}
 	for at, part := range parts {
 		width, keep := fineBucket, s.o.KeepSummaries
@@ -141,19 +141,38 @@ func (s *Redis) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time
 		whole.Merge(*part)
 		b, err := json.Marshal(whole)
 		if err != nil {
-			return fmt.Errorf("store: summary: %w", err)
+			return nil, fmt.Errorf("store: summary: %w", err)
 		}
 		pipe.HSet(ctx, key, s.process, b)
 		pipe.ExpireAt(ctx, key, at.Add(keep))
 	}
-	if _, err := pipe.Exec(ctx); err != nil && len(parts) > 0 {
-		return redisError("summaries not written", err)
+	return next, nil
+}
+
+// Results returns the latest results that match, oldest first.
+func (s *Redis) Results(ctx context.Context, f Filter) ([]compare.Result, error) {
+	entries, err := s.client.XRange(ctx, s.keys.Results(), "-", "+").Result()
+	if err != nil {
+		return nil, redisError("results", err)
 	}
-	for key, whole := range next {
-		s.own[key] = whole
+	var out []compare.Result
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		var r compare.Result
+		text, _ := e.Values["r"].(string)
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			s.bad.Add(1)
+			continue
+		}
+		if twice := seen[r.ID]; !twice && f.matches(&r) {
+			seen[r.ID] = true
+			out = append(out, r)
+		}
 	}
-	s.forget(now)
-	return nil
+	if f.Limit > 0 && len(out) > f.Limit {
+		out = out[len(out)-f.Limit:]
+	}
+	return out, nil
 }
 
 // forget drops own buckets that no result will come for any more.

@@ -16,9 +16,8 @@ import (
 type SamplerOptions struct {
 	Capture  compare.Capture // what samples may hold; default redacted
 	PerClass int             // size of the uniform reservoir, as in Retention; default 200
-	// Failed gets the error of a failed write and how many samples it lost; may
-	// be nil.
-	Failed func(lost int, err error)
+	// After is called with the error of each write, nil for one that worked; may be nil.
+	After func(error)
 
 	perSecond float64 // samples a second at most, besides the reservoir's
 	queue     int     // pairs that may wait, with their bodies
@@ -74,8 +73,8 @@ func NewSampler(put func(context.Context, []SampleEntry, time.Time) error, o Sam
 	if o.queue <= 0 {
 		o.queue = 16
 	}
-	if o.Failed == nil {
-		o.Failed = func(int, error) {}
+	if o.After == nil {
+		o.After = func(error) {}
 	}
 	return &Sampler{
 		put: put, o: o, queue: make(chan offered, o.queue),
@@ -208,12 +207,13 @@ func (s *Sampler) write(batch []SampleEntry) {
 	// process is about to end.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := s.put(ctx, batch, time.Now()); err != nil {
+	err := s.put(ctx, batch, time.Now())
+	if err != nil {
 		s.lost.Add(uint64(len(batch)))
-		s.o.Failed(len(batch), err)
-		return
+	} else {
+		s.stored.Add(uint64(len(batch)))
 	}
-	s.stored.Add(uint64(len(batch)))
+	s.o.After(err)
 }
 
 func (s *Sampler) entry(o offered) SampleEntry {

@@ -40,11 +40,15 @@ type Options struct {
 	// at least MinKey bytes.
 	Key      []byte
 	ReadOnly bool // for reports: nothing is created or changed
+	// Changed, of a store that serves, is told why it is degraded when that changes;
+	// "" when it works again. It may be nil, and must not call the store.
+	Changed func(reason string)
 }
 
 // Store is an open database. All methods may be called from any goroutine.
 type Store struct {
-	db   *bbolt.DB
+	db   atomic.Pointer[bbolt.DB] // nil: it can't be opened at the moment (see OpenToServe)
+	life life
 	keep int
 	// keepSummaries is Options.KeepSummaries.
 	keepSummaries time.Duration
@@ -63,7 +67,7 @@ const lockTimeout = 200 * time.Millisecond
 // the directory and what to do.
 func Open(dir string, o Options) (*Store, error) {
 	path := filepath.Join(dir, FileName)
-	secret, err := newSampleCipher(o.Key)
+	s, err := newStore(dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -71,32 +75,61 @@ func Open(dir string, o Options) (*Store, error) {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("data directory %s: %w: no sidecar has stored results there (see `cutover serve --data`)", dir, ErrMissing)
 		}
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory %s can't be made: %w", dir, err)
+		db, err := openFile(path, true)
+		if err != nil {
+			return nil, openError(dir, path, err)
+		}
+		s.db.Store(db)
+		return s, nil
 	}
-	db, err := openFile(path, o.ReadOnly)
+	db, err := create(dir)
 	if err != nil {
-		return nil, openError(dir, path, err)
+		return nil, err
 	}
-	s := &Store{db: db, keep: o.Keep, keepSummaries: o.KeepSummaries, retention: o.Retention.withDefaults(), cipher: secret}
+	s.db.Store(db)
+	return s, nil
+}
+
+// newStore makes a Store without its database.
+func newStore(dir string, o Options) (*Store, error) {
+	secret, err := newSampleCipher(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		keep: o.Keep, keepSummaries: o.KeepSummaries, retention: o.Retention.withDefaults(), cipher: secret,
+		life: life{dir: dir, changed: o.Changed},
+	}
 	if s.keepSummaries <= 0 {
 		s.keepSummaries = 90 * 24 * time.Hour
 	}
 	if s.keep <= 0 {
 		s.keep = 1000
 	}
-	if o.ReadOnly {
-		return s, nil
+	return s, nil
+}
+
+// create opens the database of a directory for writing, and makes what is missing.
+func create(dir string) (*bbolt.DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory %s can't be made: %w", dir, err)
 	}
-	err = s.update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(bucketResults)
-		return err
+	path := filepath.Join(dir, FileName)
+	db, err := openFile(path, false)
+	if err != nil {
+		return nil, openError(dir, path, err)
+	}
+	err = guard(func() error {
+		return db.Update(func(tx *bbolt.Tx) error {
+			_, err := tx.CreateBucketIfNotExists(bucketResults)
+			return err
+		})
 	})
 	if err != nil {
 		_ = db.Close()
 		return nil, openError(dir, path, err)
 	}
-	return s, nil
+	return db, nil
 }
 
 // openFile opens the database; a damaged file is an error.
@@ -129,28 +162,28 @@ func openError(dir, path string, err error) error {
 	return fmt.Errorf("data directory %s: %w", dir, err)
 }
 
-func (s *Store) update(f func(*bbolt.Tx) error) error {
-	return guard(func() error { return s.db.Update(f) })
-}
-
 func (s *Store) view(f func(*bbolt.Tx) error) error {
-	return guard(func() error { return s.db.View(f) })
-}
-
-// Close waits for running reads and writes and closes the file.
-func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("store: %w", err)
+	db, err := s.database()
+	if err != nil {
+		return err
 	}
-	return nil
+	return guard(func() error { return db.View(f) })
 }
 
-// Put stores results in one transaction, which costs a sync of the disk: hand
-// it many at a time. Of more than Options.Keep the oldest are deleted.
+// Put stores results. See Write.
 func (s *Store) Put(results ...compare.Result) error {
 	if len(results) == 0 {
 		return nil
 	}
+	return s.Write(results, nil, time.Time{})
+}
+
+// Write stores results and merges sums into those that are stored for their time, all in
+// one transaction: after a crash the sums are those of the results that were written. A
+// transaction costs a sync of the disk, so hand it many at a time. Of more results than
+// Options.Keep the oldest are deleted. The keys of sums are any moments in their time;
+// now decides which are old.
+func (s *Store) Write(results []compare.Result, sums map[time.Time]*compare.Summary, now time.Time) error {
 	if len(results) > s.keep {
 		results = results[len(results)-s.keep:]
 	}
@@ -164,24 +197,31 @@ func (s *Store) Put(results ...compare.Result) error {
 		encoded[i] = b
 	}
 	err := s.update(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket(bucketResults)
-		bucket.FillPercent = .95 // keys only grow
-		seq := bucket.Sequence()
-		for _, b := range encoded {
-			seq++
-			if err := bucket.Put(sequenceKey(seq), b); err != nil {
-				return err
-			}
-		}
-		if err := bucket.SetSequence(seq); err != nil {
+		if err := s.append(tx.Bucket(bucketResults), encoded); err != nil || now.IsZero() {
 			return err
 		}
-		return trim(bucket, seq, uint64(s.keep))
+		return s.merge(tx, sums, now)
 	})
 	if err != nil {
 		return fmt.Errorf("store: %d results not written: %w", len(results), err)
 	}
 	return nil
+}
+
+// append adds encoded results.
+func (s *Store) append(bucket *bbolt.Bucket, encoded [][]byte) error {
+	bucket.FillPercent = .95 // keys only grow
+	seq := bucket.Sequence()
+	for _, b := range encoded {
+		seq++
+		if err := bucket.Put(sequenceKey(seq), b); err != nil {
+			return err
+		}
+	}
+	if err := bucket.SetSequence(seq); err != nil {
+		return err
+	}
+	return trim(bucket, seq, uint64(s.keep))
 }
 
 // trim deletes all but the last keep entries. Sequence numbers have no gaps, so

@@ -26,29 +26,27 @@ var bucketSummaries = []byte("summaries")
 // summaryKey sorts by time, in UTC.
 func summaryKey(t time.Time) []byte { return []byte(t.UTC().Format(time.RFC3339)) }
 
-// AddSummaries merges summaries into those that are stored for their time; the
-// keys are any moments in it. now decides what is old.
+// AddSummaries merges summaries into those that are stored for their time. See Write.
 func (s *Store) AddSummaries(parts map[time.Time]*compare.Summary, now time.Time) error {
-	err := s.update(func(tx *bbolt.Tx) error {
-		bucket, err := tx.CreateBucketIfNotExists(bucketSummaries)
-		if err != nil {
+	return s.Write(nil, parts, now)
+}
+
+// merge adds summaries to those of their time, and lets old ones age.
+func (s *Store) merge(tx *bbolt.Tx, parts map[time.Time]*compare.Summary, now time.Time) error {
+	bucket, err := tx.CreateBucketIfNotExists(bucketSummaries)
+	if err != nil {
+		return err
+	}
+	for at, part := range parts {
+		width := fineBucket
+		if at.Before(now.Add(-fineFor)) {
+			width = hourBucket
+		}
+		if err := s.mergeInto(bucket, at.Truncate(width), *part); err != nil {
 			return err
 		}
-		for at, part := range parts {
-			width := fineBucket
-			if at.Before(now.Add(-fineFor)) {
-				width = hourBucket
-			}
-			if err := s.mergeInto(bucket, at.Truncate(width), *part); err != nil {
-				return err
-			}
-		}
-		return s.age(bucket, now)
-	})
-	if err != nil {
-		return fmt.Errorf("store: summaries not written: %w", err)
 	}
-	return nil
+	return s.age(bucket, now)
 }
 
 // mergeInto adds a summary to what is stored under a key.
