@@ -77,6 +77,11 @@ type Facts struct {
 	// Stateful is the reason why the body can't be sent to another provider
 	// ("previous_response_id", "background", "file_id", ...), or "".
 	Stateful string
+	// HostedTools are the tools run by the provider that the request offers.
+	HostedTools ToolSet
+	// OnlyTools says that Stateful is one of them, and that nothing else binds the
+	// request to a provider.
+	OnlyTools bool
 	// Valid says that the body is one JSON object.
 	Valid bool
 }

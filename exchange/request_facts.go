@@ -56,7 +56,7 @@ func (in *inspection) read() {
 	special := in.spec.readMember
 	for key, ok := in.s.object(); ok; key, ok = in.s.nextKey() {
 		if !in.common(key) && (special == nil || !special(in, key)) {
-			in.s.skip()
+			in.markOther(key)
 		}
 	}
 	if !in.s.whole() {

@@ -10,9 +10,64 @@ import "bytes"
 // mark notes why the body can't be sent to another provider. The first reason
 // in the body counts.
 func (in *inspection) mark(reason string) {
+	in.facts.OnlyTools = false
 	if in.facts.Stateful == "" {
 		in.facts.Stateful = reason
 	}
+}
+
+// markTool notes that the request offers a tool that the provider runs.
+func (in *inspection) markTool(name string) {
+	in.facts.HostedTools.add(name)
+	if in.facts.Stateful == "" {
+		in.facts.Stateful, in.facts.OnlyTools = name, true
+	}
+}
+
+// markOther notes what a member that no dialect knows says: a rule for whatever
+// names something that a provider keeps. Its name says so (previous_..., thread,
+// ..._id), and its value is an id, or an object with one, as providers write them.
+func (in *inspection) markOther(key []byte) {
+	s := &in.s
+	if !bytes.HasPrefix(key, []byte("previous_")) && string(key) != "thread" && !bytes.HasSuffix(key, []byte("_id")) {
+		s.skip()
+		return
+	}
+	var id jsonString
+	if s.peek() != '{' {
+		id = s.str()
+	} else {
+		for key, ok := s.object(); ok; key, ok = s.nextKey() {
+			if string(key) == "id" {
+				id = s.str()
+			} else {
+				s.skip()
+			}
+		}
+	}
+	in.markIf(isObjectID(id.raw), "object_id")
+}
+
+// isObjectID reports whether a text looks like an id that a provider made: what it
+// names, a separator and at least eight letters or digits, as in thread_abc123de
+// and file-AbC123xyz. Callers' own ids may look like anything else.
+func isObjectID(text []byte) bool {
+	i := bytes.IndexAny(text, "_-")
+	if i < 0 || len(text)-i-1 < 8 || len(text) > 200 {
+		return false
+	}
+	switch string(text[:i]) {
+	case "file", "msg", "resp", "thread", "asst", "run", "step", "conv", "cntr", "container", "vs", "batch", "msgbatch",
+		"upload", "ftjob", "skill", "item", "rs", "fc", "mem", "memstore", "agent", "env", "sesn", "chatcmpl":
+	default:
+		return false
+	}
+	for _, c := range text[i+1:] {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 func (in *inspection) markIf(yes bool, reason string) {
@@ -48,10 +103,12 @@ func (in *inspection) tools() {
 		switch {
 		case string(kind.raw) == "tool_search" && string(execution.raw) == "client":
 		case string(kind.raw) == "shell":
-			in.markIf(bytes.HasPrefix(environment.raw, []byte("container")), "container")
+			if bytes.HasPrefix(environment.raw, []byte("container")) {
+				in.markTool("container")
+			}
 		default:
 			if reason := toolReason(kind.raw); reason != "" {
-				in.mark(reason)
+				in.markTool(reason)
 			}
 		}
 	}

@@ -18,6 +18,7 @@ const (
 	SkipRelayOff = "relay_disabled" // relay-enabled is false
 	SkipEndpoint = "endpoint"       // not an inference endpoint
 	SkipStateful = "stateful"       // the body names what only one provider has
+	SkipSocket   = "websocket"      // a WebSocket: connected to the primary
 	SkipBody     = "body_too_large" // over the capture limit, or streamed in
 	SkipInvalid  = "invalid_body"   // not a JSON object
 	SkipStamp    = "already_shadow" // it is itself a shadow request

@@ -33,6 +33,9 @@ func (rt *Router) route(ctx context.Context, q *exchange.Request) (place affinit
 	}
 	if q.Endpoint.Kind == exchange.Inference && q.Held {
 		q.Facts, q.Key, q.KeyFrom = exchange.Inspect(q.Endpoint, q.Header, q.Body, q.ID)
+		if q.Facts.OnlyTools && q.Facts.HostedTools.Within(rt.cfg.RelayTools) {
+			q.Facts.Stateful = "" // the relay runs them, too
+		}
 	} else {
 		q.Key, q.KeyFrom = exchange.TargetingKey(q.Endpoint, q.Header, nil, q.ID)
 	}
@@ -115,6 +118,8 @@ func skipReason(q *exchange.Request, d flags.Decision) string {
 		return exchange.SkipRelayOff
 	case !q.Facts.Valid:
 		return exchange.SkipInvalid
+	case q.Facts.Stateful != "" && q.Facts.OnlyTools:
+		return exchange.SkipTool(q.Facts.Stateful)
 	case q.Facts.Stateful != "":
 		return exchange.SkipStateful
 	case !d.Shadow:

@@ -49,6 +49,11 @@ type Config struct {
 	// KeepAlive is the silence after which a caller that asked for a stream
 	// gets a comment; 0: never.
 	KeepAlive time.Duration
+	// RelayTools are the tools run by the provider that the relay has as well.
+	RelayTools exchange.ToolSet
+	// RefuseWebSockets responds 426 to a WebSocket for an inference endpoint:
+	// clients then call over HTTP, where requests are routed and mirrored.
+	RefuseWebSockets bool
 	// ReplaceReference lets the relay serve where the reference fails.
 	ReplaceReference bool
 	// MergeModels responds to requests for models with those of both providers.

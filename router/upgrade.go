@@ -66,8 +66,15 @@ func (rt *Router) newUpgrade() *httputil.ReverseProxy {
 // serveUpgrade connects a WebSocket to the primary. It is never mirrored.
 func (rt *Router) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	q := newRequest(r)
-	q.Held, q.Route.Skip = true, exchange.SkipEndpoint
+	q.Held, q.Route.Skip = true, exchange.SkipSocket
 	rt.countUnmirrored(q)
+	if rt.cfg.RefuseWebSockets && exchange.Lookup(http.MethodPost, q.Path).Kind == exchange.Inference {
+		w.Header().Set("Upgrade", "HTTP/1.1")
+		newCall(rt, w, r, q).respondProblem(exchange.Problem{Status: http.StatusUpgradeRequired,
+			Type: "invalid_request_error", Code: "websocket_refused",
+			Message: "cutover: WebSockets are refused for this endpoint (server.websockets): call it over HTTP"})
+		return
+	}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), upgradeKey{}, q))
 	defer cancel()
 	defer context.AfterFunc(rt.base, cancel)()

@@ -4,11 +4,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"cutover/compare"
+	"cutover/exchange"
 	"cutover/internal/doctable"
 )
 
@@ -37,11 +39,19 @@ func TestReferenceOutcomes(t *testing.T) {
 		compare.RelayOnly: "only the relay responded", compare.Neither: "neither responded",
 		compare.Aborted: "the caller went away first",
 	}
+	for _, tool := range exchange.HostedTools() {
+		if !slices.Contains(outcomes[:], outcomeKey{compare.Skipped, exchange.SkipTool(tool)}) {
+			t.Errorf("%s is not counted", exchange.SkipTool(tool))
+		}
+	}
 	rows := [][]string{{"outcome", "reason", "meaning"}}
 	for _, k := range outcomes {
 		meaning := ends[k.outcome]
 		if k.why != "" {
 			meaning = meanings[k.why]
+		}
+		if tool, ok := strings.CutPrefix(k.why, "tool_"); ok {
+			meaning = "the request offers a tool that the provider runs (" + tool + "), which the relay is not known to have: upstreams.relay.hosted_tools"
 		}
 		if meaning == "" {
 			t.Errorf("nothing says what %s %s means", k.outcome, k.why)

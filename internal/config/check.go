@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"cutover/compare"
+	"cutover/exchange"
 	"cutover/flags"
 	"cutover/internal/wording"
 	"cutover/shadow"
@@ -46,6 +47,15 @@ func (ld *loading) check() {
 	ld.checkKeepalive()
 	ld.checkWords()
 	ld.checkExcludes()
+	for _, name := range []string{"primary", "relay"} {
+		u := &c.Upstreams.Primary
+		if name == "relay" {
+			u = &c.Upstreams.Relay
+		}
+		if _, err := exchange.ParseToolSet(u.HostedTools); err != nil {
+			ld.wrong("upstreams."+name+".hosted_tools", "%v", err)
+		}
+	}
 	if c.Store.Redis.Plain != "" {
 		if err := CheckRedisURL(c.Store.Redis.Plain); err != nil {
 			ld.wrong("store.redis", "%v", err)
@@ -322,6 +332,7 @@ func (ld *loading) checkWords() {
 		}
 	}
 	ld.word("server.models", c.Server.Models, "primary", "merged")
+	ld.word("server.websockets", c.Server.WebSockets, "primary", "refuse")
 	ld.word("capture.mode", c.Capture.Mode, "full", "redacted", "hashes", "none")
 	ld.word("log.format", c.Log.Format, "auto", "json", "console")
 	levels := []string{"trace", "debug", "info", "warn", "error", zerolog.Disabled.String()}

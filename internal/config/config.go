@@ -75,6 +75,7 @@ type UpstreamConfig struct {
 	// an upstream that does not get the caller's credentials.
 	ForwardHeaders []string          `yaml:"forward_headers"`
 	ForwardQuery   []string          `yaml:"forward_query"`
+	HostedTools    []string          `yaml:"hosted_tools"` // that it runs itself, as the primary does
 	Timeouts       TimeoutsConfig    `yaml:"timeouts"`
 	Connections    ConnectionsConfig `yaml:"connections"`
 }
@@ -180,7 +181,8 @@ type ServerConfig struct {
 	// StreamKeepalive is the silence after which a caller of a stream gets a
 	// comment; 0: never.
 	StreamKeepalive time.Duration `yaml:"stream_keepalive"`
-	Models          string        `yaml:"models"` // whose are listed: primary or merged
+	Models          string        `yaml:"models"`     // whose are listed: primary or merged
+	WebSockets      string        `yaml:"websockets"` // for inference endpoints: primary or refuse
 }
 
 // CaptureConfig says what is kept of requests and responses: of bodies while they

@@ -120,6 +120,9 @@ func limitKeys() []keyRow {
 		{key: "upstreams.*.limits.wait", def: "2s",
 			doc: "how long a served call waits for capacity within the limits before it falls back; shadow " +
 				"requests never wait"},
+		{key: "upstreams.*.hosted_tools",
+			doc: "tools run by the provider that this upstream has as the primary does: `web_search`, `code_interpreter`, `mcp`, ...; " +
+				"a request that offers one the relay lacks stays with the primary and is not mirrored"},
 		{key: "upstreams.*.fallback_on", def: "401,402,403,404,405,408,409,410,413,429,5xx",
 			doc: "statuses and classes of statuses for which the other provider's response replaces this " +
 				"upstream's, and which are retried if `retry` allows it; any other response is passed on " +
@@ -232,6 +235,9 @@ func serverKeys() []keyRow {
 		{key: "server.models", def: "primary",
 			doc: "whose models `/v1/models` lists: `primary`, its list unchanged, or `merged`: the " +
 				"reference's, and those of the other provider that the caller's requests would reach"},
+		{key: "server.websockets", def: "primary",
+			doc: "what happens to WebSockets for inference endpoints such as `/v1/responses`: `primary` connects them to the " +
+				"primary, whatever the percentages say, and mirrors nothing; `refuse` responds with 426, and clients call over HTTP"},
 		{key: "capture.limit", def: "8MiB",
 			doc: "bodies up to this size are held in memory once and can be mirrored and retried; larger ones " +
 				"stream through"},

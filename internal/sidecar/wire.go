@@ -195,6 +195,10 @@ func (s *Sidecar) wire() (err error) {
 		exchange.Primary.String(): s.primary.serve.Policies(), exchange.Relay.String(): s.relay.serve.Policies(),
 	}, s.Affinity, configuredModels(&s.cfg)))
 	metrics := router.NewMetrics(s.registerer)
+	relayTools, err := exchange.ParseToolSet(s.cfg.Upstreams.Relay.HostedTools)
+	if err != nil {
+		return usage.Errorf("upstreams.relay.hosted_tools: %v", err)
+	}
 	s.Router, err = router.New(router.Config{
 		Primary: s.primary.serve, Relay: s.relay.serve,
 		CloseConnections: s.closeConnections,
@@ -204,9 +208,11 @@ func (s *Sidecar) wire() (err error) {
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
 		ReplaceReference: s.cfg.Fallback.ReplaceReference, MinTokensPerSecond: s.cfg.Fallback.MinTokensPerSecond,
-		MergeModels: s.cfg.Server.Models == "merged",
-		KeepAlive:   s.cfg.Server.StreamKeepalive,
-		Hedge:       s.hedge, Affinity: s.Affinity,
+		RelayTools:       relayTools,
+		RefuseWebSockets: s.cfg.Server.WebSockets == "refuse",
+		MergeModels:      s.cfg.Server.Models == "merged",
+		KeepAlive:        s.cfg.Server.StreamKeepalive,
+		Hedge:            s.hedge, Affinity: s.Affinity,
 	})
 	if err != nil {
 		return err
