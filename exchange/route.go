@@ -20,6 +20,7 @@ const (
 	SkipStateful = "stateful"       // the body names what only one provider has
 	SkipSocket   = "websocket"      // a WebSocket: connected to the primary
 	SkipBody     = "body_too_large" // over the capture limit, or streamed in
+	SkipMemory   = "held_bodies"    // the memory for held bodies (server.held_bodies) was used up
 	SkipInvalid  = "invalid_body"   // not a JSON object
 	SkipStamp    = "already_shadow" // it is itself a shadow request
 	SkipCaller   = "caller"         // the caller asked for it

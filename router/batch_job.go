@@ -91,6 +91,10 @@ func (j *batchJob) mapUpload() bool {
 		return false
 	}
 	kind := j.c.r.Header.Get("Content-Type")
+	if j.c.body.crowded {
+		j.c.body.prependStream(held)
+		return j.sendElsewhere(jobTooLarge)
+	}
 	if int64(len(held)) > limit {
 		j.c.body.prependStream(held)
 		switch upstream.UploadPurpose(kind, held) {

@@ -35,7 +35,7 @@ type call struct {
 
 func newCall(rt *Router, w http.ResponseWriter, r *http.Request, q *exchange.Request) *call {
 	c := &call{rt: rt, r: r, q: q, caller: newCaller(w, r, rt.cfg.WriteStallTimeout, q.At)}
-	c.body = requestBody{q: q, control: c.caller.control, cfg: &rt.cfg}
+	c.body = requestBody{q: q, control: c.caller.control, cfg: &rt.cfg, held: &rt.held}
 	c.learner.table = rt.cfg.Affinity
 	return c
 }

@@ -27,6 +27,9 @@ type requestBody struct {
 	q       *exchange.Request // receives a body that is held
 	control *http.ResponseController
 	cfg     *Config
+	held    *heldBytes
+	charged int64 // of held
+	crowded bool  // it streams through because held has no capacity
 
 	stream *upstream.Stream // of a body that is not held; else nil
 	stall  *stallReader     // the caller's side of stream
@@ -60,7 +63,7 @@ func (b *requestBody) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if int64(len(body)) > limit { // chunked, and larger than expected
+	if b.crowded || int64(len(body)) > limit { // or chunked, and larger than expected
 		b.streamThrough(prefixed{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}, n)
 		return nil
 	}
@@ -68,22 +71,37 @@ func (b *requestBody) read(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readUpTo reads n bytes, or at most limit+1 when n is unknown (-1). It
-// allocates as the bytes come: a length that is only announced costs nothing.
+// readUpTo reads n bytes, or at most limit+1 when n is unknown (-1), or less where
+// held bodies have no more capacity: then the request is crowded. It allocates as
+// the bytes come: a length that is only announced costs nothing.
 func (b *requestBody) readUpTo(body io.Reader, n, limit int64) ([]byte, error) {
 	const step = 64 << 10
 	want := n
 	if n < 0 {
 		want = limit + 1
 	}
-	buf := make([]byte, 0, min(want, step))
+	size := min(want, step)
+	if !b.charge(size) {
+		return nil, nil
+	}
+	buf := make([]byte, 0, size)
+	rate := uploadRate{perSecond: b.cfg.MinUploadRate, window: b.cfg.ReadStallTimeout}
 	for int64(len(buf)) < want {
 		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, min(want, int64(cap(buf))*2)), buf...)
+			size = min(want, int64(cap(buf))*2)
+			if !b.charge(size) { // beside the old one, until that is garbage
+				return buf, nil
+			}
+			old := int64(cap(buf))
+			buf = append(make([]byte, 0, size), buf...)
+			b.held.used.Add(-old)
+			b.charged -= old
 		}
-		_ = b.control.SetReadDeadline(time.Now().Add(b.cfg.ReadStallTimeout))
+		now := time.Now()
+		_ = b.control.SetReadDeadline(rate.deadline(now))
 		k, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+k]
+		rate.received(k, time.Since(now))
 		if err == io.EOF {
 			break
 		}
@@ -98,12 +116,27 @@ func (b *requestBody) readUpTo(body io.Reader, n, limit int64) ([]byte, error) {
 	return buf, nil
 }
 
+// charge takes memory for a held body; false: there is none left, and the body
+// has to stream through.
+func (b *requestBody) charge(n int64) bool {
+	if !b.held.take(n) {
+		b.crowded = true
+		b.held.over.Add(1)
+		return false
+	}
+	b.charged += n
+	return true
+}
+
 // streamThrough prepares a body of n bytes (-1: unknown) that is not held. Full
 // duplex keeps the server from swallowing the rest of it when the response
 // begins.
 func (b *requestBody) streamThrough(body io.ReadCloser, n int64) {
 	_ = b.control.EnableFullDuplex() // HTTP/2 is duplex anyway and says so by an error
-	b.stall = &stallReader{body: body, control: b.control, timeout: b.cfg.ReadStallTimeout}
+	b.stall = &stallReader{body: body, control: b.control, rate: uploadRate{window: b.cfg.ReadStallTimeout}}
+	if b.crowded { // what was read of it takes memory until the rest has come
+		b.stall.rate.perSecond = b.cfg.MinUploadRate
+	}
 	b.stream = &upstream.Stream{Body: b.stall, Length: n}
 }
 
@@ -136,6 +169,7 @@ func (b *requestBody) failure() error {
 
 // release ends all use of the connection.
 func (b *requestBody) release() {
+	b.held.used.Add(-b.charged)
 	if b.stall != nil {
 		b.stall.release()
 	}
@@ -163,7 +197,7 @@ type prefixed struct {
 type stallReader struct {
 	body    io.ReadCloser
 	control *http.ResponseController
-	timeout time.Duration
+	rate    uploadRate
 	watch   *upstream.Watchdog // of the attempt that the body goes into
 
 	mu       sync.Mutex
@@ -172,14 +206,17 @@ type stallReader struct {
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
-	s.setDeadline(s.timeout)
-	if s.watch == nil { // no attempt yet
-		n, err := s.body.Read(p)
-		return n, s.recordEnd(err)
+	now := time.Now()
+	s.setDeadline(s.rate.deadline(now))
+	if s.watch != nil { // else there is no attempt yet
+		s.watch.UploadStarted()
 	}
-	s.watch.UploadStarted()
 	n, err := s.body.Read(p)
-	s.watch.UploadEnded(time.Now())
+	end := time.Now()
+	if s.watch != nil {
+		s.watch.UploadEnded(end)
+	}
+	s.rate.received(n, end.Sub(now))
 	return n, s.recordEnd(err)
 }
 
@@ -188,7 +225,7 @@ func (s *stallReader) recordEnd(err error) error {
 	switch err {
 	case nil:
 	case io.EOF:
-		s.setDeadline(0) // or the wait for the response would look like a silent caller
+		s.setDeadline(time.Time{}) // or the wait for the response would look like a silent caller
 	default:
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -208,16 +245,12 @@ func (s *stallReader) failure() error {
 
 func (s *stallReader) Close() error { return s.body.Close() }
 
-// setDeadline gives the caller so long for the next bytes; 0: for ever.
-func (s *stallReader) setDeadline(d time.Duration) {
+// setDeadline gives the caller until then for the next bytes; zero: for ever.
+func (s *stallReader) setDeadline(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.released {
 		return
-	}
-	var at time.Time
-	if d > 0 {
-		at = time.Now().Add(d)
 	}
 	_ = s.control.SetReadDeadline(at)
 }

@@ -39,6 +39,8 @@ type Config struct {
 	CloseConnections func() bool
 
 	CaptureLimit      int64         // largest request body that is held, in bytes; default 8 MiB
+	HeldBodies        int64         // memory for all held request bodies, in bytes; default 256 MiB
+	MinUploadRate     int64         // of a held body, in bytes per second within ReadStallTimeout; 0: any
 	MaxBody           int64         // largest request body that is accepted, in bytes; 0: any
 	ReadStallTimeout  time.Duration // silence of a caller that is sending; default 60 s
 	WriteStallTimeout time.Duration // how long a caller may not read; default 60 s, as in NewServer
@@ -76,6 +78,7 @@ type Router struct {
 	mux     *mux.Router
 	upgrade *httputil.ReverseProxy
 	active  atomic.Int64
+	held    heldBytes
 
 	tooLargeToRewrite sync.Once
 	redirectLogged    atomic.Int64 // when a redirect was last logged, in Unix nanoseconds
@@ -92,13 +95,16 @@ func New(c Config) (*Router, error) {
 	if c.CaptureLimit <= 0 {
 		c.CaptureLimit = 8 << 20
 	}
+	if c.HeldBodies <= 0 {
+		c.HeldBodies = 256 << 20
+	}
 	if c.ReadStallTimeout <= 0 {
 		c.ReadStallTimeout = time.Minute
 	}
 	if c.WriteStallTimeout <= 0 {
 		c.WriteStallTimeout = time.Minute
 	}
-	rt := &Router{cfg: c}
+	rt := &Router{cfg: c, held: heldBytes{limit: c.HeldBodies}}
 	rt.base, rt.stop = context.WithCancel(context.Background())
 	rt.upgrade = rt.newUpgrade()
 	rt.mux = mux.NewRouter().SkipClean(true).UseEncodedPath()
@@ -132,6 +138,9 @@ func (rt *Router) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	job := batchJob{c: c, place: rt.route(r.Context(), c.q)}
+	if c.body.crowded && c.q.Route.Skip == exchange.SkipBody {
+		c.q.Route.Skip = exchange.SkipMemory
+	}
 	if !job.prepare() {
 		return
 	}

@@ -42,7 +42,7 @@ var outcomes = [...]outcomeKey{
 	{compare.Both, ""}, {compare.PrimaryOnly, ""}, {compare.RelayOnly, ""}, {compare.Neither, ""}, {compare.Aborted, ""},
 	{compare.Skipped, exchange.SkipSample}, {compare.Skipped, exchange.SkipRelayOff},
 	{compare.Skipped, exchange.SkipEndpoint}, {compare.Skipped, exchange.SkipStateful},
-	{compare.Skipped, exchange.SkipBody}, {compare.Skipped, exchange.SkipInvalid},
+	{compare.Skipped, exchange.SkipMemory}, {compare.Skipped, exchange.SkipBody}, {compare.Skipped, exchange.SkipInvalid},
 	{compare.Skipped, exchange.SkipStamp}, {compare.Skipped, exchange.SkipCaller}, {compare.Skipped, exchange.SkipOff},
 	{compare.Skipped, exchange.SkipSocket},
 	{compare.Skipped, "tool_web_search"}, {compare.Skipped, "tool_web_fetch"}, {compare.Skipped, "tool_file_search"},

@@ -61,13 +61,15 @@ func (api healthAPI) status(w http.ResponseWriter, _ *http.Request) { respond(w,
 
 // Status is the body of /api/v1/status: how one sidecar is at the moment.
 type Status struct {
-	Version  string         `json:"version"`
-	UptimeMS int64          `json:"uptime_ms"`
-	Active   int64          `json:"active_requests"`
-	Flags    flags.State    `json:"flags"`
-	Primary  UpstreamStatus `json:"primary"`
-	Relay    UpstreamStatus `json:"relay"`
-	Hedge    *HedgeStatus   `json:"hedge,omitempty"` // nil: nothing is hedged
+	Version  string `json:"version"`
+	UptimeMS int64  `json:"uptime_ms"`
+	Active   int64  `json:"active_requests"`
+	// HeldBodies are request bodies in memory.
+	HeldBodies router.HeldBodies `json:"held_bodies"`
+	Flags      flags.State       `json:"flags"`
+	Primary    UpstreamStatus    `json:"primary"`
+	Relay      UpstreamStatus    `json:"relay"`
+	Hedge      *HedgeStatus      `json:"hedge,omitempty"` // nil: nothing is hedged
 	// Affinity is about ids that only one provider knows.
 	Affinity affinity.State `json:"affinity"`
 	Mirror   MirrorStatus   `json:"mirror"`

@@ -178,6 +178,8 @@ type ServerConfig struct {
 	MaxConnections    int           `yaml:"max_connections"` // 0: by the limit of open files
 	AcceptWait        time.Duration `yaml:"accept_wait"`
 	MaxBody           Size          `yaml:"max_body"`
+	HeldBodies        Size          `yaml:"held_bodies"`
+	MinUploadRate     Size          `yaml:"min_upload_rate"` // per second
 	// StreamKeepalive is the silence after which a caller of a stream gets a
 	// comment; 0: never.
 	StreamKeepalive time.Duration `yaml:"stream_keepalive"`

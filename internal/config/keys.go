@@ -228,6 +228,12 @@ func serverKeys() []keyRow {
 				"files allows, at three files per connection"},
 		{key: "server.accept_wait", def: "5s",
 			doc: "how long a new connection waits while `server.max_connections` are open; then it gets a 503 with `Retry-After`"},
+		{key: "server.held_bodies", def: "256MiB",
+			doc: "memory for all request bodies that are held (see `capture.limit`) together; requests beyond that stream " +
+				"through to the primary, unmirrored"},
+		{key: "server.min_upload_rate", def: "1KiB",
+			doc: "least rate per second at which a caller has to send a body that is held, over `server.read_stall_timeout`; " +
+				"slower ones get a 408; 0: any rate"},
 		{key: "server.max_body", def: "1GiB", doc: "largest request body; 0: no limit"},
 		{key: "server.stream_keepalive", def: "0s",
 			doc: "silence after which a caller that asked for a stream gets a comment (`: keep-alive`), so " +

@@ -14,7 +14,7 @@ func (s *Sidecar) status() admin.Status {
 	return admin.Status{
 		Version:  s.version,
 		UptimeMS: now.Sub(s.started).Milliseconds(),
-		Active:   s.Router.Active(),
+		Active:   s.Router.Active(), HeldBodies: s.Router.HeldBodies(),
 		Flags:    s.Flags.State(),
 		Primary:  upstreamStatus(s.primary.serve, now),
 		Relay:    upstreamStatus(s.relay.serve, now),

@@ -204,6 +204,7 @@ func (s *Sidecar) wire() (err error) {
 		CloseConnections: s.closeConnections,
 		Decide:           s.decide, Mirror: s.Mirror.Offer, Served: metrics.Observe,
 		CaptureLimit: int64(s.cfg.Capture.Limit), MaxBody: int64(s.cfg.Server.MaxBody),
+		HeldBodies: int64(s.cfg.Server.HeldBodies), MinUploadRate: int64(s.cfg.Server.MinUploadRate),
 		ReadStallTimeout: s.cfg.Server.ReadStallTimeout, WriteStallTimeout: s.cfg.Server.WriteStallTimeout,
 		ServedBy: s.cfg.Headers.ServedBy, RequestID: s.cfg.Headers.RequestID,
 		TenantHeader: s.cfg.Headers.Tenant, Logger: s.log,
