@@ -14,9 +14,9 @@ import (
 // Why a batch job does not go to the provider that it was routed to.
 const (
 	jobModel    = "model"         // a strict map has no name for one of its models
-	jobTooLarge = "job-too-large" // to be held, and so its models can't be renamed
-	jobInParts  = "job-in-parts"  // models can't be renamed across the boundaries of parts
-	jobUnread   = "job-unreadable"
+	jobTooLarge = "job_too_large" // to be held, and so its models can't be renamed
+	jobInParts  = "job_in_parts"  // models can't be renamed across the boundaries of parts
+	jobUnread   = "job_unreadable"
 )
 
 // batchJob is a request that creates a batch job, or uploads the file for one.

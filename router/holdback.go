@@ -74,7 +74,7 @@ func (a *attempt) holdBack(rate float64) bool {
 			}
 			return true
 		case speed.failed(a.rec.ContentEvents(), time.Now()):
-			a.closeExchange(exchange.ClassIdle, "too-slow")
+			a.closeExchange(exchange.ClassIdle, "too_slow")
 			return false
 		}
 	}
@@ -105,7 +105,7 @@ func (a *attempt) judgeComplete() bool {
 	}
 	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content && a.x.Completion.FinishReason == "" {
 		if !a.keepFailed {
-			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no-content"
+			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no_content"
 		}
 		return false
 	}

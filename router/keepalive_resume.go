@@ -47,7 +47,7 @@ func (d *delivery) failureEvent(coded bool) []byte {
 			Message: fmt.Sprintf("cutover: the upstream %s responded with status %d", a.up.Name(), status)})
 	}
 	if a.x.Class == exchange.ClassNone || coded {
-		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no-stream"
+		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no_stream"
 	}
 	return c.errorEvent(exchange.Problem{Status: http.StatusBadGateway, Type: "api_error", Code: string(a.x.Class),
 		Message: "cutover: the request asked for a stream, which had begun with comments, but the upstream " + a.up.Name() +

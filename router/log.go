@@ -29,7 +29,7 @@ func (c *call) log(x *exchange.Exchange) {
 		e.Str("hedge", string(x.Hedge))
 	}
 	if s.replaced != nil {
-		e.Str("fallback", reasonOf(s.replaced))
+		e.Str("fallback", failureReason(s.replaced))
 	}
 	e.Str("id", c.q.ID).Str("endpoint", c.q.Endpoint.Name).Str("served_by", x.Upstream).
 		Int("status", x.Status).Str("class", string(x.Class)).Str("detail", x.Detail).

@@ -120,8 +120,8 @@ func TestTheLogTellsEveryDecision(t *testing.T) {
 				l, _ := limit.New(limit.Options{Name: "relay", Limits: limit.Limits{RPM: 1}})
 				return &upstream.Policies{Limiter: l}
 			},
-			level: "info", by: "primary", why: "limit-rpm",
-			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "limit-rpm", Next: "fallback"}},
+			level: "info", by: "primary", why: "limit_rpm",
+			trail: []exchange.Step{{Upstream: "relay", Class: exchange.ClassNotSent, Detail: "limit_rpm", Next: "fallback"}},
 			count: []string{"cutover_attempts_failed_total", "not_sent", "fallback", "relay"}},
 		{name: "a hedge", relay: func(_ http.ResponseWriter, r *http.Request) {
 			drain(r)

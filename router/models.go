@@ -225,7 +225,7 @@ func (m *mergedModels) serveOtherAlone(ref, other fetched, page paging) {
 func (m *mergedModels) leaveOut(a *attempt) {
 	a.discard()
 	if a.x.Class == exchange.ClassNone {
-		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no-list"
+		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no_list"
 	}
 	m.c.story.addReplaced(a.x, "merge")
 }

@@ -42,12 +42,12 @@ func TestFaultsOfTLS(t *testing.T) {
 		program  bool // the relay's program may have been called
 	}{
 		{name: "plain text instead of a handshake", faults: netfault.Faults{Garbage: "HTTP/1.1 400 Bad Request\r\n\r\n"}, why: exchange.ClassTLS,
-			detail: "not-tls"},
-		{name: "handshake without a reply", faults: netfault.Faults{Mute: true}, why: exchange.ClassTLS, detail: "handshake-timeout"},
-		{name: "handshake stops in the middle", faults: limited(100, netfault.Silence), why: exchange.ClassTLS, detail: "handshake-timeout"},
+			detail: "not_tls"},
+		{name: "handshake without a reply", faults: netfault.Faults{Mute: true}, why: exchange.ClassTLS, detail: "handshake_timeout"},
+		{name: "handshake stops in the middle", faults: limited(100, netfault.Silence), why: exchange.ClassTLS, detail: "handshake_timeout"},
 		{name: "reset inside the handshake", faults: limited(100, netfault.Reset), why: exchange.ClassBroken, detail: "reset"},
 		{name: "end inside the handshake", faults: limited(100, netfault.Close), why: exchange.ClassBroken},
-		{name: "another authority", otherCA: true, why: exchange.ClassTLS, detail: "unknown-authority"},
+		{name: "another authority", otherCA: true, why: exchange.ClassTLS, detail: "unknown_authority"},
 		{name: "another host", hostname: "localhost", why: exchange.ClassTLS, detail: "hostname"},
 		{name: "reset inside the response's record", faults: limited(1500, netfault.Reset), why: exchange.ClassBroken, program: true},
 		{name: "end inside the response's record", faults: limited(1500, netfault.Close), why: exchange.ClassBroken, program: true},
@@ -73,7 +73,7 @@ func TestFaultsOfTLS(t *testing.T) {
 							addr = strings.Replace(addr, "127.0.0.1", row.hostname, 1)
 						}
 						c.BaseURL, c.Protocol, c.CAFile = "https://"+addr+"/v1", proto, ca
-						if row.detail == "handshake-timeout" {
+						if row.detail == "handshake_timeout" {
 							c.Timeouts.Connect = 300 * time.Millisecond
 						}
 					},

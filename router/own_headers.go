@@ -28,15 +28,18 @@ func (rt *Router) setOwnHeaders(h http.Header, id, servedBy string, replaced *ex
 	}
 	h[servedByHeader] = []string{servedBy}
 	if replaced != nil {
-		h[fallbackHeader] = []string{reasonOf(replaced)}
+		h[fallbackHeader] = []string{headerValue(failureReason(replaced))}
 	}
 }
 
-// reasonOf words a failure for a header: its class, or why the call was never
-// sent.
-func reasonOf(x *exchange.Exchange) string {
+// failureReason words a failure: its class, or why the call was never sent.
+func failureReason(x *exchange.Exchange) string {
 	if x.Class == exchange.ClassNotSent || x.Detail == hedgeDetail {
 		return x.Detail
 	}
-	return strings.ReplaceAll(string(x.Class), "_", "-")
+	return string(x.Class)
 }
+
+// headerValue writes a value for a header: the one place where underscores become
+// hyphens, as is usual there.
+func headerValue(value string) string { return strings.ReplaceAll(value, "_", "-") }

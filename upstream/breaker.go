@@ -157,7 +157,7 @@ func (b *Breaker) at(now time.Time) time.Duration { return max(0, now.Sub(b.base
 // CircuitState is one circuit's state for metrics and for /api/v1/status.
 type CircuitState struct {
 	Model   string          `json:"model"` // "": the upstream as a whole
-	State   string          `json:"state"` // "closed", "open" or "half-open"
+	State   string          `json:"state"` // "closed", "open" or "half_open"
 	Since   time.Time       `json:"since"`
 	Until   time.Time       `json:"until,omitzero"` // of an open one; else zero
 	Calls   int             `json:"calls"`          // in the window

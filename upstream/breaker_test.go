@@ -119,7 +119,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	if !ok || !ok2 || !first.Probe || !second.Probe || b.call("m", exchange.ClassNone, 0) {
 		t.Fatal("want two probes and no third")
 	}
-	if s := b.state("m"); s.State != "half-open" {
+	if s := b.state("m"); s.State != "half_open" {
 		t.Fatalf("%+v", s)
 	}
 	first.Report(exchange.ClassAborted, 0, b.now) // says nothing, makes room

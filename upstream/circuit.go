@@ -13,7 +13,7 @@ const (
 	halfOpen
 )
 
-func (k circuitKind) String() string { return [...]string{"closed", "open", "half-open"}[k] }
+func (k circuitKind) String() string { return [...]string{"closed", "open", "half_open"}[k] }
 
 // circuit is the breaker's state machine for one model. Times are since the breaker
 // was made.

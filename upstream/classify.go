@@ -63,18 +63,18 @@ func tlsCode(err error) string {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return "unknown-authority"
+		return "unknown_authority"
 	case errors.As(err, &host):
 		return "hostname"
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return "certificate"
 	case errors.As(err, &record):
-		return "not-tls"
+		return "not_tls"
 	case errors.As(err, &alert):
 		return "alert"
 	}
 	if t, ok := err.(interface{ Timeout() bool }); ok && t.Timeout() && err.Error() == "net/http: TLS handshake timeout" {
-		return "handshake-timeout"
+		return "handshake_timeout"
 	}
 	return ""
 }

@@ -181,7 +181,7 @@ func RefusalReason(err error) string {
 	case errors.Is(err, ErrCircuitOpen):
 		return "breaker"
 	case errors.As(err, &over):
-		return "limit-" + over.Kind.String()
+		return "limit_" + over.Kind.String()
 	case errors.Is(err, ErrModel):
 		return "model"
 	case errors.Is(err, ErrPath):

@@ -47,9 +47,9 @@ const (
 	RetryAfter      = "retry-after"  // a wait that the provider asks for
 	RetryOff        = "off"          // the policy allows none at all
 	RetryAttempts   = "attempts"     // they are used up
-	RetryNot        = "not-worth-it" // the same failure would come again
-	RetryForbidden  = "should-retry" // the provider says no
-	RetryTooLong    = "after-too-long"
+	RetryNot        = "not_worth_it" // the same failure would come again
+	RetryForbidden  = "should_retry" // the provider says no
+	RetryTooLong    = "after_too_long"
 	RetryDeadline   = "deadline" // it would come too late for the caller
 	RetryOverBudget = "budget"   // set by callers of RetryBudget
 )

@@ -103,7 +103,7 @@ func (c *policyCollector) breakers(out chan<- prometheus.Metric, name string, ci
 			byLabel[label] = s
 		}
 		switch b.State {
-		case "half-open":
+		case "half_open":
 			s.state = max(s.state, 1)
 		case "open":
 			s.state = 2
