@@ -112,7 +112,7 @@ func (c *call) send(a *attempt, hints bool) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.caller.comments != nil || a.up.ShowsAsked(c.q, a.model) {
+	if c.caller.comments != nil || a.up.ShowsRequested(c.q, a.model) {
 		// Something is going to be written into the response: it must not be encoded.
 		out.Header["Accept-Encoding"] = []string{"identity"}
 	}

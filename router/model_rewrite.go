@@ -26,7 +26,7 @@ var digestHeaders = [...]string{"Content-Md5", "Digest", "Content-Digest", "Repr
 func (d *delivery) showRequestedModel() {
 	c, a := d.c, d.a
 	h := a.resp.Header
-	if !a.up.ShowsAsked(c.q, a.model) || a.resp.StatusCode >= 300 || encoded(h) {
+	if !a.up.ShowsRequested(c.q, a.model) || a.resp.StatusCode >= 300 || encoded(h) {
 		return
 	}
 	name, err := json.Marshal(c.q.Facts.Model)

@@ -92,7 +92,7 @@ const (
 // showing maps the asked model at an upstream and shows it as asked.
 func showing(c *upstreamConfig) {
 	c.Models.Exact = map[string]string{`asked "one"`: givenModel}
-	c.Models.ShowAsked = true
+	c.Models.ShowRequested = true
 }
 
 // showingPrimary is showing for the primary, which passes the caller's key on.
@@ -241,7 +241,7 @@ func TestModelStaysAsTheUpstreamSays(t *testing.T) {
 				_, _ = io.WriteString(w, row.response)
 			}), setup{primary: func(c *upstreamConfig) {
 				showingPrimary(c)
-				c.Models.ShowAsked = !row.off
+				c.Models.ShowRequested = !row.off
 			}})
 			for range 2 {
 				resp, got := b.do("POST", d.path, row.body, "Content-Type", "application/json", "Accept-Encoding", "br")

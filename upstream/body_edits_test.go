@@ -102,7 +102,7 @@ func TestEditsTouchNothingElse(t *testing.T) {
 func TestHashesOfPeople(t *testing.T) {
 	t.Parallel()
 	hash := func(key []byte) string {
-		u, err := New(Config{Name: "relay", BaseURL: "http://relay.invalid/v1", Copy: ShadowPolicy{User: HashUser, Key: key}})
+		u, err := New(Config{Name: "relay", BaseURL: "http://relay.invalid/v1", ShadowIdentity: ShadowPolicy{User: HashUser, Key: key}})
 		if err != nil {
 			t.Fatal(err)
 		}

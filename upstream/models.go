@@ -16,9 +16,9 @@ type Models struct {
 	Batch     NameMap // for calls that are not streamed, and for lines of batch jobs
 	Prefix    bool    // names that begin with a map's key are mapped like that key
 	Strict    bool
-	// ShowAsked makes responses name the model that the caller asked for if a map
+	// ShowRequested makes responses name the model that the caller asked for if a map
 	// replaced it.
-	ShowAsked bool
+	ShowRequested bool
 }
 
 // NameMap is one map of names. The zero value maps none.

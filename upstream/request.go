@@ -104,7 +104,7 @@ func (u *Upstream) Shadow(ctx context.Context, q *exchange.Request, p *Permit) (
 			}
 		}
 	}
-	body, err := u.body(q, editSet{shadow: &u.cfg.Copy})
+	body, err := u.body(q, editSet{shadow: &u.cfg.ShadowIdentity})
 	if err != nil {
 		return nil, err
 	}

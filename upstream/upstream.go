@@ -61,8 +61,8 @@ type Config struct {
 	// Policies limit the calls and learn from them; nil: none.
 	Policies *Policies
 
-	// Copy is what shadow requests may tell this upstream.
-	Copy ShadowPolicy
+	// ShadowIdentity is what shadow requests may tell this upstream.
+	ShadowIdentity ShadowPolicy
 
 	// Forwarded adds X-Forwarded-For, -Host and -Proto to served calls.
 	Forwarded bool
@@ -100,7 +100,7 @@ func New(c Config) (*Upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream %s: base_url: %w", c.Name, err)
 	}
-	c.Copy = c.Copy.withKey()
+	c.ShadowIdentity = c.ShadowIdentity.withKey()
 	u := &Upstream{cfg: c, scheme: base.Scheme, host: base.Host}
 	esc := strings.TrimRight(base.EscapedPath(), "/")
 	plain := strings.TrimRight(base.Path, "/")
@@ -229,10 +229,10 @@ func (u *Upstream) Model(q *exchange.Request) Mapping {
 // Models is the map of model names.
 func (u *Upstream) Models() *Models { return &u.cfg.Models }
 
-// ShowsAsked reports whether the response to a request should name the model that
+// ShowsRequested reports whether the response to a request should name the model that
 // the caller asked for, although the request went out with the name in m.
-func (u *Upstream) ShowsAsked(q *exchange.Request, m Mapping) bool {
-	return u.cfg.Models.ShowAsked && m.Name != q.Facts.Model &&
+func (u *Upstream) ShowsRequested(q *exchange.Request, m Mapping) bool {
+	return u.cfg.Models.ShowRequested && m.Name != q.Facts.Model &&
 		q.Held && q.Facts.Valid && q.Endpoint.Kind == exchange.Inference
 }
 

@@ -43,7 +43,7 @@ func whoIsCopied(t *testing.T, settings ...string) (primary, relay people) {
 // What copies tell of people is for each provider to be set, and nothing unless
 // it is. The response's own provider is told what the caller wrote.
 func TestWhatCopiesTellOfPeople(t *testing.T) {
-	const key = "CUTOVER_UPSTREAMS_RELAY_COPY_KEY=0123456789abcdef"
+	const key = "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_KEY=0123456789abcdef"
 	told, copied := whoIsCopied(t)
 	if told.User != "anna" || told.Metadata["run"] != "7" {
 		t.Errorf("the primary was told %+v", told)
@@ -51,13 +51,13 @@ func TestWhatCopiesTellOfPeople(t *testing.T) {
 	if copied.User != "" || copied.SafetyIdentifier != "" || copied.Metadata != nil {
 		t.Errorf("by default the relay is told %+v", copied)
 	}
-	_, kept := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=keep", "CUTOVER_UPSTREAMS_RELAY_COPY_METADATA=keep")
+	_, kept := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_USER=keep", "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_METADATA=keep")
 	if kept.User != "anna" || kept.SafetyIdentifier != "anna" || kept.Metadata["user_id"] != "anna" || kept.Metadata["run"] != "7" {
 		t.Errorf("with all kept: %+v", kept)
 	}
-	_, one := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash", key)
-	told, two := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash", key)
-	_, drawn := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_COPY_USER=hash")
+	_, one := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_USER=hash", key)
+	told, two := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_USER=hash", key)
+	_, drawn := whoIsCopied(t, "CUTOVER_UPSTREAMS_RELAY_SHADOW_IDENTITY_USER=hash")
 	if one.User == "" || strings.Contains(one.User, "anna") || one.SafetyIdentifier != one.User || one.Metadata["user_id"] != one.User ||
 		one.Metadata["run"] != nil {
 		t.Errorf("hashed: %+v", one)

@@ -55,7 +55,7 @@ func TestCareIsInMetricsAndStatus(t *testing.T) {
 		`cutover_breaker_state{model="other",upstream="relay"} [012]`,
 		`cutover_limit_in_flight{upstream="relay"} 0`,
 		`cutover_limit_refused_total{limit="concurrency",upstream="relay"} 0`,
-		`cutover_keys{state="aside",upstream="relay"} 1`,
+		`cutover_keys{state="quarantined",upstream="relay"} 1`,
 		`cutover_keys{state="in_use",upstream="relay"} 0`,
 		`cutover_affinity_store_failing 0`,
 		`cutover_attempts_failed_total{error_type="auth",next="fallback",upstream="relay"} [1-9]`,

@@ -18,7 +18,7 @@ func relayNames() map[string]string {
 }
 
 // TestSDKSeesTheModelThatItAskedFor: the relay serves under names of its own.
-// With show_asked no SDK's object says so, and nothing else differs.
+// With show_requested no SDK's object says so, and nothing else differs.
 func TestSDKSeesTheModelThatItAskedFor(t *testing.T) {
 	t.Parallel()
 	var pairs, back []string
@@ -53,9 +53,9 @@ func TestSDKSeesTheModelThatItAskedFor(t *testing.T) {
 			t.Errorf("the relay's name %s does not come up: this test proves little", name)
 		}
 	}
-	got, want := play("CUTOVER_UPSTREAMS_RELAY_MODELS_SHOW_ASKED=true"), strings.NewReplacer(back...).Replace(plain)
+	got, want := play("CUTOVER_UPSTREAMS_RELAY_MODELS_SHOW_REQUESTED=true"), strings.NewReplacer(back...).Replace(plain)
 	if got != want {
-		t.Errorf("with show_asked: %s", firstDifference(strings.Split(got, "\n"), strings.Split(want, "\n")))
+		t.Errorf("with show_requested: %s", firstDifference(strings.Split(got, "\n"), strings.Split(want, "\n")))
 	}
 }
 

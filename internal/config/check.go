@@ -136,8 +136,8 @@ func (ld *loading) checkUpstream(name string, u *UpstreamConfig) {
 			ld.wrong(key+"base_url", "%s", err)
 		}
 	}
-	ld.word(key+"copy.user", u.Copy.User, "drop", "hash", "keep")
-	ld.word(key+"copy.metadata", u.Copy.Metadata, "drop", "keep")
+	ld.word(key+"shadow_identity.user", u.ShadowIdentity.User, "drop", "hash", "keep")
+	ld.word(key+"shadow_identity.metadata", u.ShadowIdentity.Metadata, "drop", "keep")
 	https := strings.HasPrefix(strings.ToLower(u.BaseURL), "https:")
 	switch u.Protocol {
 	case "auto", "http1":
@@ -384,7 +384,7 @@ func (ld *loading) checkSecret(s secretAt) {
 		}
 	case strings.HasPrefix(strings.ToLower(value), "bearer ") && !strings.Contains(s.key, ".header."):
 		ld.problems.add(ld.origins[s.origin].where, s.key, `%s starts with "Bearer": it must contain only the key`, where)
-	case strings.HasSuffix(s.key, ".copy.key") && len(value) < 16:
+	case strings.HasSuffix(s.key, ".shadow_identity.key") && len(value) < 16:
 		ld.problems.add(ld.origins[s.origin].where, s.key, "%s has %d bytes, expected at least 16", where, len(value))
 	case strings.HasPrefix(value, `"`) || strings.HasPrefix(value, `'`):
 		ld.problems.add(ld.origins[s.origin].where, s.key, "%s starts with a quotation mark: it must contain only the key", where)

@@ -59,18 +59,18 @@ func (u *UpstreamsConfig) Of(arm exchange.Arm) *UpstreamConfig {
 
 // UpstreamConfig describes how one provider is called.
 type UpstreamConfig struct {
-	BaseURL    string           `yaml:"base_url"`
-	Protocol   string           `yaml:"protocol"` // auto, http1, h2 or h2c
-	Auth       Auth             `yaml:"auth"`
-	CA         string           `yaml:"ca"` // PEM file, in place of the system's roots
-	Models     ModelsConfig     `yaml:"models"`
-	Prices     map[string]Price `yaml:"prices"` // by the model's name at this upstream
-	Limits     LimitsConfig     `yaml:"limits"`
-	FallbackOn []Status         `yaml:"fallback_on"` // statuses for which the other provider steps in
-	Retry      RetryConfig      `yaml:"retry"`
-	Breaker    BreakerConfig    `yaml:"breaker"`
-	Keys       KeysConfig       `yaml:"keys"`
-	Copy       CopyConfig       `yaml:"copy"`
+	BaseURL        string               `yaml:"base_url"`
+	Protocol       string               `yaml:"protocol"` // auto, http1, h2 or h2c
+	Auth           Auth                 `yaml:"auth"`
+	CA             string               `yaml:"ca"` // PEM file, in place of the system's roots
+	Models         ModelsConfig         `yaml:"models"`
+	Prices         map[string]Price     `yaml:"prices"` // by the model's name at this upstream
+	Limits         LimitsConfig         `yaml:"limits"`
+	FallbackOn     []Status             `yaml:"fallback_on"` // statuses for which the other provider steps in
+	Retry          RetryConfig          `yaml:"retry"`
+	Breaker        BreakerConfig        `yaml:"breaker"`
+	Keys           KeysConfig           `yaml:"keys"`
+	ShadowIdentity ShadowIdentityConfig `yaml:"shadow_identity"`
 	// ForwardHeaders and ForwardQuery name what else of a caller's request goes to
 	// an upstream that does not get the caller's credentials.
 	ForwardHeaders []string          `yaml:"forward_headers"`
@@ -82,13 +82,13 @@ type UpstreamConfig struct {
 
 // ModelsConfig maps the model that a caller asks for to one of the upstream's.
 type ModelsConfig struct {
-	Map       map[string]string `yaml:"map"`
-	Prefix    bool              `yaml:"prefix"` // for each of the maps
-	Default   string            `yaml:"default"`
-	Strict    bool              `yaml:"strict"`
-	Streaming NamesConfig       `yaml:"streaming"` // comes before the two above, for streamed calls
-	Batch     NamesConfig       `yaml:"batch"`     // likewise for all others
-	ShowAsked bool              `yaml:"show_asked"`
+	Map           map[string]string `yaml:"map"`
+	Prefix        bool              `yaml:"prefix"` // for each of the maps
+	Default       string            `yaml:"default"`
+	Strict        bool              `yaml:"strict"`
+	Streaming     NamesConfig       `yaml:"streaming"` // comes before the two above, for streamed calls
+	Batch         NamesConfig       `yaml:"batch"`     // likewise for all others
+	ShowRequested bool              `yaml:"show_requested"`
 }
 
 // NamesConfig maps models for one use.
@@ -136,8 +136,8 @@ type KeysConfig struct {
 	MinLength int    `yaml:"min_length"`
 }
 
-// CopyConfig says what shadow requests tell an upstream about end users.
-type CopyConfig struct {
+// ShadowIdentityConfig says what shadow requests tell an upstream about end users.
+type ShadowIdentityConfig struct {
 	User     string `yaml:"user"`     // drop, hash or keep
 	Metadata string `yaml:"metadata"` // drop or keep
 	Key      Secret `yaml:"key"`      // for the hashes

@@ -232,18 +232,18 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 	relay := conf.Upstreams.Relay
 	relay.Auth.Secret.value = nil
 	want := UpstreamConfig{
-		BaseURL:     "https://relay.example/v1",
-		Protocol:    "h2",
-		Auth:        Auth{Kind: AuthHeader, Name: "X-Key", Secret: Secret{Env: "MY_KEY"}},
-		Models:      ModelsConfig{Map: map[string]string{"gpt-4o": "gpt-4.1", "2024-05-13": "5"}, Prefix: true, Strict: true},
-		Prices:      map[string]Price{"gpt-4.1": {2, 8}},
-		Limits:      LimitsConfig{RPM: 60, Wait: 2 * time.Second},
-		FallbackOn:  []Status{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"},
-		Retry:       RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
-		Breaker:     BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
-		Copy:        CopyConfig{User: "drop", Metadata: "drop"},
-		Timeouts:    TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 0},
-		Connections: ConnectionsConfig{2048, 2 * time.Minute, 15 * time.Second},
+		BaseURL:        "https://relay.example/v1",
+		Protocol:       "h2",
+		Auth:           Auth{Kind: AuthHeader, Name: "X-Key", Secret: Secret{Env: "MY_KEY"}},
+		Models:         ModelsConfig{Map: map[string]string{"gpt-4o": "gpt-4.1", "2024-05-13": "5"}, Prefix: true, Strict: true},
+		Prices:         map[string]Price{"gpt-4.1": {2, 8}},
+		Limits:         LimitsConfig{RPM: 60, Wait: 2 * time.Second},
+		FallbackOn:     []Status{"401", "402", "403", "404", "405", "408", "409", "410", "413", "429", "5xx"},
+		Retry:          RetryConfig{1, 500 * time.Millisecond, 8 * time.Second, .1},
+		Breaker:        BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
+		ShadowIdentity: ShadowIdentityConfig{User: "drop", Metadata: "drop"},
+		Timeouts:       TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 0},
+		Connections:    ConnectionsConfig{2048, 2 * time.Minute, 15 * time.Second},
 	}
 	if !reflect.DeepEqual(relay, want) {
 		t.Errorf("relay = %+v\nwant    %+v", relay, want)

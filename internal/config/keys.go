@@ -94,7 +94,7 @@ func upstreamKeys() []keyRow {
 			doc: "model for names that the map does not have; empty: the name stays as it is"},
 		{key: "upstreams.*.models.strict", def: "false",
 			doc: "never send a model that neither map nor default covers"},
-		{key: "upstreams.*.models.show_asked", def: "false",
+		{key: "upstreams.*.models.show_requested", def: "false",
 			doc: "responses name the model that the caller asked for, where a map replaced it"},
 		{key: "upstreams.*.models.streaming.map",
 			doc: "like `models.map`, for streamed calls (`stream: true`); looked up before `models.map`"},
@@ -167,13 +167,13 @@ func credentialKeys() []keyRow {
 		{key: "upstreams.*.forward_query",
 			doc: "query parameters to forward to the relay in addition to `api-version`, `beta` and those that select a page or " +
 				"part of a result; it gets no other parameters from callers"},
-		{key: "upstreams.*.copy.user", def: "drop",
+		{key: "upstreams.*.shadow_identity.user", def: "drop",
 			doc: "what shadow requests tell this upstream about end users (`user`, `safety_identifier`, " +
-				"`metadata.user_id`): `drop`, `hash` (with `copy.key`) or `keep`"},
-		{key: "upstreams.*.copy.metadata", def: "drop",
+				"`metadata.user_id`): `drop`, `hash` (with `shadow_identity.key`) or `keep`"},
+		{key: "upstreams.*.shadow_identity.metadata", def: "drop",
 			doc: "the rest of `metadata` in shadow requests: `drop` or `keep`"},
-		{key: "upstreams.*.copy.key",
-			doc: "secret of at least 16 bytes for `copy.user: hash`, the same on all sidecars of a fleet; " +
+		{key: "upstreams.*.shadow_identity.key",
+			doc: "secret of at least 16 bytes for `shadow_identity.user: hash`, the same on all sidecars of a fleet; " +
 				"without one each process generates its own"},
 	}
 }

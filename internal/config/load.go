@@ -219,8 +219,8 @@ func (c *Config) secrets() []secretAt {
 		{"store.redis_password", "store.redis_password", &c.Store.RedisPassword},
 		{"store.redis_sentinel_password", "store.redis_sentinel_password", &c.Store.RedisSentinelPassword},
 		{"capture.key", "capture.key", &c.Capture.Key},
-		{"upstreams.primary.copy.key", "upstreams.primary.copy.key", &c.Upstreams.Primary.Copy.Key},
-		{"upstreams.relay.copy.key", "upstreams.relay.copy.key", &c.Upstreams.Relay.Copy.Key},
+		{"upstreams.primary.shadow_identity.key", "upstreams.primary.shadow_identity.key", &c.Upstreams.Primary.ShadowIdentity.Key},
+		{"upstreams.relay.shadow_identity.key", "upstreams.relay.shadow_identity.key", &c.Upstreams.Relay.ShadowIdentity.Key},
 	} {
 		if s.secret.IsSet() {
 			all = append(all, s)

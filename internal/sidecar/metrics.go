@@ -21,7 +21,7 @@ type policyCollector struct {
 
 	breakerState, breakerTrips, breakerRefused            *prometheus.Desc
 	limitInFlight, limitWaiting, limitWaited, limitPaused *prometheus.Desc
-	limitRefused, limitAway                               *prometheus.Desc
+	limitRefused, fleetUnavailable                        *prometheus.Desc
 	keys                                                  *prometheus.Desc
 	ids, idsFailing, lookups, idsLearned                  *prometheus.Desc
 }
@@ -35,19 +35,19 @@ func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affini
 		breakerState: desc("breaker_state",
 			"Circuit breaker: 0 closed, 1 half-open, 2 open. An empty model means the whole upstream, \"other\" "+
 				"all models that the configuration does not name.", "upstream", "model"),
-		breakerTrips:   desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
-		breakerRefused: desc("breaker_refused_total", "Calls blocked by an open circuit breaker.", "upstream", "model"),
-		limitInFlight:  desc("limit_in_flight", "In-flight calls to an upstream with limits.", "upstream"),
-		limitWaiting:   desc("limit_waiting", "Served calls waiting for capacity within an upstream's limits.", "upstream"),
-		limitWaited:    desc("limit_waited_total", "Served calls that had to wait for capacity.", "upstream"),
-		limitPaused:    desc("limit_paused_models", "Models paused because of the provider's own rate limit headers.", "upstream"),
-		limitRefused:   desc("limit_refused_total", "Calls rejected for lack of capacity, by the limit that was reached.", "upstream", "limit"),
-		limitAway:      desc("limit_fleet_away", "1 while the fleet can't share its limits because Redis is unavailable.", "upstream"),
-		keys:           desc("keys", "Keys of an upstream: in use, or quarantined (aside).", "upstream", "state"),
-		ids:            desc("affinity_ids", "Ids in memory whose provider is known."),
-		idsFailing:     desc("affinity_store_failing", "1 while the store of ids is unavailable."),
-		lookups:        desc("affinity_lookups_total", "Lookups of an id's provider in the store, by result.", "result"),
-		idsLearned:     desc("affinity_ids_total", "Ids learned from responses, by what happened to them.", "result"),
+		breakerTrips:     desc("breaker_trips_total", "Times that a circuit breaker opened.", "upstream", "model"),
+		breakerRefused:   desc("breaker_refused_total", "Calls blocked by an open circuit breaker.", "upstream", "model"),
+		limitInFlight:    desc("limit_in_flight", "In-flight calls to an upstream with limits.", "upstream"),
+		limitWaiting:     desc("limit_waiting", "Served calls waiting for capacity within an upstream's limits.", "upstream"),
+		limitWaited:      desc("limit_waited_total", "Served calls that had to wait for capacity.", "upstream"),
+		limitPaused:      desc("limit_paused_models", "Models paused because of the provider's own rate limit headers.", "upstream"),
+		limitRefused:     desc("limit_refused_total", "Calls rejected for lack of capacity, by the limit that was reached.", "upstream", "limit"),
+		fleetUnavailable: desc("limit_fleet_unavailable", "1 while the fleet can't share its limits because Redis is unavailable.", "upstream"),
+		keys:             desc("keys", "Keys of an upstream: in use, or quarantined.", "upstream", "state"),
+		ids:              desc("affinity_ids", "Ids in memory whose provider is known."),
+		idsFailing:       desc("affinity_store_failing", "1 while the store of ids is unavailable."),
+		lookups:          desc("affinity_lookups_total", "Lookups of an id's provider in the store, by result.", "result"),
+		idsLearned:       desc("affinity_ids_total", "Ids learned from responses, by what happened to them.", "result"),
 	}
 }
 
@@ -55,7 +55,7 @@ func newPolicyCollector(policies map[string]*upstream.Policies, affinity *affini
 func (c *policyCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.breakerState, c.breakerTrips, c.breakerRefused,
-		c.limitInFlight, c.limitWaiting, c.limitWaited, c.limitPaused, c.limitRefused, c.limitAway,
+		c.limitInFlight, c.limitWaiting, c.limitWaited, c.limitPaused, c.limitRefused, c.fleetUnavailable,
 		c.keys, c.ids, c.idsFailing, c.lookups, c.idsLearned,
 	} {
 		out <- d
@@ -72,18 +72,18 @@ func (c *policyCollector) Collect(out chan<- prometheus.Metric) {
 			c.limits(out, name, s.Limits)
 		}
 		if policies != nil && policies.Keys != nil {
-			aside := 0
+			quarantined := 0
 			for _, k := range s.Keys {
 				if k.Quarantine != "" {
-					aside++
+					quarantined++
 				}
 			}
-			gauge(out, c.keys, float64(len(s.Keys)-aside), name, "in_use")
-			gauge(out, c.keys, float64(aside), name, "aside")
+			gauge(out, c.keys, float64(len(s.Keys)-quarantined), name, "in_use")
+			gauge(out, c.keys, float64(quarantined), name, "quarantined")
 		}
 	}
 	if c.affinity != nil {
-		c.bonds(out, c.affinity.State())
+		c.bindings(out, c.affinity.State())
 	}
 }
 
@@ -156,10 +156,10 @@ func (c *policyCollector) limits(out chan<- prometheus.Metric, name string, s *l
 	for limit, n := range s.Refused {
 		counter(out, c.limitRefused, n, name, limit)
 	}
-	gauge(out, c.limitAway, oneIf(s.Mode == "away"), name)
+	gauge(out, c.fleetUnavailable, oneIf(s.Mode == "away"), name)
 }
 
-func (c *policyCollector) bonds(out chan<- prometheus.Metric, s affinity.State) {
+func (c *policyCollector) bindings(out chan<- prometheus.Metric, s affinity.State) {
 	gauge(out, c.ids, float64(s.Memory))
 	gauge(out, c.idsFailing, oneIf(s.Failing))
 	counter(out, c.lookups, s.Lookups-s.Failed, "ok")
