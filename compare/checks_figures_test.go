@@ -365,7 +365,7 @@ func TestSamplesAreBounded(t *testing.T) {
 	const most = 256 << 10
 	for length, want := range map[int]int{most - 1: most - 1, most: most, most + 1: most} {
 		p := pair(strings.Repeat("a", length), "b")
-		s := compare.NewSample(p, compare.Result{}, compare.CaptureFull)
+		s := compare.NewSample(p, compare.Result{}, compare.CaptureFull, compare.Known{})
 		if got := len(s.Primary.Text); got != want {
 			t.Errorf("%d of %d bytes are kept, want %d", got, length, want)
 		}

@@ -56,46 +56,55 @@ type SampleBody struct {
 // maxSampleText bounds each text of a sample, in bytes.
 const maxSampleText = 256 << 10
 
-// NewSample takes what the capture allows from a pair.
-func NewSample(p Pair, r Result, capture Capture) Sample {
+// NewSample takes what the capture allows from a pair, without what is known to be secret.
+func NewSample(p Pair, r Result, capture Capture, known Known) Sample {
 	s := Sample{Result: r, Capture: capture}
 	if capture == CaptureNone {
 		return s
 	}
+	scrub := known.scrubber(p.Request)
 	if p.Request != nil {
 		body := p.Request.Body
 		s.Request.BodyCut = len(body) > maxSampleText && capture != CaptureHashes
 		switch capture {
 		case CaptureHashes:
-			s.Request.Body = digest(string(body))
+			s.Request.Body = digest(scrub.text(string(body)))
 		case CaptureRedacted:
 			// Redaction has to see all of it: half a body is not JSON.
-			s.Request.Body = cut(string(RedactJSON(body)))
+			s.Request.Body = cut(scrub.requestBody(body))
 			s.Request.BodyCut = len(s.Request.Body) == maxSampleText
 		default:
-			s.Request.Body = cut(string(body))
+			s.Request.Body = cut(scrub.body(body, false, false))
 		}
 	}
-	s.Primary = sampleResponse(p.Primary, capture)
-	s.Relay = sampleResponse(p.Relay, capture)
+	s.Primary = sampleResponse(p.Primary, capture, scrub)
+	s.Relay = sampleResponse(p.Relay, capture, scrub)
 	return s
 }
 
 // sampleResponse takes what the capture allows from one response.
-func sampleResponse(x *exchange.Exchange, capture Capture) (s SampleBody) {
+func sampleResponse(x *exchange.Exchange, capture Capture, scrub *scrubber) (s SampleBody) {
 	if x == nil {
 		return s
 	}
-	keep := cut
-	arguments := keep
+	var keep, arguments func(string) string
 	switch capture {
 	case CaptureHashes:
-		keep, arguments = digest, digest
+		keep = func(text string) string { return digest(scrub.text(text)) }
+		arguments = keep
 	case CaptureRedacted:
-		keep = func(text string) string { return cut(Redact(text)) }
-		arguments = func(text string) string { return cut(string(RedactJSON([]byte(text)))) }
+		keep = func(text string) string { return cut(scrub.people.Replace(Redact(scrub.text(text)))) }
+		arguments = func(text string) string {
+			return cut(scrub.people.Replace(string(RedactJSON([]byte(scrub.text(text))))))
+		}
 	default:
-		s.Body, s.BodyCut = cut(string(x.Body)), x.BodyCut || len(x.Body) > maxSampleText
+		keep = func(text string) string { return cut(scrub.text(text)) }
+		arguments = keep
+		inText := scrub.found(x.Completion.Text) || scrub.found(x.Completion.Refusal)
+		for _, call := range x.Completion.ToolCalls {
+			inText = inText || scrub.found(call.Arguments)
+		}
+		s.Body, s.BodyCut = cut(scrub.body(x.Body, x.BodyCut, inText && len(x.Body) > 0)), x.BodyCut || len(x.Body) > maxSampleText
 	}
 	s.Text, s.Refusal = keep(x.Completion.Text), keep(x.Completion.Refusal)
 	for _, call := range x.Completion.ToolCalls {

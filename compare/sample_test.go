@@ -23,7 +23,7 @@ func TestSamplesKeepWhatTheCaptureAllows(t *testing.T) {
 	for capture, want := range map[Capture]struct{ secret, text, body bool }{
 		CaptureFull: {true, true, true}, CaptureRedacted: {false, true, false}, CaptureHashes: {false, false, false}, CaptureNone: {false, false, false},
 	} {
-		s := NewSample(p, r, capture)
+		s := NewSample(p, r, capture, Known{})
 		b, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestSamplesKeepWhatTheCaptureAllows(t *testing.T) {
 func TestSampleSideBySide(t *testing.T) {
 	p := samplePair()
 	p.Relay.Completion.FinishReason = "length"
-	s := NewSample(p, Compare(p, Options{}), CaptureRedacted)
+	s := NewSample(p, Compare(p, Options{}), CaptureRedacted, Known{})
 	var plain, colour strings.Builder
 	if err := s.WriteText(&plain, TextStyle{Width: 90}); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestSamplesOfHostileAnswers(t *testing.T) {
 	p := chatPair(evil+" one", evil+" two")
 	p.Request.Body = []byte(evil)
 	p.Relay.Completion.ToolCalls = []exchange.ToolCall{{Name: evil, Arguments: evil}}
-	s := NewSample(p, Compare(p, Options{}), CaptureFull)
+	s := NewSample(p, Compare(p, Options{}), CaptureFull, Known{})
 	var text strings.Builder
 	if err := s.WriteText(&text, TextStyle{}); err != nil {
 		t.Fatal(err)

@@ -139,7 +139,7 @@ func TestTheSampleEscapesEverything(t *testing.T) {
 		Primary: response(evil + " one"), Relay: response(evil + " two"),
 	}
 	for _, capture := range []compare.Capture{compare.CaptureFull, compare.CaptureRedacted, compare.CaptureHashes, compare.CaptureNone} {
-		s := compare.NewSample(p, compare.Compare(p, compare.Options{}), capture)
+		s := compare.NewSample(p, compare.Compare(p, compare.Options{}), capture, compare.Known{})
 		var b bytes.Buffer
 		if err := dashboards.WriteSample(&b, &s); err != nil {
 			t.Fatal(err)

@@ -304,3 +304,12 @@ func (s KeyShape) check(key string) error {
 	}
 	return nil
 }
+
+// secrets are all keys in use, for those who must not show them.
+func (k *Keys) secrets() []string {
+	var all []string
+	for _, s := range k.snap.Load().keys {
+		all = append(all, s.secret)
+	}
+	return all
+}

@@ -214,6 +214,20 @@ func (u *Upstream) Arm() exchange.Arm { return u.cfg.Arm }
 // Policies limit the calls and learn from them; nil: none.
 func (u *Upstream) Policies() *Policies { return u.cfg.Policies }
 
+// Secrets are the keys that this upstream is called with, for those who must not show them.
+func (u *Upstream) Secrets() []string {
+	secrets := []string{u.cfg.Auth.Key}
+	if p := u.cfg.Policies; p != nil && p.Keys != nil {
+		secrets = append(secrets, p.Keys.secrets()...)
+	}
+	for _, s := range secrets {
+		if _, key, ok := strings.Cut(s, " "); ok { // "Token KEY", for a header of its own
+			secrets = append(secrets, key)
+		}
+	}
+	return secrets
+}
+
 // Withheld counts what callers sent and this upstream did not get.
 func (u *Upstream) Withheld() *Withheld { return u.withheld }
 

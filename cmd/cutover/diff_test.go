@@ -45,7 +45,7 @@ func storedSamples(t *testing.T) string {
 			p.Relay.Completion.FinishReason = "length"
 		}
 		r := compare.Compare(p, compare.Options{})
-		entry := store.SampleEntry{Sample: compare.NewSample(p, r, compare.CaptureRedacted), Classes: compare.Classes()}
+		entry := store.SampleEntry{Sample: compare.NewSample(p, r, compare.CaptureRedacted, compare.Known{}), Classes: compare.Classes()}
 		if err := s.PutSamples(t.Context(), []store.SampleEntry{entry}, time.Now()); err != nil {
 			t.Fatal(err)
 		}

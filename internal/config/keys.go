@@ -249,7 +249,7 @@ func serverKeys() []keyRow {
 				"stream through"},
 		{key: "capture.mode", def: "redacted",
 			doc: "what kept pairs contain of requests and responses: `full`, `redacted` (without addresses, " +
-				"numbers and keys), `hashes` or `none`"},
+				"numbers and keys, people's ids hashed), `hashes` or `none`; keys of the sidecar and of the request itself are in none of them"},
 		{key: "capture.samples", def: "200",
 			doc: "pairs kept for inspection: this many each of the worst, the newest and a random sample"},
 		{key: "capture.retention", def: "168h", doc: "how long they are kept"},

@@ -49,6 +49,9 @@ func (n Names) Sample(id string) string { return n.prefix + "sample:" + id }
 // Samples is the sorted set of the ids of one class of samples.
 func (n Names) Samples(class string) string { return n.prefix + "samples:" + class }
 
+// Salt is the key of the hashes that stand for people in samples.
+func (n Names) Salt() string { return n.prefix + "salt" }
+
 // Spent is what shadow requests of one day have cost.
 func (n Names) Spent(day string) string { return n.prefix + "spent:" + day }
 

@@ -23,6 +23,7 @@ func TestNames(t *testing.T) {
 		n.Bucket("2026-01-02T03:00Z"):  "cutover:{eu}:bucket:2026-01-02T03:00Z",
 		n.Sample("id"):                 "cutover:{eu}:sample:id",
 		n.Samples("worst"):             "cutover:{eu}:samples:worst",
+		n.Salt():                       "cutover:{eu}:salt",
 		n.Spent("2026-01-02"):          "cutover:{eu}:spent:2026-01-02",
 		n.Owner("file-1"):              "cutover:{eu}:owner:file-1",
 		n.Limit("relay"):               "cutover:{eu}:limit:relay",

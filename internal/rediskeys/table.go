@@ -36,6 +36,7 @@ func All() []Key {
 			"`capture.retention` after the request", sidecars,
 		},
 		{n.Samples("CLASS"), "sorted set", "ids of the samples of a class, by score", "capped at `capture.samples` ids", sidecars},
+		{n.Salt(), "string", "32 random bytes: the key of the hashes that stand for people in redacted samples", "never", sidecars},
 		{
 			n.Spent("DAY"), "string", "millionths of a dollar spent on, or reserved for, shadow requests on DAY",
 			"72 h after the last write", sidecars,

@@ -75,9 +75,15 @@ func (s *Sidecar) openStore() (err error) {
 	}
 	s.Sampler = store.NewSampler(s.Results.PutSamples, store.SamplerOptions{
 		Capture: mode, PerClass: s.cfg.Capture.Samples,
-		After: s.degraded.after(partSamples),
+		After: s.degraded.after(partSamples), Secrets: s.secrets, Salt: s.Results.Salt,
 	})
 	return nil
+}
+
+// secrets are the keys that the sidecar itself calls upstreams with, and its own passwords.
+func (s *Sidecar) secrets() []string {
+	out := append(s.primary.serve.Secrets(), s.relay.serve.Secrets()...)
+	return append(out, s.cfg.Admin.Token.Reveal(), s.cfg.Store.RedisPassword.Reveal(), s.cfg.Capture.Key.Reveal())
 }
 
 func (s *Sidecar) newUpstreamPair(arm exchange.Arm) (p upstreamPair, err error) {

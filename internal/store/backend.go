@@ -20,6 +20,8 @@ type Backend interface {
 	PutSamples(ctx context.Context, entries []SampleEntry, now time.Time) error
 	Sample(ctx context.Context, id string) (compare.Sample, error)
 	SampleResults(context.Context, Filter) ([]compare.Result, error)
+	// Salt is 32 random bytes, the same for everybody who uses this store.
+	Salt(context.Context) ([]byte, error)
 	Close() error
 }
 

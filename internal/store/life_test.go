@@ -201,3 +201,14 @@ func TestARepeatedWriteToRedisCountsOnce(t *testing.T) {
 		t.Errorf("results %s, %d summed up, %v", fmt.Sprint(ids(rs)), whole.All.Pairs, err)
 	}
 }
+
+// Everybody who uses a store gets the same salt.
+func TestSalt(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open func(Options) Backend) {
+		first, err := open(Options{}).Salt(t.Context())
+		again, err2 := open(Options{}).Salt(t.Context())
+		if err := errors.Join(err, err2); err != nil || len(first) != 32 || string(first) != string(again) {
+			t.Errorf("salts %x and %x, %v", first, again, err)
+		}
+	})
+}

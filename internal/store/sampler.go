@@ -14,8 +14,13 @@ import (
 
 // SamplerOptions of a Sampler; zero fields take the defaults.
 type SamplerOptions struct {
-	Capture  compare.Capture // what samples may hold; default redacted
-	PerClass int             // size of the uniform reservoir, as in Retention; default 200
+	Capture compare.Capture // what samples may hold; default redacted
+	// Secrets are the sidecar's own keys at the moment, which no sample may hold; nil:
+	// there are none. Salt is that of the hashes that stand for people in a redacted
+	// sample; nil, or after an error, it is one of this process alone.
+	Secrets  func() []string
+	Salt     func(context.Context) ([]byte, error)
+	PerClass int // size of the uniform reservoir, as in Retention; default 200
 	// After is called with the error of each write, nil for one that worked; may be nil.
 	After func(error)
 
@@ -34,6 +39,10 @@ type Sampler struct {
 	limit     *rate.Limiter
 	codes     map[string]codeSeen
 	reservoir []uint64 // the scores that this process has kept, lowest first
+
+	saltValue []byte // these three are Run's own
+	saltKnown bool   // it is the deployment's
+	saltTried time.Time
 
 	stored, dropped, lost atomic.Uint64
 }
@@ -217,8 +226,39 @@ func (s *Sampler) write(batch []SampleEntry) {
 }
 
 func (s *Sampler) entry(o offered) SampleEntry {
-	return SampleEntry{Sample: compare.NewSample(o.pair, o.result, s.o.Capture), Classes: o.classes}
+	known := compare.Known{Salt: s.salt()}
+	if s.o.Secrets != nil {
+		known.Secrets = s.o.Secrets()
+	}
+	return SampleEntry{Sample: compare.NewSample(o.pair, o.result, s.o.Capture, known), Classes: o.classes}
 }
+
+// salt returns the deployment's salt; while it can't be read, one of this process. It is
+// Run's own.
+func (s *Sampler) salt() []byte {
+	if s.saltKnown || s.o.Capture != compare.CaptureRedacted {
+		return s.saltValue
+	}
+	if s.o.Salt != nil && time.Since(s.saltTried) > saltEvery {
+		ctx, cancel := context.WithTimeout(context.Background(), saltTimeout)
+		defer cancel()
+		if salt, err := s.o.Salt(ctx); err == nil {
+			s.saltValue, s.saltKnown = salt, true
+			return salt
+		}
+		s.saltTried = time.Now()
+	}
+	if s.saltValue == nil {
+		s.saltValue = newSalt()
+	}
+	return s.saltValue
+}
+
+// How often a salt that can't be read is asked for again, and for how long.
+const (
+	saltEvery   = 10 * time.Second
+	saltTimeout = 2 * time.Second
+)
 
 // Stored is how many samples were written.
 func (s *Sampler) Stored() uint64 { return s.stored.Load() }
