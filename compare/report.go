@@ -18,8 +18,11 @@ type Report struct {
 	Requests   uint64             `json:"requests"` // offered to the mirror
 	Outcomes   map[Outcome]uint64 `json:"outcomes"`
 	Reasons    map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
-	Pairs      uint64             `json:"pairs"`             // both providers were called
-	Checked    uint64             `json:"checked"`           // both responses usable, contents compared
+	// NotMirrored counts the requests that one sidecar, since its start, has
+	// offered to no other provider, by reason; nil where no sidecar was asked.
+	NotMirrored map[string]uint64 `json:"not_mirrored,omitempty"`
+	Pairs       uint64            `json:"pairs"`   // both providers were called
+	Checked     uint64            `json:"checked"` // both responses usable, contents compared
 
 	Questions []Question       `json:"questions"`
 	Rows      []Row            `json:"rows"` // both providers side by side

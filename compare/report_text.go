@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -26,7 +27,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, reason := range r.Conclusion.Reasons {
 		fmt.Fprintf(&b, "  · %s\n", reason)
 	}
-	fmt.Fprintf(&b, "\n%s\n%s\n\n", r.Heading(), r.OutcomeLine())
+	fmt.Fprintf(&b, "\n%s\n%s\n", r.Heading(), r.OutcomeLine())
+	if line := r.NotMirroredLine(); line != "" {
+		fmt.Fprintf(&b, "%s\n", line)
+	}
+	b.WriteByte('\n')
 	if r.Requests == 0 {
 		_, err := io.WriteString(w, b.String())
 		return err
@@ -47,6 +52,24 @@ func (r *Report) WriteText(w io.Writer) error {
 	r.writeQuestions(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// NotMirroredLine says how many requests were not mirrored, and why; "": it is not
+// known, or all were.
+func (r *Report) NotMirroredLine() string {
+	var total uint64
+	var reasons []string
+	for _, why := range slices.SortedFunc(maps.Keys(r.NotMirrored), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.NotMirrored[b], r.NotMirrored[a]), cmp.Compare(a, b))
+	}) {
+		n := r.NotMirrored[why]
+		total += n
+		reasons = append(reasons, fmt.Sprintf("%s %d", strings.ReplaceAll(why, "_", " "), n))
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Requests not mirrored by this sidecar since its start: %d (%s)", total, strings.Join(reasons, ", "))
 }
 
 func (r *Report) writeFindings(b *strings.Builder) {

@@ -140,3 +140,36 @@ func (n *node) grow(segment string) *node {
 	n.static = append(n.static, edge{segment, child})
 	return child
 }
+
+// MisplacedInference reports whether a request for no endpoint of the table would
+// be one for inference with another path: callers' base URLs have a slash too
+// much, lack /v1, or are in the form of Azure's deployments. It is as good as
+// certain that such a request was meant to be one.
+func MisplacedInference(method, escapedPath string) bool {
+	if Lookup(method, escapedPath).Kind != Opaque {
+		return false
+	}
+	var segments [2]string // the last ones, without empty ones
+	n := 0
+	for rest := escapedPath; rest != "" && n < len(segments); {
+		i := strings.LastIndexByte(rest, '/')
+		if segment := rest[i+1:]; segment != "" {
+			segments[n] = segment
+			n++
+		}
+		if i < 0 {
+			break
+		}
+		rest = rest[:i]
+	}
+	for length := 1; length <= n; length++ {
+		path := "/v1"
+		for i := length - 1; i >= 0; i-- {
+			path += "/" + segments[i]
+		}
+		if ep := Lookup(method, path); ep.Kind == Inference && method == "POST" {
+			return true
+		}
+	}
+	return false
+}

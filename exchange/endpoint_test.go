@@ -178,3 +178,32 @@ func FuzzLookup(f *testing.F) {
 		}
 	})
 }
+
+func TestMisplacedInference(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		method, path string
+		want         bool
+	}{
+		{"POST", "/v1//chat/completions", true},
+		{"POST", "//v1/chat/completions", true},
+		{"POST", "/chat/completions", true},
+		{"POST", "/v1/chat/completions/", true},
+		{"POST", "/v1/v1/messages", true},
+		{"POST", "/messages/count_tokens", true},
+		{"POST", "/openai/deployments/gpt-4o/chat/completions", true},
+		{"POST", "/api/v1/embeddings", true},
+		{"POST", "/responses", true},
+		{"POST", "/v1/chat/completions", false}, // in its place
+		{"GET", "/chat/completions", false},
+		{"POST", "/v1/threads/thread_1/messages", false}, // another endpoint
+		{"POST", "/v1/files", false},
+		{"POST", "/health", false},
+		{"POST", "/", false},
+		{"POST", "", false},
+	} {
+		if got := MisplacedInference(row.method, row.path); got != row.want {
+			t.Errorf("MisplacedInference(%s %s) = %v, want %v", row.method, row.path, got, row.want)
+		}
+	}
+}

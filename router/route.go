@@ -102,8 +102,11 @@ func (rt *Router) relayCanServe(q *exchange.Request) bool {
 // primaryOnly is the route of what can't be routed by percentages.
 func primaryOnly(q *exchange.Request) exchange.Route {
 	route := exchange.Route{Skip: exchange.SkipEndpoint}
-	if q.Endpoint.Kind == exchange.Inference {
+	switch {
+	case q.Endpoint.Kind == exchange.Inference:
 		route.Skip = exchange.SkipBody
+	case exchange.MisplacedInference(q.Method, q.Path):
+		route.Skip = exchange.SkipPath
 	}
 	return route
 }
@@ -116,6 +119,8 @@ func skipReason(q *exchange.Request, d flags.Decision) string {
 		return exchange.SkipStamp
 	case !d.RelayEnabled:
 		return exchange.SkipRelayOff
+	case !q.Facts.Valid && requestEncoded(q.Header):
+		return exchange.SkipEncoded
 	case !q.Facts.Valid:
 		return exchange.SkipInvalid
 	case q.Facts.Stateful != "" && q.Facts.OnlyTools:

@@ -42,6 +42,7 @@ var outcomes = [...]outcomeKey{
 	{compare.Both, ""}, {compare.PrimaryOnly, ""}, {compare.RelayOnly, ""}, {compare.Neither, ""}, {compare.Aborted, ""},
 	{compare.Skipped, exchange.SkipSample}, {compare.Skipped, exchange.SkipRelayOff},
 	{compare.Skipped, exchange.SkipEndpoint}, {compare.Skipped, exchange.SkipStateful},
+	{compare.Skipped, exchange.SkipPath}, {compare.Skipped, exchange.SkipEncoded},
 	{compare.Skipped, exchange.SkipMemory}, {compare.Skipped, exchange.SkipBody}, {compare.Skipped, exchange.SkipInvalid},
 	{compare.Skipped, exchange.SkipStamp}, {compare.Skipped, exchange.SkipCaller}, {compare.Skipped, exchange.SkipOff},
 	{compare.Skipped, exchange.SkipSocket},
@@ -99,6 +100,17 @@ func (c *Counts) All() []Count {
 		}
 	}
 	return all
+}
+
+// Unmirrored counts, by reason, the requests of which no pair came.
+func (c *Counts) Unmirrored() map[string]uint64 {
+	by := map[string]uint64{}
+	for i, k := range outcomes {
+		if n := c.n[i].Load(); n > 0 && (k.outcome == compare.Skipped || k.outcome == compare.Dropped) {
+			by[k.why] += n
+		}
+	}
+	return by
 }
 
 // Get is the number of requests with one outcome, for any reason.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cutover/compare"
 	"cutover/dashboards"
+	"cutover/exchange"
 	"cutover/internal/store"
 	"cutover/internal/target"
 	"cutover/internal/usage"
@@ -42,7 +44,7 @@ func newReportCommand(con console) *cobra.Command {
 				return err
 			}
 			if report.Requests == 0 && output != dashboards.JSON {
-				return scope.nothing()
+				return scope.nothing(&report)
 			}
 			return output.Write(cmd.OutOrStdout(), &report)
 		},
@@ -84,9 +86,12 @@ func (s *resultsScope) filter(now time.Time) (f store.Filter, err error) {
 }
 
 // nothing is the error when there are no pairs: why that may be, and what to do.
-func (s *resultsScope) nothing() error {
+func (s *resultsScope) nothing(report *compare.Report) error {
 	if s.since != "" || s.model != "" || s.endpoint != "" {
 		return fmt.Errorf("%w that match --since, --model and --endpoint: remove some of them", errNoPairs)
+	}
+	if n := len(report.NotMirrored); n > 1 || n == 1 && report.NotMirrored[exchange.SkipSample] == 0 {
+		return fmt.Errorf("%w. %s; docs/reference.md explains the reasons", errNoPairs, report.NotMirroredLine())
 	}
 	return fmt.Errorf("%w: nothing has been mirrored. Set the flag shadow-percentage above 0 and send requests", errNoPairs)
 }

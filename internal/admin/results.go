@@ -19,6 +19,8 @@ type resultsAPI struct {
 	Results  store.Backend
 	Criteria compare.Criteria
 	Flush    func(context.Context) error // may be nil
+	// NotMirrored counts what this sidecar did not mirror, by reason; may be nil.
+	NotMirrored func() map[string]uint64
 }
 
 // flushTimeout bounds how long a report waits for results on their way to the disk.
@@ -78,7 +80,11 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 // written.
 func (api resultsAPI) reportNow(ctx context.Context, f store.Filter) (compare.Report, error) {
 	api.flush(ctx)
-	return store.Report(ctx, api.Results, f, api.Criteria, time.Now().UTC())
+	report, err := store.Report(ctx, api.Results, f, api.Criteria, time.Now().UTC())
+	if err == nil && api.NotMirrored != nil && f == (store.Filter{}) { // the counts are of everything
+		report.NotMirrored = api.NotMirrored()
+	}
+	return report, err
 }
 
 func (api resultsAPI) results(w http.ResponseWriter, req *http.Request) {

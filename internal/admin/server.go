@@ -29,10 +29,12 @@ type Options struct {
 	Criteria compare.Criteria
 	// Flush writes the results that still wait, so that a report is up to date;
 	// nil: there are none.
-	Flush    func(context.Context) error
-	Metrics  http.Handler
-	Status   func() Status
-	Draining func() bool // no more requests should be sent here
+	Flush   func(context.Context) error
+	Metrics http.Handler
+	Status  func() Status
+	// NotMirrored counts the requests that were not mirrored, by reason; nil: unknown.
+	NotMirrored func() map[string]uint64
+	Draining    func() bool // no more requests should be sent here
 	// Degraded lists the parts that work less well than they should; nil: there are none.
 	Degraded func() []Degradation
 	Started  time.Time
@@ -56,7 +58,7 @@ func NewHandler(o Options) http.Handler {
 		o.Degraded = func() []Degradation { return nil }
 	}
 	r := mux.NewRouter()
-	results := resultsAPI{Results: o.Results, Criteria: o.Criteria, Flush: o.Flush}
+	results := resultsAPI{Results: o.Results, Criteria: o.Criteria, Flush: o.Flush, NotMirrored: o.NotMirrored}
 	health := healthAPI{o}
 	health.register(r)
 	r.Handle("/metrics", o.Metrics).Methods(http.MethodGet).Name("metrics")

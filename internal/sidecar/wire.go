@@ -229,8 +229,9 @@ func (s *Sidecar) wire() (err error) {
 	}
 	s.admin = admin.NewServer(admin.Options{
 		Token: s.cfg.Admin.Token.Reveal(), Flags: s.Flags, Results: s.Results, Flush: s.Ledger.Flush, Criteria: s.cfg.Criteria,
-		Metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
-		Status:  s.status, Draining: s.draining.Load, Degraded: s.degradedParts, Started: s.started,
+		Metrics:     promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}),
+		NotMirrored: s.Mirror.Counts().Unmirrored,
+		Status:      s.status, Draining: s.draining.Load, Degraded: s.degradedParts, Started: s.started,
 	})
 	return nil
 }
