@@ -45,7 +45,7 @@ func TestPlansThatMakeNoSense(t *testing.T) {
 func ready(change func(*ramp.Evidence, *compare.Report)) (ramp.Evidence, time.Time) {
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	report := &compare.Report{
-		Pairs: 600, Verdict: compare.Verdict{Judgement: compare.Go, Sentence: "Go."},
+		Pairs: 600, Conclusion: compare.Conclusion{Answer: compare.Go, Sentence: "Go."},
 		Questions: []compare.Question{{Key: "errors", Answer: compare.Yes}, {Key: "ttft", Answer: compare.Yes}, {Key: "noise", Answer: compare.Yes}},
 	}
 	e := ramp.Evidence{Weight: 5, Since: now.Add(-4 * time.Hour), Report: report}
@@ -59,7 +59,7 @@ func TestWhatEndsAStep(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*ramp.Evidence, *compare.Report)
-		want   ramp.Verdict
+		want   ramp.Action
 		weight float64
 	}{
 		{"all is there", func(*ramp.Evidence, *compare.Report) {}, ramp.Advance, 25},
@@ -70,29 +70,29 @@ func TestWhatEndsAStep(t *testing.T) {
 		{"a gate is open", func(_ *ramp.Evidence, r *compare.Report) { r.Questions[1].Answer = compare.Unknown }, ramp.Hold, 5},
 		{"a gate is shut", func(_ *ramp.Evidence, r *compare.Report) { r.Questions[2].Answer = compare.No }, ramp.Hold, 5},
 		{"wait", func(_ *ramp.Evidence, r *compare.Report) {
-			r.Verdict.Judgement = compare.Wait
+			r.Conclusion.Answer = compare.Wait
 			r.Questions[0].Answer = compare.Unknown
 		}, ramp.Hold, 5},
 		{"review", func(_ *ramp.Evidence, r *compare.Report) {
-			r.Verdict.Judgement = compare.Review
+			r.Conclusion.Answer = compare.Review
 			r.Questions[2].Answer = compare.No
 		}, ramp.Hold, 5},
 		{"stop", func(_ *ramp.Evidence, r *compare.Report) {
-			r.Verdict.Judgement = compare.Stop
+			r.Conclusion.Answer = compare.Stop
 			r.Questions[0].Answer = compare.No
 		}, ramp.Rollback, 0},
 		{"stop, after one pair and no time", func(e *ramp.Evidence, r *compare.Report) {
-			r.Pairs, r.Verdict.Judgement, e.Since = 1, compare.Stop, e.Since.Add(4*time.Hour)
+			r.Pairs, r.Conclusion.Answer, e.Since = 1, compare.Stop, e.Since.Add(4*time.Hour)
 		}, ramp.Rollback, 0},
-		{"stop at 100 %", func(e *ramp.Evidence, r *compare.Report) { e.Weight, r.Verdict.Judgement = 100, compare.Stop }, ramp.Rollback, 0},
+		{"stop at 100 %", func(e *ramp.Evidence, r *compare.Report) { e.Weight, r.Conclusion.Answer = 100, compare.Stop }, ramp.Rollback, 0},
 		{"at 100 %", func(e *ramp.Evidence, _ *compare.Report) { e.Weight = 100 }, ramp.Hold, 100},
 		{"just below a step", func(e *ramp.Evidence, _ *compare.Report) { e.Weight = 4.99 }, ramp.Advance, 5},
 		{"between two steps", func(e *ramp.Evidence, _ *compare.Report) { e.Weight = 7 }, ramp.Advance, 25},
 	} {
 		e, now := ready(c.change)
 		got := ramp.Judge(ramp.DefaultPlan(), e, now)
-		if got.Verdict != c.want || got.Weight != c.weight || len(got.Reasons) == 0 {
-			t.Errorf("%s: %s to %v because of %q, want %s to %v", c.name, got.Verdict, got.Weight, got.Reasons, c.want, c.weight)
+		if got.Action != c.want || got.Weight != c.weight || len(got.Reasons) == 0 {
+			t.Errorf("%s: %s to %v because of %q, want %s to %v", c.name, got.Action, got.Weight, got.Reasons, c.want, c.weight)
 		}
 	}
 }

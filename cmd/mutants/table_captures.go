@@ -21,8 +21,8 @@ func captures() []Mutant {
 		),
 		in("shadow/call.go", "",
 			mistake{"responses beyond the bound go on", "if total > p.m.cfg.maxResponse {", "if total > 1000*p.m.cfg.maxResponse {"},
-			mistake{"one side's capture is not counted", "p.m.held.Add(2*int64(n)) >", "p.m.held.Add(int64(n)) >"},
-			mistake{"bytes beyond the capture are held", "if total > p.m.cfg.capture {", "if total > 1000*p.m.cfg.capture {"},
+			mistake{"one side is not charged", "p.charge(held, 2*now) >", "p.charge(held, now) >"},
+			mistake{"what is held is charged a hundredth", "p.charge(held, 2*now) > p.m.cfg.MaxBytes", "p.charge(held, now/50) > p.m.cfg.MaxBytes"},
 		),
 	)
 }

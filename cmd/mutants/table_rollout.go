@@ -3,11 +3,11 @@ package main
 // rollout is when callers are moved on to the relay, and when they go back.
 func rollout() []Mutant {
 	return in("ramp/ramp.go", "",
-		mistake{"the first step has no pairs", "{0, time.Hour, 600}", "{0, time.Hour, 0}"},
-		mistake{"the first step does not soak", "{0, time.Hour, 600}", "{0, 0, 600}"},
-		mistake{"the second step is ten times as wide", "{1, time.Hour, 600}", "{10, time.Hour, 600}"},
-		mistake{"the third step soaks for minutes", "{5, 4 * time.Hour, 600}", "{5, 4 * time.Minute, 600}"},
-		mistake{"half of the callers for an hour", "{50, 24 * time.Hour, 600}", "{50, time.Hour, 600}"},
+		mistake{"the first step has no pairs", "{0, millis.Duration(time.Hour), 600}", "{0, millis.Duration(time.Hour), 0}"},
+		mistake{"the first step does not soak", "{0, millis.Duration(time.Hour), 600}", "{0, 0, 600}"},
+		mistake{"the second step is ten times as wide", "{1, millis.Duration(time.Hour), 600}", "{10, millis.Duration(time.Hour), 600}"},
+		mistake{"the third step soaks for minutes", "{5, millis.Duration(4 * time.Hour), 600}", "{5, millis.Duration(4 * time.Minute), 600}"},
+		mistake{"half of the callers for an hour", "{50, millis.Duration(24 * time.Hour), 600}", "{50, millis.Duration(time.Hour), 600}"},
 		mistake{"a weight above 100 % is a plan", "s.Weight <= 100)", "s.Weight <= 1000)"},
 		mistake{"a plan may stay where it is", "s.Weight <= p.Steps[i-1].Weight", "s.Weight < p.Steps[i-1].Weight"},
 		mistake{"between two steps the next one counts", "if s.Weight <= weight {", "if s.Weight < weight {"},

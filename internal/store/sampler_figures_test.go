@@ -24,7 +24,7 @@ func chosen(t *testing.T, offer func(offer func(compare.Result, time.Time))) map
 			}
 		}
 		return nil
-	}, store.SamplerOptions{Room: 10_000})
+	}, store.SamplerOptions{}.WithQueue(10_000))
 	offer(func(r compare.Result, now time.Time) {
 		r.Primary.Called, r.Relay.Called = true, true
 		s.Offer(compare.Pair{}, &r, now)
