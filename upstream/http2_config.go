@@ -48,6 +48,7 @@ func (u *Upstream) newHTTP2Pool() *connPool {
 	p := newConnPool(func(ctx context.Context) (*http.ClientConn, error) {
 		return u.transport.NewClientConn(ctx, u.scheme, addr)
 	})
+	p.maxAge = u.cfg.MaxAge
 	if u.scheme == "https" {
 		u.transport.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error {
 			if s.NegotiatedProtocol != "h2" {

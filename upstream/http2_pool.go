@@ -27,7 +27,8 @@ var errPoolClosed = errors.New("the connections to the upstream are being closed
 // pool of net/http dials once for every call that finds no free stream at that
 // moment: thousands of callers at once would open thousands of connections.)
 type connPool struct {
-	dial func(context.Context) (*http.ClientConn, error)
+	dial   func(context.Context) (*http.ClientConn, error)
+	maxAge time.Duration // of a connection that gets calls; 0: any
 	// http1Only is set once TLS has negotiated anything but HTTP/2.
 	http1Only atomic.Bool
 
@@ -54,6 +55,7 @@ type connPool struct {
 // those that turn out to be too many behind the others.
 type poolConn struct {
 	*http.ClientConn
+	until       time.Time    // when it is too old; zero: never
 	streamLimit atomic.Int64 // 0: what its SETTINGS say
 }
 
@@ -151,12 +153,30 @@ func (p *connPool) reserve() *poolConn {
 	if p.ended.Swap(false) {
 		p.conns = slices.DeleteFunc(p.conns, func(c *poolConn) bool { return c.Err() != nil })
 	}
+	if p.maxAge > 0 {
+		p.retireAged(time.Now())
+	}
 	for _, c := range p.conns {
 		if c.reserveStream() {
 			return c
 		}
 	}
 	return nil
+}
+
+// retireAged takes the connections that are too old out of the pool: they are
+// closed when their calls have ended.
+func (p *connPool) retireAged(now time.Time) {
+	p.conns = slices.DeleteFunc(p.conns, func(c *poolConn) bool {
+		if now.Before(c.until) {
+			return false
+		}
+		p.dials.Go(func() { // it may report a change, which takes the lock
+			c.SetStateHook(closeWhenIdle)
+			closeWhenIdle(c.ClientConn)
+		})
+		return true
+	})
 }
 
 func (c *poolConn) reserveStream() bool {
@@ -211,7 +231,7 @@ func (p *connPool) openConn(upTo uint64) {
 		p.unlock()
 		return
 	}
-	c := &poolConn{ClientConn: conn}
+	c := &poolConn{ClientConn: conn, until: connEnd(p.maxAge, time.Now())}
 	c.streamLimit.Store(int64(max(p.capacity, 1)))
 	c.SetStateHook(p.onStateChange)
 	if p.closed {

@@ -38,7 +38,7 @@ func (u *Upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 // HTTP/1.1.
 func (u *Upstream) roundTripOnce(r *http.Request) (*http.Response, error) {
 	if !u.usesHTTP2(r) {
-		return u.transport.RoundTrip(r)
+		return u.http1.transport().RoundTrip(r)
 	}
 	conn, err := u.pool.acquire(r.Context())
 	switch err {
@@ -49,7 +49,7 @@ func (u *Upstream) roundTripOnce(r *http.Request) (*http.Response, error) {
 		}
 		return resp, err
 	case errNotHTTP2:
-		return u.transport.RoundTrip(r)
+		return u.http1.transport().RoundTrip(r)
 	}
 	if r.Body != nil {
 		_ = r.Body.Close() // a RoundTripper has to close the body, on errors too

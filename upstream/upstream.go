@@ -49,6 +49,8 @@ type Config struct {
 	CAFile   string        // PEM of roots to trust besides the system's
 	MaxIdle  int           // idle connections kept; default 2048
 	IdleTime time.Duration // how long they are kept; default 120 s
+	// MaxAge is the age at which a connection gets no more calls; 0: it may have any.
+	MaxAge time.Duration
 	// Ping is the silence after which an HTTP/2 connection is pinged. Without a
 	// reply within the same time (at most 15 s) the connection is closed. 0: 15 s;
 	// negative: no pings.
@@ -85,7 +87,8 @@ type Upstream struct {
 	inV1, outside prefix
 	transport     *http.Transport
 	fallbackOn    Statuses
-	pool          *connPool // of HTTP/2 connections; nil: HTTP/1.1 only
+	http1         *generations // of transport
+	pool          *connPool    // of HTTP/2 connections; nil: HTTP/1.1 only
 
 	restricted bool // callers' requests are cut down to what forward allows
 	forward    forwardRules
@@ -117,6 +120,7 @@ func New(c Config) (*Upstream, error) {
 		return nil, fmt.Errorf("upstream %s: fallback_on: %w", c.Name, err)
 	}
 	u.pool = u.newHTTP2Pool()
+	u.http1 = newGenerations(u.transport, c.MaxAge)
 	u.restricted = c.Arm == exchange.Relay && c.Auth.Kind != Passthrough
 	u.forward = newForwardRules(&c)
 	if u.withheld = c.Withheld; u.withheld == nil {
@@ -256,5 +260,5 @@ func (u *Upstream) Close() {
 	if u.pool != nil {
 		u.pool.close()
 	}
-	u.transport.CloseIdleConnections()
+	u.http1.close()
 }

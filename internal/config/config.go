@@ -165,7 +165,8 @@ type TimeoutsConfig struct {
 type ConnectionsConfig struct {
 	MaxIdle     int           `yaml:"max_idle"`
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
-	Ping        time.Duration `yaml:"ping"` // silence after which an HTTP/2 connection is pinged; 0: never
+	MaxAge      time.Duration `yaml:"max_age"` // 0: any
+	Ping        time.Duration `yaml:"ping"`    // silence after which an HTTP/2 connection is pinged; 0: never
 }
 
 // ServerConfig bounds what callers may do; 0 is no limit.

@@ -243,7 +243,7 @@ admin: {token: {env: CUTOVER_MY_TOKEN}}
 		Breaker:        BreakerConfig{Enabled: true, ErrorRate: .5, MinCalls: 20, OpenFor: 10 * time.Second},
 		ShadowIdentity: ShadowIdentityConfig{User: "drop", Metadata: "drop"},
 		Timeouts:       TimeoutsConfig{90 * time.Second, time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 0},
-		Connections:    ConnectionsConfig{2048, 2 * time.Minute, 15 * time.Second},
+		Connections:    ConnectionsConfig{2048, 2 * time.Minute, 10 * time.Minute, 15 * time.Second},
 	}
 	if !reflect.DeepEqual(relay, want) {
 		t.Errorf("relay = %+v\nwant    %+v", relay, want)

@@ -206,6 +206,9 @@ func timeoutKeys() []keyRow {
 		{key: "upstreams.*.timeouts.total", def: "0s", doc: "for a whole call; 0: no limit"},
 		{key: "upstreams.*.connections.max_idle", def: "2048", doc: "maximum idle connections kept open"},
 		{key: "upstreams.*.connections.idle_timeout", def: "2m", doc: "how long an idle connection is kept"},
+		{key: "upstreams.*.connections.max_age", def: "10m",
+			doc: "age at which a connection gets no more calls, up to a quarter earlier at random, so that changes of DNS are " +
+				"noticed; calls on it are not cut; 0: any age"},
 		{key: "upstreams.*.connections.ping", def: "15s",
 			doc: "silence after which an HTTP/2 connection is pinged; it is closed if there is no reply for " +
 				"the same time again (15 s at most); 0: never"},

@@ -40,6 +40,7 @@ func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 		Forwarded: c.Headers.Forwarded, ForwardHeaders: u.ForwardHeaders, ForwardQuery: u.ForwardQuery,
 		MaxIdle:  u.Connections.MaxIdle,
 		IdleTime: u.Connections.IdleTimeout,
+		MaxAge:   u.Connections.MaxAge,
 		Ping:     pingOf(u.Connections),
 	}
 }
