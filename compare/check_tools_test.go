@@ -7,7 +7,8 @@ import (
 	"cutover/exchange"
 )
 
-const weatherSchema = `{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":1},"unit":{"enum":["c","f"]}},"required":["city"],"additionalProperties":false}`
+const weatherSchema = `{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":1},"unit":{"enum":` +
+	`["c","f"]}},"required":["city"],"additionalProperties":false}`
 
 func TestToolCalls(t *testing.T) {
 	bodies := map[string]string{
@@ -164,13 +165,15 @@ func TestSchemas(t *testing.T) {
 
 // A schema that refers to itself in many ways must end, and soon.
 func TestSchemasThatExplode(t *testing.T) {
-	schema, _ := decodeJSON([]byte(`{"anyOf":[{"$ref":"#"},{"$ref":"#"},{"$ref":"#"}],"oneOf":[{"$ref":"#"},{"$ref":"#"}],"not":{"$ref":"#"}}`))
+	schema, _ := decodeJSON([]byte(`{"anyOf":[{"$ref":"#"},{"$ref":"#"},{"$ref":"#"}],` +
+		`"oneOf":[{"$ref":"#"},{"$ref":"#"}],"not":{"$ref":"#"}}`))
 	value, _ := decodeJSON([]byte(strings.Repeat("[", 200) + strings.Repeat("]", 200)))
 	validates(schema, value)
 }
 
 func TestStructure(t *testing.T) {
-	const base = `{"id":"a","object":"chat.completion","created":1,"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":{"x":1}},"system_fingerprint":"fp"}`
+	const base = `{"id":"a","object":"chat.completion","created":1,"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},` +
+		`"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":{"x":1}},"system_fingerprint":"fp"}`
 	for _, c := range []struct{ name, from, to, want string }{
 		{"same", "", "", ""},
 		{"ids and dates", `"id":"a"`, `"id":7`, ""},

@@ -32,7 +32,8 @@ func told(p compare.Pair, code string, o compare.Options) string {
 // hardly, info is no reason to stop. What only the primary has is info.
 func TestSeverityOfEachCode(t *testing.T) {
 	for severity, codes := range map[compare.Severity]string{
-		compare.Critical: "outcome.unknown_model outcome.bad_request outcome.auth outcome.payment_required outcome.not_found outcome.error_event " +
+		compare.Critical: "outcome.unknown_model outcome.bad_request outcome.auth outcome.payment_required outcome.not_found " +
+			"outcome.error_event " +
 			"outcome.malformed outcome.empty outcome.broken outcome.overloaded outcome.server_error outcome.connect outcome.tls " +
 			"outcome.header_timeout outcome.first_token_timeout outcome.idle_timeout outcome.timeout outcome.unheard-of " +
 			"conformance.not_streamed conformance.json conformance.encoding text.empty tools.unknown tools.json tools.schema " +
@@ -150,7 +151,8 @@ func TestWhatIsSlow(t *testing.T) {
 // Over 5 % more dollars.
 func TestWhatIsDear(t *testing.T) {
 	for price, want := range map[float64]string{1: "", 1.04: "", 1.06: "relay", 2: "relay"} {
-		o := compare.Options{PrimaryPrices: compare.Prices{"gpt-4o": {Input: 1, Output: 1}}, RelayPrices: compare.Prices{"gpt-4o": {Input: price, Output: price}}}
+		o := compare.Options{PrimaryPrices: compare.Prices{"gpt-4o": {Input: 1, Output: 1}},
+			RelayPrices: compare.Prices{"gpt-4o": {Input: price, Output: price}}}
 		if got := told(pair("Yes.", "Yes."), compare.CodeCost, o); got != want {
 			t.Errorf("at %v times the price: told of %q, want %q", price, got, want)
 		}
@@ -167,7 +169,8 @@ func TestWhatIsALoop(t *testing.T) {
 		{30, 4, "relay"}, {29, 4, ""}, {40, 3, ""}, {50, 3, ""}, {10, 12, "relay"}, {10, 11, ""},
 		{250, 4, "relay"}, {256, 4, "relay"}, {257, 4, ""}, {300, 8, ""},
 	} {
-		if got := told(pair("Yes.", "So it goes:"+strings.Repeat(period(c.length), c.times)), compare.CodeLoop, compare.Options{}); got != c.want {
+		if got := told(pair("Yes.", "So it goes:"+strings.Repeat(period(c.length), c.times)), compare.CodeLoop,
+			compare.Options{}); got != c.want {
 			t.Errorf("%d times %d bytes: told of %q, want %q", c.times, c.length, got, c.want)
 		}
 	}
@@ -231,7 +234,8 @@ func TestWhatIsShort(t *testing.T) {
 		primary, relay int
 		want           string
 	}{
-		{400, 100, ""}, {400, 99, "relay"}, {99, 400, "primary"}, {100, 400, ""}, {400, 200, ""}, {199, 10, ""}, {200, 10, "relay"}, {400, 41, "relay"}, {400, 0, ""},
+		{400, 100, ""}, {400, 99, "relay"}, {99, 400, "primary"}, {100, 400, ""}, {400, 200, ""}, {199, 10, ""}, {200, 10, "relay"},
+		{400, 41, "relay"}, {400, 0, ""},
 	} {
 		words := strings.Repeat("word ", 100)
 		p := pair(words[:c.primary], words[:c.relay])
@@ -326,7 +330,8 @@ func TestWhoFailed(t *testing.T) {
 
 // Dollars a million tokens: 700 + 300 cached + 500 out at 2, .5 and 8.
 func TestCostOfACall(t *testing.T) {
-	near(t, "with a price for cached tokens", compare.Price{Input: 2, CachedInput: .5, Output: 8}.Cost(1000, 300, 500), (700*2+300*.5+500*8)/1e6, 1e-15)
+	near(t, "with a price for cached tokens", compare.Price{Input: 2, CachedInput: .5, Output: 8}.Cost(1000, 300, 500),
+		(700*2+300*.5+500*8)/1e6, 1e-15)
 	near(t, "without", compare.Price{Input: 2, Output: 8}.Cost(1000, 300, 500), (1000*2+500*8)/1e6, 1e-15)
 	near(t, "more cached than there are", compare.Price{Input: 2, CachedInput: .5, Output: 8}.Cost(100, 300, 0), 100*.5/1e6, 1e-15)
 	prices := compare.Prices{"gpt": {Input: 1}, "gpt-4": {Input: 2}, "gpt-4.1": {Input: 3}, "default": {Input: 4}}
@@ -345,7 +350,8 @@ func TestScoresOfSamples(t *testing.T) {
 	}
 	critical, minor := compare.Finding{Arm: "relay", Severity: compare.Critical}, compare.Finding{Arm: "relay", Severity: compare.Minor}
 	primarys, ofBoth := compare.Finding{Arm: "primary", Severity: compare.Info}, compare.Finding{Severity: compare.Major}
-	order := []*compare.Result{at(9), at(10, primarys), at(1, minor), at(2, minor), at(0, ofBoth), at(0, critical), at(3, minor, critical, minor)}
+	order := []*compare.Result{at(9), at(10, primarys), at(1, minor), at(2, minor), at(0, ofBoth), at(0, critical),
+		at(3, minor, critical, minor)}
 	for i := 1; i < len(order); i++ {
 		if a, b := compare.ClassWorst.Score(order[i-1]), compare.ClassWorst.Score(order[i]); a >= b {
 			t.Errorf("%+v has rank %d and %+v %d, want less", order[i-1].Findings, a, order[i].Findings, b)

@@ -48,8 +48,10 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(*Pair, *exchange.Exchange) {}, ""},
-		{"failed", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassServer, 500) }, "outcome.server_error@relay"},
-		{"timed out", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassIdle, 200) }, "outcome.idle_timeout@relay"},
+		{"failed", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassServer, 500) },
+			"outcome.server_error@relay"},
+		{"timed out", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassIdle, 200) },
+			"outcome.idle_timeout@relay"},
 		{"aborted", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassAborted, 200) }, ""},
 		{"not sent", func(p *Pair, _ *exchange.Exchange) { p.Relay = failed(exchange.Relay, exchange.ClassNotSent, 0) }, ""},
 		{"no such model", func(p *Pair, _ *exchange.Exchange) {
@@ -66,22 +68,27 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"both failed in different ways", func(p *Pair, _ *exchange.Exchange) {
 			p.Primary, p.Relay = failed(exchange.Primary, exchange.ClassServer, 500), failed(exchange.Relay, exchange.ClassConnect, 0)
 		}, "outcome.other"},
-		{"primary failed", func(p *Pair, _ *exchange.Exchange) { p.Primary = failed(exchange.Primary, exchange.ClassServer, 500) }, "outcome.server_error@primary"},
-		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Detail = exchange.ClassUnfinished, "no_done" }, "outcome.unfinished@relay"},
+		{"primary failed", func(p *Pair, _ *exchange.Exchange) { p.Primary = failed(exchange.Primary, exchange.ClassServer, 500) },
+			"outcome.server_error@primary"},
+		{"no [DONE]", func(_ *Pair, x *exchange.Exchange) { x.Class, x.Detail = exchange.ClassUnfinished, "no_done" },
+			"outcome.unfinished@relay"},
 		{"no [DONE] on both", func(p *Pair, x *exchange.Exchange) {
 			x.Class, p.Primary.Class = exchange.ClassUnfinished, exchange.ClassUnfinished
 		}, ""},
-		{"a fault of form", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"event_after_done"} }, "conformance.event_after_done@relay"},
+		{"a fault of form", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"event_after_done"} },
+			"conformance.event_after_done@relay"},
 		{"a fault of form on both", func(p *Pair, x *exchange.Exchange) {
 			x.Faults, p.Primary.Faults = []string{"json"}, []string{"json"}
 		}, ""},
 		{"not streamed", func(_ *Pair, x *exchange.Exchange) { x.Streamed = false }, "conformance.not_streamed@relay"},
 		{"no finish reason", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "" }, "conformance.no_finish@relay"},
 		{"no id", func(_ *Pair, x *exchange.Exchange) { x.Completion.ID = "" }, "conformance.no_id@relay"},
-		{"no usage, asked", func(p *Pair, x *exchange.Exchange) { x.Usage.Known, p.Request.Facts.IncludeUsage = false, true }, "conformance.no_usage@relay"},
+		{"no usage, asked", func(p *Pair, x *exchange.Exchange) { x.Usage.Known, p.Request.Facts.IncludeUsage = false, true },
+			"conformance.no_usage@relay"},
 		{"no usage, not asked", func(_ *Pair, x *exchange.Exchange) { x.Usage.Known = false }, ""},
 		{"model", func(_ *Pair, x *exchange.Exchange) { x.Completion.Model = "gpt-4o-mini" }, "model.name@relay"},
-		{"empty", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text, x.Completion.TextBytes = " \n", 2 }, "text.empty@relay text.short@relay"},
+		{"empty", func(_ *Pair, x *exchange.Exchange) { x.Completion.Text, x.Completion.TextBytes = " \n", 2 },
+			"text.empty@relay text.short@relay"},
 		{"refusal", func(_ *Pair, x *exchange.Exchange) {
 			x.Completion.Text = "I’m sorry, but I can’t help with that. " + long
 		}, "text.refusal@relay"},
@@ -93,7 +100,8 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"input tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.InputTokens = 130 }, "usage.input@relay"},
 		{"output tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.OutputTokens *= 2 }, "usage.output@relay"},
 		{"reasoning tokens", func(_ *Pair, x *exchange.Exchange) { x.Usage.OutputTokens += 500; x.Usage.Reasoning = 500 }, ""},
-		{"slow", func(_ *Pair, x *exchange.Exchange) { x.TTFT, x.Total = time.Second, 4*time.Second }, "latency.first_token@relay latency.total@relay"},
+		{"slow", func(_ *Pair, x *exchange.Exchange) { x.TTFT, x.Total = time.Second, 4*time.Second },
+			"latency.first_token@relay latency.total@relay"},
 	} {
 		p := chatPair(long, long)
 		c.change(&p, p.Relay)
@@ -111,10 +119,14 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 
 // Every code must say something of its own.
 func TestEveryCodeIsDescribed(t *testing.T) {
-	all := []string{CodeOutcomeOther, CodeUnknownModel, "outcome.not_found", CodeNoFinish, CodeNoUsage, CodeNoID, CodeNotStreamed, CodeStructureMissing, CodeStructureType, CodeStructureValue,
-		CodeRefusal, CodeEmpty, CodeTruncated, CodeCutOff, CodeLoop, CodeLanguage, CodeShort, CodeToolNotCalled, CodeToolUnknown, CodeToolJSON, CodeToolSchema,
-		CodeToolChoice, CodeToolArguments, CodeJSONInvalid, CodeJSONSchema, CodeEmbeddingSize, CodeEmbeddingDistance, CodeUsageInput, CodeUsageOutput, CodeModelName,
-		CodeSlowFirst, CodeSlowTotal, CodeCost, "outcome.server_error", "outcome.unfinished", "conformance.json", "conformance.shape", "conformance.new"}
+	all := []string{CodeOutcomeOther, CodeUnknownModel, "outcome.not_found", CodeNoFinish, CodeNoUsage, CodeNoID, CodeNotStreamed,
+		CodeStructureMissing, CodeStructureType, CodeStructureValue,
+		CodeRefusal, CodeEmpty, CodeTruncated, CodeCutOff, CodeLoop, CodeLanguage, CodeShort, CodeToolNotCalled, CodeToolUnknown,
+		CodeToolJSON, CodeToolSchema,
+		CodeToolChoice, CodeToolArguments, CodeJSONInvalid, CodeJSONSchema, CodeEmbeddingSize, CodeEmbeddingDistance, CodeUsageInput,
+		CodeUsageOutput, CodeModelName,
+		CodeSlowFirst, CodeSlowTotal, CodeCost, "outcome.server_error", "outcome.unfinished", "conformance.json", "conformance.shape",
+		"conformance.new"}
 	seen := map[string]string{}
 	for _, code := range all {
 		s := describe(code).sentence
@@ -130,14 +142,21 @@ func TestEveryCodeIsDescribed(t *testing.T) {
 func TestUnknownModelsNameTheMapping(t *testing.T) {
 	const script = "<script>alert(1)</script>"
 	for _, c := range []struct{ asked, to, rule, path, want string }{
-		{"gpt-4o", "gpt-4.1", "models.map", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.map maps gpt-4o: correct that entry."},
-		{"gpt-4o-x", "gpt-4.1", "models.batch.map (prefix)", "gpt-4.1", "The relay has no model gpt-4.1, to which upstreams.relay.models.batch.map (prefix) maps gpt-4o-x: correct that entry."},
-		{"gpt-4o", "gpt-5", "models.streaming.default", "gpt-5", "The relay has no model gpt-5, which upstreams.relay.models.streaming.default gives for gpt-4o: correct it, or add gpt-4o under upstreams.relay.models.map."},
-		{"gpt-4o", "gpt-4o", "unmapped", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
-		{"gpt-4o", "gpt-4o", "", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4.1", "models.map", "gpt-4.1",
+			"The relay has no model gpt-4.1, to which upstreams.relay.models.map maps gpt-4o: correct that entry."},
+		{"gpt-4o-x", "gpt-4.1", "models.batch.map (prefix)", "gpt-4.1",
+			"The relay has no model gpt-4.1, to which upstreams.relay.models.batch.map (prefix) maps gpt-4o-x: correct that entry."},
+		{"gpt-4o", "gpt-5", "models.streaming.default", "gpt-5", "The relay has no model gpt-5, which " +
+			"upstreams.relay.models.streaming.default gives for gpt-4o: correct it, or add gpt-4o under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "unmapped", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it " +
+			"under upstreams.relay.models.map."},
+		{"gpt-4o", "gpt-4o", "", "", "The relay has no model gpt-4o, which was requested by that name and is not mapped: add it under " +
+			"upstreams.relay.models.map."},
 		{"", "", "unmapped", "", "The relay does not have the requested model."},
-		{script, script, "unmapped", "", "The relay has no model other, which was requested by that name and is not mapped: add it under upstreams.relay.models.map."},
-		{strings.Repeat("x", 5000), "y", "models.default", "y", "The relay has no model y, which upstreams.relay.models.default gives for other: correct it, or add other under upstreams.relay.models.map."},
+		{script, script, "unmapped", "", "The relay has no model other, which was requested by that name and is not mapped: add it under " +
+			"upstreams.relay.models.map."},
+		{strings.Repeat("x", 5000), "y", "models.default", "y", "The relay has no model y, which upstreams.relay.models.default gives for " +
+			"other: correct it, or add other under upstreams.relay.models.map."},
 	} {
 		p := chatPair("yes", "yes")
 		p.Request.Facts.Model = c.asked
@@ -242,7 +261,8 @@ func TestTheSideThatStrayedFromTheLanguageIsNamed(t *testing.T) {
 	english := "The answer to this is that the river will not be there for you, and it is from the same stone."
 	for _, c := range []struct{ body, want string }{
 		{`{"messages":[{"role":"system","content":"x"},{"role":"user","content":"` + english + `"}]}`, "text.language@relay"},
-		{`{"messages":[{"role":"user","content":[{"type":"text","text":"` + german + `"}]},{"role":"assistant","content":"` + english + `"}]}`, "text.language@primary"},
+		{`{"messages":[{"role":"user","content":[{"type":"text","text":"` + german + `"}]},{"role":"assistant","content":"` + english +
+			`"}]}`, "text.language@primary"},
 		{`{"input":"` + english + `"}`, "text.language@relay"},
 		{`{"input":[{"role":"user","content":[{"type":"input_text","text":"` + german + `"}]}]}`, "text.language@primary"},
 		{`{"prompt":"` + german + `"}`, "text.language@primary"},

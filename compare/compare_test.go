@@ -35,14 +35,16 @@ func answer(arm exchange.Arm, text string) *exchange.Exchange {
 }
 
 func failed(arm exchange.Arm, class exchange.Class, status int) *exchange.Exchange {
-	return &exchange.Exchange{Arm: arm, Upstream: arm.String(), Model: "gpt-4o", Status: status, Class: class, Started: testStart, Total: 10 * time.Millisecond}
+	return &exchange.Exchange{Arm: arm, Upstream: arm.String(), Model: "gpt-4o", Status: status, Class: class, Started: testStart,
+		Total: 10 * time.Millisecond}
 }
 
 func TestCompareTakesTheFiguresOfBothSides(t *testing.T) {
 	p := chatPair("The sky is blue.", "The sky  is\nblue. ")
 	p.Served = exchange.Relay
 	r := Compare(p, Options{RelayPrices: Prices{"gpt-4": {Input: 2, Output: 8}}})
-	if r.ID != "01JTEST" || r.Endpoint != "chat/completions" || r.Model != "gpt-4o" || !r.Stream || r.Outcome != Both || r.Served != exchange.Relay {
+	if r.ID != "01JTEST" || r.Endpoint != "chat/completions" || r.Model != "gpt-4o" || !r.Stream || r.Outcome != Both ||
+		r.Served != exchange.Relay {
 		t.Errorf("request's side: %+v", r)
 	}
 	if !r.Checked || !r.TextEqual || r.Similarity != 1 || !r.ToolsEqual || r.DiffSimilarity != nil {
@@ -125,7 +127,8 @@ func TestLogLine(t *testing.T) {
 	var log bytes.Buffer
 	logger := zerolog.New(&log)
 	logger.Info().EmbedObject(Compare(p, Options{Diff: true})).Msg("pair")
-	for _, want := range []string{`"id":"01JTEST"`, `"outcome":"both"`, `"ttft_ms":50`, `"similarity":0.6`, `"diff_similarity":0.857`, `"text_equal":false`, `"tools_equal":false`, `"tool_calls":1`} {
+	for _, want := range []string{`"id":"01JTEST"`, `"outcome":"both"`, `"ttft_ms":50`, `"similarity":0.6`, `"diff_similarity":0.857`,
+		`"text_equal":false`, `"tools_equal":false`, `"tool_calls":1`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %s in %s", want, log.String())
 		}
@@ -186,9 +189,11 @@ func TestEqualToolCalls(t *testing.T) {
 	}{
 		{"none", nil, nil, true},
 		{"one side", []exchange.ToolCall{call("f", "{}")}, nil, false},
-		{"order of keys and form of numbers", []exchange.ToolCall{call("f", `{"a":1,"b":[1.50,null]}`)}, []exchange.ToolCall{call("f", `{ "b":[15e-1,null], "a":1.0}`)}, true},
+		{"order of keys and form of numbers", []exchange.ToolCall{call("f", `{"a":1,"b":[1.50,null]}`)},
+			[]exchange.ToolCall{call("f", `{ "b":[15e-1,null], "a":1.0}`)}, true},
 		{"order of calls", []exchange.ToolCall{call("f", `{}`), call("g", `{}`)}, []exchange.ToolCall{call("g", `{}`), call("f", ``)}, true},
-		{"the same call twice", []exchange.ToolCall{call("f", `{}`), call("f", `{}`)}, []exchange.ToolCall{call("f", `{}`), call("g", `{}`)}, false},
+		{"the same call twice", []exchange.ToolCall{call("f", `{}`), call("f", `{}`)}, []exchange.ToolCall{call("f", `{}`),
+			call("g", `{}`)}, false},
 		{"order of a list", []exchange.ToolCall{call("f", `[1,2]`)}, []exchange.ToolCall{call("f", `[2,1]`)}, false},
 		{"null or missing", []exchange.ToolCall{call("f", `{"a":null}`)}, []exchange.ToolCall{call("f", `{"b":null}`)}, false},
 		{"1 or \"1\"", []exchange.ToolCall{call("f", `{"a":1}`)}, []exchange.ToolCall{call("f", `{"a":"1"}`)}, false},

@@ -18,7 +18,8 @@ func toolPair(schema, primary, relay string) Pair {
 			ID: "i", Choices: 1, FinishReason: "tool_calls", ToolCalls: []exchange.ToolCall{{ID: "c", Name: "f", Arguments: args}},
 		}}
 	}
-	q := &exchange.Request{ID: "a", Endpoint: endpoint, Path: "/v1/chat/completions", Body: body, Held: true, Facts: exchange.Facts{Model: "m"}}
+	q := &exchange.Request{ID: "a", Endpoint: endpoint, Path: "/v1/chat/completions", Body: body, Held: true,
+		Facts: exchange.Facts{Model: "m"}}
 	return Pair{Request: q, Primary: side(exchange.Primary, primary), Relay: side(exchange.Relay, relay), Outcome: Both}
 }
 

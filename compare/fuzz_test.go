@@ -13,7 +13,8 @@ import (
 // into the result.
 func FuzzCompare(f *testing.F) {
 	f.Add("a b c", "a b d", `{"n":1}`, `{"tools":[{"name":"t","input_schema":{"$ref":"#"}}]}`, `{"choices":[{"index":0}]}`)
-	f.Add("la la la la", "申し訳ありませんが、", `{`, `{"response_format":{"json_schema":{"schema":{"type":"object"}}},"messages":[{"role":"user","content":"x"}]}`, `[[[]]]`)
+	f.Add("la la la la", "申し訳ありませんが、", `{`,
+		`{"response_format":{"json_schema":{"schema":{"type":"object"}}},"messages":[{"role":"user","content":"x"}]}`, `[[[]]]`)
 	f.Fuzz(func(t *testing.T, a, b, arguments, request, body string) {
 		p := chatPair(a, b)
 		p.Request.Body = []byte(request)

@@ -114,7 +114,8 @@ var redactions = func() []redaction {
 		replace(`((?:"|\b)(?i:pass(?:word|wd|wort|phrase)?|senha|kennwort|secret|token|`+
 			`api[ _\-]?key|access[ _\-]?key|client[ _\-]?secret|authorization|cookie)`+is+`)`+value, "$1[secret]").
 			hinted("ass", "ASS", "enha", "SENHA", "enn", "ecret", "SECRET", "oken", "TOKEN", "ey", "EY", "uthorization", "ookie"),
-		replace(`((?:contraseña|mot de passe|密码|密碼|パスワード|пароль|비밀번호|Пароль|Contraseña|Mot de passe)`+is+`)`+value, "$1[secret]").
+		replace(`((?:contraseña|mot de passe|密码|密碼|パスワード|пароль|비밀번호|Пароль|Contraseña|`+
+			`Mot de passe)`+is+`)`+value, "$1[secret]").
 			hinted("ontraseña", "ot de passe", "密码", "密碼", "パスワード", "ароль", "비밀번호"),
 		replace(`[\p{L}\p{N}._%+'\-]+\s?(?:@|＠|\(at\)|\[at\])\s?[\p{L}\p{N}\-]+`+
 			`(?:(?:\.|．|\s?\(dot\)\s?|\s?\[dot\]\s?)[\p{L}\p{N}\-]+)+`, "[email]").

@@ -50,7 +50,8 @@ func (m simulatedModel) answer(arm exchange.Arm, request int, rng *rand.Rand) *e
 		x.Completion.Text, x.Completion.TextBytes = text, len(text)
 		tokens = int(float64(len(text)) / 4.3 * (1 + .04*rng.NormFloat64()))
 	}
-	x.Usage = exchange.Usage{Known: true, InputTokens: int(float64(150+request%97) * m.billing), OutputTokens: int(float64(tokens) * m.billing)}
+	x.Usage = exchange.Usage{Known: true, InputTokens: int(float64(150+request%97) * m.billing),
+		OutputTokens: int(float64(tokens) * m.billing)}
 	x.Total = x.TTFT + time.Duration(float64(tokens)*12*(1+.1*rng.NormFloat64())*m.slower)*time.Millisecond
 	if m.noDone {
 		x.Class, x.Detail = exchange.ClassUnfinished, "no_done"
@@ -142,7 +143,8 @@ func TestRelaysAreToldApart(t *testing.T) {
 			pairs = 2000
 		}
 		r := migrate(c.relay, pairs, 7)
-		if text := r.Conclusion.Sentence + strings.Join(r.Conclusion.Reasons, " "); r.Conclusion.Answer != c.want || !strings.Contains(text, c.said) {
+		if text := r.Conclusion.Sentence + strings.Join(r.Conclusion.Reasons, " "); r.Conclusion.Answer != c.want ||
+			!strings.Contains(text, c.said) {
 			t.Errorf("%s: got %s: %s", c.name, r.Conclusion.Answer, text)
 		}
 		var significant []string
@@ -236,7 +238,8 @@ func TestSavingPerMonth(t *testing.T) {
 	for i := range 101 {
 		p := chatPair("a", "a")
 		p.Request.At = testStart.Add(time.Duration(i) * time.Minute)
-		s.Add(Compare(p, Options{PrimaryPrices: Prices{"default": {Input: 10, Output: 20}}, RelayPrices: Prices{"default": {Input: 1, Output: 2}}}))
+		s.Add(Compare(p, Options{PrimaryPrices: Prices{"default": {Input: 10, Output: 20}},
+			RelayPrices: Prices{"default": {Input: 1, Output: 2}}}))
 	}
 	v := NewReport(&s, ReportOptions{}).Saving
 	calls := 30.44 * 24 * 60.

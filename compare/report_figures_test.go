@@ -66,7 +66,8 @@ func TestBarsOfTheQuestionsOnFailuresAndFaults(t *testing.T) {
 // more than 1 point of all.
 func TestAnOutageAnswersTheQuestionOnFailures(t *testing.T) {
 	down := stats.Discordance{Zero: 1000, Skipped: 30, BurstPlus: 30}
-	if got := asked(t, "errors", compare.Aggregate{Pairs: 1030, Errors: down}); got.Answer != compare.No || !strings.Contains(got.Why, "in 30 pairs") {
+	if got := asked(t, "errors", compare.Aggregate{Pairs: 1030, Errors: down}); got.Answer != compare.No || !strings.Contains(got.Why,
+		"in 30 pairs") {
 		t.Errorf("%+v", got)
 	}
 	short := stats.Discordance{Zero: 3000, Skipped: 30, BurstPlus: 30}
@@ -118,9 +119,11 @@ func TestBillsThatStop(t *testing.T) {
 	for _, c := range []struct {
 		l    stats.LogRatio
 		want bool
-	}{{ratio(100, .0899, .1), false}, {ratio(100, .0904, .1), true}, {ratio(99, .5, 0), false}, {ratio(100, .05, 0), true}, {ratio(100, .04, 0), false}} {
+	}{{ratio(100, .0899, .1), false}, {ratio(100, .0904, .1), true}, {ratio(99, .5, 0), false}, {ratio(100, .05, 0), true},
+		{ratio(100, .04, 0), false}} {
 		for name, tally := range map[string]compare.Aggregate{"input": {Pairs: c.l.N, Input: c.l}, "output": {Pairs: c.l.N, Output: c.l}} {
-			if got := reportOf(tally).Conclusion; (got.Answer == compare.Stop) != c.want || c.want && !strings.Contains(got.Sentence, name+" tokens") {
+			if got := reportOf(tally).Conclusion; (got.Answer == compare.Stop) != c.want || c.want && !strings.Contains(got.Sentence,
+				name+" tokens") {
 				t.Errorf("%s, %d pairs, mean %v: %+v, want stop %v", name, c.l.N, c.l.Mean(), got, c.want)
 			}
 		}
@@ -191,7 +194,8 @@ func TestPairsStillAskedFor(t *testing.T) {
 		}
 	}
 	long := stats.Discordance{Minus: 40, Zero: 900, Plus: 49} // 1,118,895
-	if got := asked(t, "errors", compare.Aggregate{Pairs: 989, Errors: long}); got.PairsNeeded != nil || !strings.Contains(got.Why, "not expected to settle") {
+	if got := asked(t, "errors", compare.Aggregate{Pairs: 989, Errors: long}); got.PairsNeeded != nil || !strings.Contains(got.Why,
+		"not expected to settle") {
 		t.Errorf("over a million: %+v", got)
 	}
 }
@@ -309,7 +313,8 @@ func TestRowsOfTimes(t *testing.T) {
 	}
 	for key, want := range map[string]float64{"ttft_p50": 500, "ttft_p95": 950, "ttft_p99": 990} {
 		row := rows[key]
-		if row.Primary == nil || math.Abs(*row.Primary/want-1) > .011 || math.Abs(*row.Relay/want/2-1) > .011 || math.Abs(*row.Difference/2-1) > .021 {
+		if row.Primary == nil || math.Abs(*row.Primary/want-1) > .011 || math.Abs(*row.Relay/want/2-1) > .011 ||
+			math.Abs(*row.Difference/2-1) > .021 {
 			t.Errorf("%s: %+v, want about %v, twice that, and a ratio of 2", key, row, want)
 		}
 	}
@@ -441,7 +446,8 @@ func TestWhatIsEvidence(t *testing.T) {
 		s.Add(compare.Result{Primary: c.primary, Relay: c.relay, Burst: c.burst})
 		if got := s.All; got.Errors != c.errors || got.Faults.N() != c.faults || got.TTFT.N != c.times || got.Total.N != c.times ||
 			got.Length.N != c.times || got.Input.N != c.times {
-			t.Errorf("%s: errors %+v, %d faults, %d %d %d %d times", c.name, got.Errors, got.Faults.N(), got.TTFT.N, got.Total.N, got.Length.N, got.Input.N)
+			t.Errorf("%s: errors %+v, %d faults, %d %d %d %d times", c.name, got.Errors, got.Faults.N(), got.TTFT.N, got.Total.N,
+				got.Length.N, got.Input.N)
 		}
 		usable := 0
 		if c.primary.OK() {
@@ -510,7 +516,8 @@ func TestFindingsInBurstsAndTheirExamples(t *testing.T) {
 	b.Add(found("2", "outcome.server_error", "relay", true, true))
 	b.Add(found("7", "text.loop", "relay", true, false))
 	a.Merge(b)
-	if got, want := a.All.Codes[compare.Code{Code: "outcome.server_error"}], (compare.CodeCounts{Relay: 2, Primary: 1, BurstRelay: 2, BurstPrimary: 1, Example: "2", Rank: 3}); got != want {
+	if got, want := a.All.Codes[compare.Code{Code: "outcome.server_error"}],
+		(compare.CodeCounts{Relay: 2, Primary: 1, BurstRelay: 2, BurstPrimary: 1, Example: "2", Rank: 3}); got != want {
 		t.Errorf("failed calls: %+v, want %+v", got, want)
 	}
 	if got := a.All.Codes[compare.Code{Code: "text.loop"}]; got.BurstRelay != 0 || got.Relay != 1 {

@@ -81,7 +81,8 @@ func TestFiguresReadWell(t *testing.T) {
 	}{
 		{UnitShare, f(0), "0 %"}, {UnitShare, f(.00042), "0.042 %"}, {UnitShare, f(.0234), "2.34 %"}, {UnitShare, f(1), "100 %"},
 		{UnitMillis, f(38.21), "38.2 ms"}, {UnitMillis, f(12345), "12.3 s"}, {UnitMillis, f(1234), "1234 ms"}, {UnitMillis, nil, "–"},
-		{UnitDollars, f(.0000421), "$0.000042"}, {UnitDollars, f(.0421), "$0.0421"}, {UnitDollars, f(1234567), "$1,234,567"}, {UnitDollars, f(12.5), "$12.50"},
+		{UnitDollars, f(.0000421), "$0.000042"}, {UnitDollars, f(.0421), "$0.0421"}, {UnitDollars, f(1234567), "$1,234,567"},
+		{UnitDollars, f(12.5), "$12.50"},
 		{UnitRate, f(87.04), "87.0 tokens/s"}, {UnitFraction, f(.5), "0.500"},
 	} {
 		if got := c.unit.Format(c.v); got != c.want {

@@ -21,7 +21,8 @@ func TestSamplesKeepWhatTheCaptureAllows(t *testing.T) {
 	p := samplePair()
 	r := Compare(p, Options{})
 	for capture, want := range map[Capture]struct{ secret, text, body bool }{
-		CaptureFull: {true, true, true}, CaptureRedacted: {false, true, false}, CaptureHashes: {false, false, false}, CaptureNone: {false, false, false},
+		CaptureFull: {true, true, true}, CaptureRedacted: {false, true, false}, CaptureHashes: {false, false, false},
+		CaptureNone: {false, false, false},
 	} {
 		s := NewSample(p, r, capture, Known{})
 		b, err := json.Marshal(s)
@@ -60,7 +61,8 @@ func TestSampleSideBySide(t *testing.T) {
 	if err := s.WriteText(&colour, TextStyle{Width: 90, Colour: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"The [-quick-] brown fox", "│ The {+quack+} brown fox", `  "messages": [`, "text.truncated", "first token", "[email]", "names, numbers and keys removed"} {
+	for _, want := range []string{"The [-quick-] brown fox", "│ The {+quack+} brown fox", `  "messages": [`, "text.truncated",
+		"first token", "[email]", "names, numbers and keys removed"} {
 		if !strings.Contains(plain.String(), want) {
 			t.Errorf("no %q in\n%s", want, plain.String())
 		}

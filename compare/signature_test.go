@@ -31,7 +31,8 @@ func TestSignature(t *testing.T) {
 func TestEqualSignaturesMeanEqualShapes(t *testing.T) {
 	t.Parallel()
 	value := rapid.OneOf(rapid.Just[any](nil), rapid.Just[any](true), rapid.Just[any]("s"), rapid.Just[any](1.5),
-		rapid.Map(rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "content"}), rapid.SampledFrom([]any{nil, 1, "x", []any{1}}), 0, 3), func(m map[string]any) any { return m }))
+		rapid.Map(rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "content"}), rapid.SampledFrom([]any{nil, 1, "x", []any{1}}), 0, 3),
+			func(m map[string]any) any { return m }))
 	object := rapid.MapOfN(rapid.SampledFrom([]string{"p", "q", "r", "content", "usage"}), value, 0, 4)
 	rapid.Check(t, func(t *rapid.T) {
 		a, err := json.Marshal(object.Draw(t, "a"))

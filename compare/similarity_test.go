@@ -207,7 +207,8 @@ func BenchmarkCompareSmall(b *testing.B) {
 // The dearest texts there are: accents everywhere, in the form that has to be
 // composed first.
 func BenchmarkCompare2kDecomposed(b *testing.B) {
-	x, y := norm.NFD.String(strings.Repeat("déjà vu à Noël, où êtes-vous ? ", 60)), strings.Repeat("déjà vu à Noël, où étiez-vous ? ", 60)
+	x, y := norm.NFD.String(strings.Repeat("déjà vu à Noël, où êtes-vous ? ", 60)),
+		strings.Repeat("déjà vu à Noël, où étiez-vous ? ", 60)
 	p := chatPair(x, y)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -36,10 +36,12 @@ func drawResult(t *rapid.T) Result {
 		return a
 	}
 	r := Result{
-		ID: rapid.StringMatching(`[0-9A-Z]{8}`).Draw(t, "id"), At: testStart.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Second),
+		ID:       rapid.StringMatching(`[0-9A-Z]{8}`).Draw(t, "id"),
+		At:       testStart.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Second),
 		Endpoint: rapid.SampledFrom([]string{"chat/completions", "messages"}).Draw(t, "endpoint"),
 		Model:    rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "model"), Stream: rapid.Bool().Draw(t, "stream"),
-		Outcome: rapid.SampledFrom([]Outcome{Both, Both, Skipped, Aborted}).Draw(t, "outcome"), Why: rapid.SampledFrom([]string{"", "rate"}).Draw(t, "why"),
+		Outcome: rapid.SampledFrom([]Outcome{Both, Both, Skipped, Aborted}).Draw(t, "outcome"),
+		Why:     rapid.SampledFrom([]string{"", "rate"}).Draw(t, "why"),
 		Primary: arm("primary"), Relay: arm("relay"), Tools: rapid.Bool().Draw(t, "tools"), Burst: rapid.Bool().Draw(t, "burst"),
 		Checked: rapid.Bool().Draw(t, "checked"), Similarity: rapid.Float64Range(0, 1).Draw(t, "similarity"),
 	}
@@ -47,7 +49,8 @@ func drawResult(t *rapid.T) Result {
 		r.Findings = append(r.Findings, newFinding(code, rapid.SampledFrom([]string{"", "relay", "primary"}).Draw(t, "arm"), ""))
 	}
 	if rapid.Bool().Draw(t, "triple") {
-		r.Noise = &Triple{rapid.Float64Range(0, 1).Draw(t, "self"), rapid.Float64Range(0, 1).Draw(t, "to relay"), rapid.Float64Range(0, 1).Draw(t, "again")}
+		r.Noise = &Triple{rapid.Float64Range(0, 1).Draw(t, "self"), rapid.Float64Range(0, 1).Draw(t, "to relay"),
+			rapid.Float64Range(0, 1).Draw(t, "again")}
 	}
 	return r
 }
@@ -177,13 +180,15 @@ func TestSummaryCounts(t *testing.T) {
 	if s.All.Requests() != 5 || s.All.Outcomes[Both] != 3 || s.All.Reasons["concurrency"] != 1 || s.All.Pairs != 4 || len(s.Groups) != 2 {
 		t.Errorf("%+v", s)
 	}
-	if part := s.Within(Scope{Model: "o3", Endpoint: "chat/completions"}); part.All.Pairs != 1 || part.All.Requests() != 1 || len(part.Groups) != 1 {
+	if part := s.Within(Scope{Model: "o3", Endpoint: "chat/completions"}); part.All.Pairs != 1 || part.All.Requests() != 1 ||
+		len(part.Groups) != 1 {
 		t.Errorf("one model: %+v", part)
 	}
 	if s.All.Relay.Errors != 1 || s.All.Errors != (stats.Discordance{Zero: 2, Plus: 1}) {
 		t.Errorf("errors: %+v, paired %+v", s.All.Relay.Errors, s.All.Errors)
 	}
-	if s.All.Checked != 2 || s.All.TextEqual != 1 || s.All.MeanSimilarity() != .5 || s.All.SimilarityHistogram[0] != 1 || s.All.SimilarityHistogram[19] != 1 {
+	if s.All.Checked != 2 || s.All.TextEqual != 1 || s.All.MeanSimilarity() != .5 || s.All.SimilarityHistogram[0] != 1 ||
+		s.All.SimilarityHistogram[19] != 1 {
 		t.Errorf("contents: %+v", s.All)
 	}
 	if got := s.All.Relay.Cost.Float(); math.Abs(got-2*151e-6) > 1e-12 {

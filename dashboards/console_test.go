@@ -38,7 +38,8 @@ func TestConsoleShowsTheReport(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || !strings.Contains(page, "No data") {
 		t.Errorf("%d %.300q, want a page that says that there is no data", resp.StatusCode, page)
 	}
-	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(page, "<script") {
+	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") ||
+		strings.Contains(page, "<script") {
 		t.Errorf("policy %q; the page must hold no script", policy)
 	}
 }

@@ -52,11 +52,13 @@ func rooms() map[string]room {
 			"the served call must not depend on mirror, comparison or ramp: they are hooks",
 		},
 		"router/affinity": {[]string{"exchange"}, "who created an id is read from requests and responses; the store behind it is an interface"},
-		"shadow":          {[]string{"exchange", "upstream", "compare", "compare/stats"}, "the mirror is told what to mirror; it reads no flags and serves nobody"},
-		"ramp":            {[]string{"compare", "flags", "internal/millis", "internal/store"}, "the controller judges summaries and flips flags; it touches no request"},
-		"dashboards":      {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
+		"shadow": {[]string{"exchange", "upstream", "compare", "compare/stats"},
+			"the mirror is told what to mirror; it reads no flags and serves nobody"},
+		"ramp": {[]string{"compare", "flags", "internal/millis", "internal/store"},
+			"the controller judges summaries and flips flags; it touches no request"},
+		"dashboards": {[]string{"compare"}, "pages show what compare says, and read nothing by themselves"},
 		"cmd/cutover": {
-			[]string{"compare", "dashboards", "flags", "internal/admin", "internal/config", "internal/demo", "internal/doctor",
+			[]string{"compare", "dashboards", "exchange", "flags", "internal/admin", "internal/config", "internal/demo", "internal/doctor",
 				"internal/mock", "internal/sidecar", "internal/store", "internal/target", "internal/usage", "internal/wording"},
 			"commands: they read the command line, call a room and print",
 		},
@@ -91,7 +93,8 @@ func rooms() map[string]room {
 		"internal/wording":   {nil, "words for messages, which know nothing of what the messages are about"},
 		"internal/mock":      {nil, "a mock provider must not share code with what it tests, or both are wrong together"},
 		"internal/rediskeys": {nil, "one list of every key in Redis: names alone, no client"},
-		"internal/store":     {[]string{"compare", "internal/rediskeys", "internal/setaside"}, "it keeps results and summaries; where they come from is not its business"},
+		"internal/store": {[]string{"compare", "internal/rediskeys", "internal/setaside"},
+			"it keeps results and summaries; where they come from is not its business"},
 		"internal/setaside":  {nil, "it renames damaged files, and knows nothing of what is in them"},
 		"internal/doctable":  {nil, "it writes what tests tell it into the documentation, and knows none of it"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
@@ -105,11 +108,13 @@ func rooms() map[string]room {
 // only lists foreign packages that belong to some rooms alone.
 func only() map[string]room {
 	return map[string]room{
-		"go.etcd.io/bbolt":                       {[]string{"internal/store"}, "the embedded store's format is the store's secret"},
-		"github.com/redis/go-redis/v9":           {[]string{"flags", "internal/store", "ramp", "shadow", "upstream/limit", "internal/sidecar", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
-		"github.com/open-feature/go-sdk":         {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
-		"github.com/spf13/cobra":                 {[]string{"cmd/cutover"}, "the command line is the thin outside"},
-		"go.yaml.in/yaml/v3":                     {[]string{"cmd/cutover", "flags", "internal/config", "internal/mock"}, "configuration reaches the rooms as values"},
+		"go.etcd.io/bbolt": {[]string{"internal/store"}, "the embedded store's format is the store's secret"},
+		"github.com/redis/go-redis/v9": {[]string{"flags", "internal/store", "ramp", "shadow", "upstream/limit",
+			"internal/sidecar", "internal/redistest"}, "the router must not wait for Redis; where the others do, it is off the path of a request"},
+		"github.com/open-feature/go-sdk": {[]string{"flags"}, "requests read one Decision from one snapshot, and no flags besides"},
+		"github.com/spf13/cobra":         {[]string{"cmd/cutover"}, "the command line is the thin outside"},
+		"go.yaml.in/yaml/v3": {[]string{"cmd/cutover", "flags", "internal/config", "internal/mock"},
+			"configuration reaches the rooms as values"},
 		"github.com/schollz/progressbar/v3":      {[]string{"cmd/cutover"}, "rooms do not talk to terminals"},
 		"github.com/sergi/go-diff":               {[]string{"compare"}, "one place says how alike two texts are"},
 		"github.com/tiktoken-go/tokenizer":       {[]string{"compare"}, "one place counts tokens"},
@@ -128,7 +133,8 @@ func never() map[string]room {
 	return map[string]room{
 		"compare":       {[]string{"net", "os", "syscall", "github.com/redis", "go.etcd.io"}, "pure: no network, no files, no store"},
 		"compare/stats": {[]string{"net", "os", "syscall", "github.com/redis", "go.etcd.io"}, "pure: no network, no files, no store"},
-		"exchange":      {[]string{"net/http/httputil", "net/http/httptest", "os", "syscall", "github.com/redis", "go.etcd.io"}, "it does no input or output: bytes and times come in, facts come out"},
+		"exchange": {[]string{"net/http/httputil", "net/http/httptest", "os", "syscall", "github.com/redis", "go.etcd.io"},
+			"it does no input or output: bytes and times come in, facts come out"},
 	}
 }
 
@@ -218,7 +224,8 @@ func importsBelow(t *testing.T, root string) map[string]map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || strings.HasPrefix(entry.Name(), "_") || entry.Name() == "testdata" || entry.Name() == "node_modules"):
+		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || strings.HasPrefix(entry.Name(), "_") ||
+			entry.Name() == "testdata" || entry.Name() == "node_modules"):
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil

@@ -12,11 +12,16 @@ import (
 )
 
 // chatChunk is a chunk as OpenAI sends it, obfuscation included: 286 bytes.
-const chatChunk = `data: {"id":"chatcmpl-CYBwjVbQgL0qDkZ8YyDUYoFzZYkZC","object":"chat.completion.chunk","created":1762273913,"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_560af6e559","choices":[{"index":0,"delta":{"content":" token"},"logprobs":null,"finish_reason":null}],"obfuscation":"x3Kf9dLq2a"}` + "\n\n"
+const chatChunk = `data: {"id":"chatcmpl-CYBwjVbQgL0qDkZ8YyDUYoFzZYkZC","object":"chat.completion.chunk","created":1762273913,` +
+	`"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_560af6e559","choices":[{"index":0,"delta":` +
+	`{"content":" token"},"logprobs":null,"finish_reason":null}],"obfuscation":"x3Kf9dLq2a"}` + "\n\n"
 
-const messagesChunk = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" token\"}      }\n\n"
+const messagesChunk = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":" +
+	"\"text_delta\",\"text\":\" token\"}      }\n\n"
 
-const responsesChunk = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"msg_67c9fdcf37fc8190ba82116e33fb28c501b8b0ad29eb46cb\",\"output_index\":0,\"content_index\":0,\"delta\":\" token\",\"logprobs\":[],\"sequence_number\":17,\"obfuscation\":\"kd83Jd0a\"}\n\n"
+const responsesChunk = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":" +
+	"\"msg_67c9fdcf37fc8190ba82116e33fb28c501b8b0ad29eb46cb\",\"output_index\":0,\"content_index\":0,\"delta\":\" token\",\"logprobs\":" +
+	"[],\"sequence_number\":17,\"obfuscation\":\"kd83Jd0a\"}\n\n"
 
 func BenchmarkRecorderChunk(b *testing.B) {
 	for _, c := range []struct{ name, path, chunk string }{
@@ -67,9 +72,12 @@ func BenchmarkRecorderSplitChunk(b *testing.B) {
 }
 
 func BenchmarkRecorderJSON(b *testing.B) {
-	body := []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1762273913,"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"message":{"role":"assistant","content":` +
+	body := []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1762273913,"model":"gpt-4o-mini-2024-07-18","choices":` +
+		`[{"index":0,"message":{"role":"assistant","content":` +
 		mustJSON(strings.Repeat("A sentence that a model could have written, \"quoted\" now and then.\n", 24)) +
-		`,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":400,"total_tokens":420,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}},"service_tier":"default","system_fingerprint":"fp_560af6e559"}`)
+		`,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":400,` +
+		`"total_tokens":420,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":` +
+		`0,"audio_tokens":0}},"service_tier":"default","system_fingerprint":"fp_560af6e559"}`)
 	ep := Lookup("POST", "/v1/chat/completions")
 	h := http.Header{"Content-Type": {"application/json"}}
 	for _, keep := range []bool{false, true} {
@@ -117,9 +125,13 @@ func mustJSON(v any) string {
 }
 
 func chatRequest() []byte {
-	return []byte(`{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"max_tokens":512,"temperature":0.2,"messages":[{"role":"system","content":` +
-		mustJSON(strings.Repeat("You are a helpful assistant.\n", 20)) + `},{"role":"user","content":` + mustJSON(strings.Repeat("Say \"something\" nice. ", 20)) +
-		`},{"role":"assistant","content":` + mustJSON(strings.Repeat("Nice things are said here. ", 20)) + `},{"role":"user","content":"And now?"}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]}`)
+	return []byte(`{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"max_tokens":512,"temperature":0.2,` +
+		`"messages":[{"role":"system","content":` +
+		mustJSON(strings.Repeat("You are a helpful assistant.\n", 20)) + `},{"role":"user","content":` +
+		mustJSON(strings.Repeat("Say \"something\" nice. ", 20)) +
+		`},{"role":"assistant","content":` + mustJSON(strings.Repeat("Nice things are said here. ", 20)) +
+		`},{"role":"user","content":"And now?"}],"tools":[{"type":"function","function":{"name":"weather","description":"The weather.",` +
+		`"parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]}`)
 }
 
 func BenchmarkInspect(b *testing.B) {

@@ -66,7 +66,8 @@ func TestJudge(t *testing.T) {
 		{"aborted before the last word", 200, events, oneChunk, ClassAborted, ClassAborted, nil, "Hi"},
 		{"aborted after the last word", 200, events, oneChunk + lastWord, ClassAborted, ClassNone, nil, "Hi"},
 		{"silent after the last word", 200, events, oneChunk + lastWord, ClassIdle, ClassNone, nil, "Hi"},
-		{"aborted on an error event", 200, events, oneChunk + `data: {"error":{"message":"x"}}` + "\n\n", ClassAborted, ClassErrorEvent, nil, "Hi"},
+		{"aborted on an error event", 200, events, oneChunk + `data: {"error":{"message":"x"}}` + "\n\n", ClassAborted, ClassErrorEvent,
+			nil, "Hi"},
 		{"silent before content", 200, events, ": wait\n\n", ClassFirstToken, ClassFirstToken, nil, ""},
 		{"a whole body, then broken", 200, object, oneChat, ClassBroken, ClassBroken, nil, "Hi"},
 
@@ -81,7 +82,8 @@ func TestJudge(t *testing.T) {
 		{"only blanks", 200, object, "\n\n \n", ClassNone, ClassEmpty, []string{"empty"}, ""},
 		{"only the last word", 200, events, lastWord, ClassNone, ClassEmpty, []string{"empty"}, ""},
 		{"no choices", 200, object, `{"choices":[]}`, ClassNone, ClassEmpty, []string{"empty"}, ""},
-		{"no words is no fault", 200, object, `{"choices":[{"index":0,"message":{"content":""},"finish_reason":"stop"}]}`, ClassNone, ClassNone, nil, ""},
+		{"no words is no fault", 200, object, `{"choices":[{"index":0,"message":{"content":""},"finish_reason":"stop"}]}`, ClassNone,
+			ClassNone, nil, ""},
 
 		// Malformed.
 		{"a cut body", 200, object, oneChat[:50], ClassNone, ClassMalformed, []string{"json"}, ""},
@@ -94,11 +96,13 @@ func TestJudge(t *testing.T) {
 		{"a list", 200, object, `[1,2]`, ClassNone, ClassMalformed, []string{"shape"}, ""},
 		{"a broken event", 200, events, oneChunk + "data: {\"choices\":[{]}\n\n" + lastWord, ClassNone, ClassMalformed, []string{"json"}, "Hi"},
 		{"an event with words", 200, events, oneChunk + "data: hello\n\n" + lastWord, ClassNone, ClassMalformed, []string{"json"}, "Hi"},
-		{"an object over two data lines", 200, events, "data: {\"choices\":\ndata: [{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n" + lastWord, ClassNone, ClassNone, nil, "Hi"},
+		{"an object over two data lines", 200, events, "data: {\"choices\":\ndata: [{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n" +
+			lastWord, ClassNone, ClassNone, nil, "Hi"},
 
 		// Faults that are no failure.
 		{"not UTF-8", 200, object, strings.Replace(oneChat, "Hi", "H\xff", 1), ClassNone, ClassNone, []string{"utf8"}, "H\xff"},
-		{"not UTF-8 in a stream", 200, events, strings.Replace(oneChunk, "Hi", "H\xc3", 1) + lastWord, ClassNone, ClassNone, []string{"utf8"}, "H\xc3"},
+		{"not UTF-8 in a stream", 200, events, strings.Replace(oneChunk, "Hi", "H\xc3", 1) + lastWord, ClassNone, ClassNone,
+			[]string{"utf8"}, "H\xc3"},
 		{"an event after the last word", 200, events, oneChunk + lastWord + oneChunk, ClassNone, ClassNone, []string{"event_after_done"}, "Hi"},
 		{"the last word twice", 200, events, oneChunk + lastWord + lastWord, ClassNone, ClassNone, []string{"event_after_done"}, "Hi"},
 		{"a stream said to be JSON", 200, object, oneChunk + lastWord, ClassNone, ClassNone, []string{"content_type"}, "Hi"},
@@ -109,7 +113,8 @@ func TestJudge(t *testing.T) {
 		{"blanks that keep the connection", 200, object, "\n\n\n" + oneChat + "\n", ClassNone, ClassNone, nil, "Hi"},
 
 		// Errors inside a success.
-		{"a named error event", 200, events, "event: error\ndata: {\"message\":\"m\",\"type\":\"t\",\"code\":1}\n\n", ClassNone, ClassErrorEvent, nil, ""},
+		{"a named error event", 200, events, "event: error\ndata: {\"message\":\"m\",\"type\":\"t\",\"code\":1}\n\n", ClassNone,
+			ClassErrorEvent, nil, ""},
 		{"an error event of words", 200, events, "event: error\ndata: oh no\n\n", ClassNone, ClassErrorEvent, nil, ""},
 		{"no error", 200, events, strings.Replace(oneChunk, `{"id"`, `{"error":null,"id"`, 1) + lastWord, ClassNone, ClassNone, nil, "Hi"},
 		{"an empty error", 200, object, `{"error":{},` + oneChat[1:], ClassNone, ClassNone, nil, "Hi"},
@@ -117,7 +122,8 @@ func TestJudge(t *testing.T) {
 	} {
 		x := play(c.status, c.contentType, c.body, c.end)
 		if x.Class != c.class || !reflect.DeepEqual(x.Faults, c.faults) || x.Completion.Text != c.text {
-			t.Errorf("%s: class %q (%s), faults %q, text %q; want %q, %q, %q", c.what, x.Class, x.Detail, x.Faults, x.Completion.Text, c.class, c.faults, c.text)
+			t.Errorf("%s: class %q (%s), faults %q, text %q; want %q, %q, %q", c.what, x.Class, x.Detail, x.Faults, x.Completion.Text,
+				c.class, c.faults, c.text)
 		}
 		if x.OK() != (x.Class == ClassNone) {
 			t.Errorf("%s: OK is %v", c.what, x.OK())
@@ -133,7 +139,8 @@ func TestJudgeShapes(t *testing.T) {
 		{"/v1/responses", `{"id":"r","status":"completed","output":[]}`, ClassNone},
 		{"/v1/responses", `{"id":"r","status":"completed"}`, ClassMalformed},
 		{"/v1/responses/input_tokens", `{"input_tokens":"many"}`, ClassMalformed},
-		{"/v1/responses/compact", `{"id":"r","object":"response.compaction","output":[{"type":"compaction","encrypted_content":"x"}],"usage":{}}`, ClassNone},
+		{"/v1/responses/compact",
+			`{"id":"r","object":"response.compaction","output":[{"type":"compaction","encrypted_content":"x"}],"usage":{}}`, ClassNone},
 		{"/v1/messages", `{"type":"message","content":[],"stop_reason":"end_turn"}`, ClassNone},
 		{"/v1/messages", `{"type":"message"}`, ClassMalformed},
 		{"/v1/messages", `{"type":"error","error":{"type":"api_error","message":"x"}}`, ClassErrorEvent},

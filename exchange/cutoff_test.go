@@ -13,11 +13,13 @@ const (
 	textChunk    = `data: {"id":"c","choices":[{"index":0,"text":"Hi","finish_reason":null}]}` + "\n\n"
 	textFinish   = `data: {"id":"c","choices":[{"index":0,"text":"","finish_reason":"length"}]}` + "\n\n"
 	messageStart = "event: message_start\n" + `data: {"type":"message_start","message":{"id":"m"}}` + "\n\n"
-	messageText  = "event: content_block_delta\n" + `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}` + "\n\n"
+	messageText  = "event: content_block_delta\n" +
+		`data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}` + "\n\n"
 	messageStop  = "event: message_delta\n" + `data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}` + "\n\n"
 	messageDone  = "event: message_stop\n" + `data: {"type":"message_stop"}` + "\n\n"
 	responseWord = "event: response.output_text.delta\n" + `data: {"type":"response.output_text.delta","delta":"Hi"}` + "\n\n"
-	responseItem = "event: response.output_item.done\n" + `data: {"type":"response.output_item.done","item":{"type":"message","status":"completed","content":[]}}` + "\n\n"
+	responseItem = "event: response.output_item.done\n" +
+		`data: {"type":"response.output_item.done","item":{"type":"message","status":"completed","content":[]}}` + "\n\n"
 	responseDone = "event: response.incomplete\n" + `data: {"type":"response.incomplete","response":{"status":"incomplete"}}` + "\n\n"
 	chatError    = `data: {"error":{"message":"x"}}` + "\n\n"
 )

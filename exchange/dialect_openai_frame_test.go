@@ -30,13 +30,19 @@ func readChunks(chunks []string, framed bool) (*response, []bool) {
 // whether or not their frame is used.
 func TestFramesChangeNothing(t *testing.T) {
 	t.Parallel()
-	words := rapid.SampledFrom([]string{"", "a", "two words", `\n`, `\"`, `é\u00e9`, "\xff", `"`, "\x01", `\ud800`, `","x":"`, `"},"finish_reason":"stop","y":{"z":"`})
+	words := rapid.SampledFrom([]string{"", "a", "two words", `\n`, `\"`, `é\u00e9`, "\xff", `"`, "\x01", `\ud800`, `","x":"`,
+		`"},"finish_reason":"stop","y":{"z":"`})
 	chunk := rapid.Custom(func(t *rapid.T) string {
 		w := words.Draw(t, "words")
 		id := rapid.SampledFrom([]string{"c1", "c1", "c1", "c2"}).Draw(t, "id")
 		finish := rapid.SampledFrom([]string{"null", "null", "null", `"stop"`}).Draw(t, "finish")
-		more := rapid.SampledFrom([]string{"", "", "", `,"obfuscation":"abc"`, `,"obfuscation":"d"`, `,"obfuscation":""`, `,"obfuscation":"\"`, "," + `"obfuscation":"` + "\xff" + `"`, `,"obfuscation":"a","obfuscation":"b"`, `,"obfuscation":"a","error":{"type":"x"}`, `,"obfuscation":"b","other":{"type":"x"}`, `,"usage":{"prompt_tokens":3,"completion_tokens":4}`, `,"error":{"type":"x"}`}).Draw(t, "more")
-		delta := rapid.SampledFrom([]string{`"content":"%s"`, `"content":"%s"`, `"content":"%s","reasoning":"r"`, `"role":"assistant","content":"%s"`, `"content":"%s","content":"again"`, `"refusal":"%s"`, `"tool_calls":[{"index":0,"function":{"name":"f","arguments":"%s"}}]`}).Draw(t, "delta")
+		more := rapid.SampledFrom([]string{"", "", "", `,"obfuscation":"abc"`, `,"obfuscation":"d"`, `,"obfuscation":""`,
+			`,"obfuscation":"\"`, "," + `"obfuscation":"` + "\xff" + `"`, `,"obfuscation":"a","obfuscation":"b"`,
+			`,"obfuscation":"a","error":{"type":"x"}`, `,"obfuscation":"b","other":{"type":"x"}`,
+			`,"usage":{"prompt_tokens":3,"completion_tokens":4}`, `,"error":{"type":"x"}`}).Draw(t, "more")
+		delta := rapid.SampledFrom([]string{`"content":"%s"`, `"content":"%s"`, `"content":"%s","reasoning":"r"`,
+			`"role":"assistant","content":"%s"`, `"content":"%s","content":"again"`, `"refusal":"%s"`,
+			`"tool_calls":[{"index":0,"function":{"name":"f","arguments":"%s"}}]`}).Draw(t, "delta")
 		index := rapid.SampledFrom([]string{"0", "0", "0", "1"}).Draw(t, "index")
 		return `{"id":"` + id + `","object":"chat.completion.chunk","model":"m","choices":[{"index":` + index + `,"delta":{` +
 			strings.Replace(delta, "%s", w, 1) + `},"finish_reason":` + finish + `}]` + more + `}`

@@ -56,7 +56,8 @@ func checkEndpoints(t *testing.T, d Dialect) {
 		t.Errorf("%s: no endpoints", s.Name)
 		return
 	}
-	if main := s.endpoints[0]; main.kind != Inference || main.dialect != d || strings.Contains(main.pattern, "*") || s.Endpoint() != main.name() {
+	if main := s.endpoints[0]; main.kind != Inference || main.dialect != d || strings.Contains(main.pattern, "*") ||
+		s.Endpoint() != main.name() {
 		t.Errorf("%s: the first endpoint, %+v, is not one that is called by its name", s.Name, main)
 	}
 	for _, row := range s.endpoints {

@@ -50,7 +50,8 @@ func TestEncodedAnswersInAnyPieces(t *testing.T) {
 			h := g.header()
 			h.Set("Content-Encoding", contentEncoding(coding))
 			got := record(&g, h, RecorderOptions{KeepText: true}, cutUp(rnd, encode(t, coding, g.body(t)))...)
-			if !reflect.DeepEqual(got.Completion, want.Completion) || got.Usage != want.Usage || got.Class != want.Class || got.Events != want.Events {
+			if !reflect.DeepEqual(got.Completion, want.Completion) || got.Usage != want.Usage || got.Class != want.Class ||
+				got.Events != want.Events {
 				t.Errorf("%s, %s: got\n%+v, want\n%+v", g.file, coding, got, want)
 			}
 		}
@@ -59,7 +60,8 @@ func TestEncodedAnswersInAnyPieces(t *testing.T) {
 
 func TestEncodedTwice(t *testing.T) {
 	body := encode(t, "br", encode(t, "gzip", []byte(oneChat)))
-	for header, want := range map[string]Class{"gzip, br": ClassNone, "gzip, identity, br": ClassNone, "br, gzip": ClassMalformed, "br": ClassMalformed} {
+	for header, want := range map[string]Class{"gzip, br": ClassNone, "gzip, identity, br": ClassNone, "br, gzip": ClassMalformed,
+		"br": ClassMalformed} {
 		if x := playEncoded(header, "application/json", body); x.Class != want {
 			t.Errorf("%q: class %q, faults %q; want %q", header, x.Class, x.Faults, want)
 		}

@@ -116,7 +116,8 @@ func checkBounds(t *testing.T, a *fuzzResponse, x *Exchange) {
 			t.Fatalf("%q is no identifier", s)
 		}
 	}
-	if len(c.Text) > textLimit || len(c.Refusal) > textLimit || len(c.ToolCalls) > toolCallLimit || c.TextBytes < len(c.Text) || c.TextBytes > len(a.body)*3 {
+	if len(c.Text) > textLimit || len(c.Refusal) > textLimit || len(c.ToolCalls) > toolCallLimit || c.TextBytes < len(c.Text) ||
+		c.TextBytes > len(a.body)*3 {
 		t.Fatalf("out of bounds: %d bytes of text of %d, %d calls", len(c.Text), c.TextBytes, len(c.ToolCalls))
 	}
 	if !a.options.KeepText && (c.Text != "" || c.Refusal != "" || c.ToolCalls != nil || c.Embedding != nil || c.Categories != nil) {

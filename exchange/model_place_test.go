@@ -48,7 +48,8 @@ func TestModelPlace(t *testing.T) {
 // Whatever the text, putting another string in the place changes that member
 // and no other.
 func FuzzModelPlace(f *testing.F) {
-	for _, s := range []string{`{"model":"a","b":[1,{"model":2}]}`, `{"response":{"model":"x","y":null}}`, `{"message":{"model":"x"},"model":"z"}`, `{"model":"a","model":"b"}`, `{`} {
+	for _, s := range []string{`{"model":"a","b":[1,{"model":2}]}`, `{"response":{"model":"x","y":null}}`,
+		`{"message":{"model":"x"},"model":"z"}`, `{"model":"a","model":"b"}`, `{`} {
 		for i := range 6 {
 			f.Add(uint8(i), []byte(s))
 		}

@@ -45,7 +45,8 @@ func TestProblems(t *testing.T) {
 		}
 	}
 	q := &Request{Endpoint: Lookup("POST", "/v1/messages")}
-	if got := string(Problem{Status: 413, Type: "t", Message: "m"}.Body(q)); got != `{"error":{"message":"m","type":"request_too_large"},"type":"error"}`+"\n" {
+	if got := string(Problem{Status: 413, Type: "t",
+		Message: "m"}.Body(q)); got != `{"error":{"message":"m","type":"request_too_large"},"type":"error"}`+"\n" {
 		t.Errorf("a body that is too large: %s", got)
 	}
 }

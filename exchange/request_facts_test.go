@@ -23,13 +23,15 @@ func TestFacts(t *testing.T) {
 		want       Facts
 	}{
 		{chats, `{"model":"gpt-4o","messages":[]}`, Facts{Model: "gpt-4o"}},
-		{chats, ` {"model" : "a\u002db" , "stream" : true , "stream_options" : { "x":[], "include_usage" : true } } ` + "\n", Facts{Model: "a-b", Stream: true, IncludeUsage: true}},
+		{chats, ` {"model" : "a\u002db" , "stream" : true , "stream_options" : { "x":[], "include_usage" : true } } ` + "\n",
+			Facts{Model: "a-b", Stream: true, IncludeUsage: true}},
 		{chats, `{"stream_options":{"include_usage":true},"stream_options":{}}`, Facts{}},
 		{chats, `{"max_tokens":5}`, Facts{MaxTokens: 5}},
 		{chats, `{"max_completion_tokens":7,"max_tokens":null}`, Facts{MaxTokens: 7}},
 		{responses, `{"max_output_tokens":9}`, Facts{MaxTokens: 9}},
 		{chats, `{"max_tokens":-1}`, Facts{}},
-		{chats, `{"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"file_id":{"type":"string"}}}}}]}`, Facts{Tools: true}},
+		{chats, `{"tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"file_id":{"type":"string"}}}}}]}`,
+			Facts{Tools: true}},
 		{chats, `{"functions":[{"name":"f"}]}`, Facts{Tools: true}},
 		{chats, `{"tools":[],"functions":[]}`, Facts{}},
 		{chats, `{"response_format":{"type":"json_object"}}`, Facts{JSONMode: true}},
@@ -40,7 +42,8 @@ func TestFacts(t *testing.T) {
 		{chats, `{"model":"first","model":"last","stream":true,"stream":false}`, Facts{Model: "last"}},
 		{"/v1/images/generations", `{"model":"gpt-image-1","stream":true}`, Facts{Model: "gpt-image-1", Stream: true}},
 		// Another type than expected is as good as nothing.
-		{chats, `{"model":7,"stream":"true","stream_options":[],"max_tokens":"5","tools":{},"response_format":"json","messages":{},"store":1}`, Facts{}},
+		{chats, `{"model":7,"stream":"true","stream_options":[],"max_tokens":"5","tools":{},"response_format":"json","messages":{},"store":1}`,
+			Facts{}},
 		{chats, `{"model":"` + strings.Repeat("x", modelLimit+1) + `"}`, Facts{}},
 	} {
 		c.want.Valid = true
@@ -52,9 +55,11 @@ func TestFacts(t *testing.T) {
 
 func TestFactsOfWhatIsNoObject(t *testing.T) {
 	for _, body := range []string{
-		``, ` `, `null`, `[]`, `"x"`, `{`, `{"model":"m"`, `{"model":"m"}x`, `{"model":"m"}{}`, `{"model":"m",}`, "{\"model\":\"m\n\"}", "\xef\xbb\xbf{}",
+		``, ` `, `null`, `[]`, `"x"`, `{`, `{"model":"m"`, `{"model":"m"}x`, `{"model":"m"}{}`, `{"model":"m",}`, "{\"model\":\"m\n\"}",
+		"\xef\xbb\xbf{}",
 		`{"model":"m","messages":[{"role":"user","content":"cut`, `{"previous_response_id":"r"]`,
-		`{"messages":[{"role":"user","content":"\u00e9\"`, `{"input":"\u00e9\"`, `{"system":"\u00e9\"`, `{"messages":[{"role":"x","content":"\u00e9\"`, strings.Repeat(`{"messages":`, 100_000),
+		`{"messages":[{"role":"user","content":"\u00e9\"`, `{"input":"\u00e9\"`, `{"system":"\u00e9\"`,
+		`{"messages":[{"role":"x","content":"\u00e9\"`, strings.Repeat(`{"messages":`, 100_000),
 		"--boundary\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n",
 	} {
 		for _, path := range []string{"/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/files"} {
@@ -108,12 +113,16 @@ func TestStateful(t *testing.T) {
 		{messages, said(`{"type":"document","source":{"type":"file","file_id":"file_1"}}`), "file_id"},
 		{messages, said(`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}`), ""},
 		{messages, said(`{"type":"container_upload","file_id":"file_1"}`), "file_id"},
-		{messages, said(`{"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"file","file_id":"file_1"}}]}`), "file_id"},
-		{messages, said(`{"type":"document","source":{"type":"content","content":[{"type":"image","source":{"type":"file","file_id":"file_1"}}]}}`), "file_id"},
+		{messages, said(`{"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"file","file_id":"file_1"}}]}`),
+			"file_id"},
+		{messages, said(`{"type":"document","source":{"type":"content","content":[{"type":"image","source":{"type":"file","file_id":` +
+			`"file_1"}}]}}`), "file_id"},
 		{count, said(`{"type":"image","source":{"type":"file","file_id":"file_1"}}`), "file_id"},
 		// A caller's own function may well have an argument of that name.
-		{messages, `{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"file_id":"mine","signature":"s","content":[{"file_id":"mine"}]}}]}]}`, ""},
-		{chats, `{"messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"file_id\":\"mine\"}"}}]}]}`, ""},
+		{messages, `{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"file_id":"mine",` +
+			`"signature":"s","content":[{"file_id":"mine"}]}}]}]}`, ""},
+		{chats, `{"messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":` +
+			`"{\"file_id\":\"mine\"}"}}]}]}`, ""},
 		{messages, `{"tools":[{"name":"f","input_schema":{"type":"object","properties":{"file_id":{"type":"string"}}}}]}`, ""},
 
 		// Tools that the provider runs.
@@ -148,7 +157,8 @@ func TestStateful(t *testing.T) {
 		{messages, tool("mcp_toolset"), "mcp"},
 		{responses, input(`{"type":"web_search_call","id":"ws_1","status":"completed"}`), "web_search"},
 		{responses, input(`{"type":"mcp_list_tools","id":"m","tools":[]}`), "mcp"},
-		{responses, input(`{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}`), ""},
+		{responses, input(`{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output",` +
+			`"call_id":"c","output":"x"}`), ""},
 		{responses, input(`{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"x"}]}`), ""},
 		{messages, said(`{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`), "server_tool"},
 		{messages, said(`{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`), "server_tool"},
@@ -187,8 +197,10 @@ func FuzzFacts(f *testing.F) {
 	}
 	for i, path := range inferencePaths {
 		f.Add(uint8(i), chatRequest())
-		f.Add(uint8(i), []byte(`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}],"tools":[{"type":"mcp"}],"path":"`+path+`"}`))
-		f.Add(uint8(i), []byte(`{"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"text"}]}]}]}`))
+		f.Add(uint8(i), []byte(`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}],"tools":[{"type":`+
+			`"mcp"}],"path":"`+path+`"}`))
+		f.Add(uint8(i), []byte(`{"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"tool_result",`+
+			`"content":[{"type":"text"}]}]}]}`))
 	}
 	f.Fuzz(func(t *testing.T, path uint8, body []byte) {
 		ep := Lookup("POST", inferencePaths[int(path)%len(inferencePaths)])
@@ -215,12 +227,14 @@ func FuzzFacts(f *testing.F) {
 }
 
 var inferencePaths = []string{
-	"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/responses/input_tokens", "/v1/embeddings", "/v1/moderations", "/v1/messages", "/v1/messages/count_tokens",
+	"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/responses/input_tokens", "/v1/embeddings", "/v1/moderations",
+	"/v1/messages", "/v1/messages/count_tokens",
 	"/v1/files",
 }
 
 func ExampleInspect() {
-	f, _, _ := Inspect(Lookup("POST", "/v1/responses"), nil, []byte(`{"model":"gpt-4.1","stream":true,"previous_response_id":"resp_1","input":"And now?"}`), "req_1")
+	f, _, _ := Inspect(Lookup("POST", "/v1/responses"), nil,
+		[]byte(`{"model":"gpt-4.1","stream":true,"previous_response_id":"resp_1","input":"And now?"}`), "req_1")
 	fmt.Println(f.Model, f.Stream, f.Stateful)
 	// Output: gpt-4.1 true previous_response_id
 }

@@ -32,10 +32,12 @@ func TestCompatibleChats(t *testing.T) {
 		calls []ToolCall
 		n     int // choices
 	}{
-		{"keys in another order", []string{`{"choices":[{"finish_reason":null,"delta":{"content":"no"},"index":1},{"delta":{"content":"yes"},"index":0}]}`}, "yes", nil, 2},
+		{"keys in another order", []string{`{"choices":[{"finish_reason":null,"delta":{"content":"no"},"index":1},{"delta":{"content":` +
+			`"yes"},"index":0}]}`}, "yes", nil, 2},
 		{"no index", []string{`{"choices":[{"delta":{"content":"yes"}}]}`}, "yes", nil, 1},
 		{"escaped keys", []string{`{"\u0063hoices":[{"delta":{"conten\u0074":"\u0079es"}}]}`}, "yes", nil, 1},
-		{"content in parts", []string{`{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"yes"}]}}]}`}, "yes", nil, 1},
+		{"content in parts", []string{`{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},` +
+			`{"type":"text","text":"yes"}]}}]}`}, "yes", nil, 1},
 		{"calls that are all numbered 0", []string{
 			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}`,
 			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}}]}}]}`,
@@ -44,21 +46,27 @@ func TestCompatibleChats(t *testing.T) {
 			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}}]}`,
 			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}]}}]}`,
 		}, "", []ToolCall{call("a", "f", "{}")}, 1},
-		{"calls without numbers", []string{`{"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}`},
+		{"calls without numbers", []string{`{"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":` +
+			`"b","function":{"name":"g","arguments":"{}"}}]}}]}`},
 			"", []ToolCall{call("a", "f", "{}"), call("b", "g", "{}")}, 1},
 		{"pieces of two calls, mixed", []string{
-			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":1,"id":"b","function":{"name":"g","arguments":""}}]}}]}`,
+			`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":1,"id":"b","function":` +
+				`{"name":"g","arguments":""}}]}}]}`,
 			`{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"2"},"index":1},{"function":{"arguments":"1"},"index":0}]}}]}`,
 		}, "", []ToolCall{call("a", "f", "1"), call("b", "g", "2")}, 1},
 		{"the old function call", []string{
 			`{"choices":[{"delta":{"function_call":{"name":"f","arguments":""}}}]}`, `{"choices":[{"delta":{"function_call":{"arguments":"{}"}}}]}`,
 		}, "", []ToolCall{call("", "f", "{}")}, 1},
-		{"a custom tool", []string{`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"free text"}}]}}]}`},
+		{"a custom tool", []string{`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":` +
+			`"free text"}}]}}]}`},
 			"", []ToolCall{call("a", "f", "free text")}, 1},
-		{"calls of another choice", []string{`{"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}],"refusal":"no"}}]}`}, "", nil, 2},
+		{"calls of another choice", []string{`{"choices":[{"index":1,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f",` +
+			`"arguments":"{}"}}],"refusal":"no"}}]}`}, "", nil, 2},
 		{"a huge index", []string{`{"choices":[{"index":99999999999,"delta":{"content":"x"}}]}`}, "", nil, maxChoices + 1},
-		{"a split pair of surrogates", []string{`{"choices":[{"delta":{"content":"\ud83d"}}]}`, `{"choices":[{"delta":{"content":"\ude00"}}]}`}, "\ufffd\ufffd", nil, 1},
-		{"a reason of many words", []string{`{"choices":[{"index":0,"delta":{"content":"yes"},"finish_reason":"because you wrote: secret"}]}`}, "yes", nil, 1},
+		{"a split pair of surrogates", []string{`{"choices":[{"delta":{"content":"\ud83d"}}]}`,
+			`{"choices":[{"delta":{"content":"\ude00"}}]}`}, "\ufffd\ufffd", nil, 1},
+		{"a reason of many words",
+			[]string{`{"choices":[{"index":0,"delta":{"content":"yes"},"finish_reason":"because you wrote: secret"}]}`}, "yes", nil, 1},
 		{"other types than due", []string{`{"choices":[{"delta":{"content":5,"tool_calls":{"a":1},"refusal":[]}}],"usage":[],"id":7,"model":{}}`,
 			`{"choices":[{"delta":"x","index":"0","finish_reason":{}}]}`, `{"choices":[7]}`, `{"choices":{"a":1}}`}, "", nil, 1},
 	} {
@@ -74,9 +82,12 @@ func TestCompatibleChats(t *testing.T) {
 }
 
 func TestCompatibleResponses(t *testing.T) {
-	const added = `{"type":"response.output_item.added","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f","arguments":""}}`
-	const done = `{"type":"response.output_item.done","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f","arguments":"{}"}}`
-	const last = `{"type":"response.completed","response":{"status":"completed","output":[{"type":"function_call","call_id":"a","name":"f","arguments":"{}"}]}}`
+	const added = `{"type":"response.output_item.added","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f",` +
+		`"arguments":""}}`
+	const done = `{"type":"response.output_item.done","output_index":5,"item":{"type":"function_call","call_id":"a","name":"f",` +
+		`"arguments":"{}"}}`
+	const last = `{"type":"response.completed","response":{"status":"completed","output":[{"type":"function_call","call_id":"a","name":` +
+		`"f","arguments":"{}"}]}}`
 	call := []ToolCall{{ID: "a", Name: "f", Arguments: "{}"}}
 	for _, c := range []struct {
 		what  string
@@ -85,25 +96,33 @@ func TestCompatibleResponses(t *testing.T) {
 		calls []ToolCall
 		class Class
 	}{
-		{"a call in pieces, numbered with holes", []string{added, `{"type":"response.function_call_arguments.delta","output_index":5,"delta":"{}"}`, done, last}, "", call, ClassNone},
+		{"a call in pieces, numbered with holes",
+			[]string{added, `{"type":"response.function_call_arguments.delta","output_index":5,"delta":"{}"}`, done, last}, "", call, ClassNone},
 		{"a call whose arguments come at its end", []string{added, done, last}, "", call, ClassNone},
-		{"a call whose arguments come in one", []string{added, `{"type":"response.function_call_arguments.done","output_index":5,"arguments":"{}"}`, last}, "", call, ClassNone},
+		{"a call whose arguments come in one", []string{added,
+			`{"type":"response.function_call_arguments.done","output_index":5,"arguments":"{}"}`, last}, "", call, ClassNone},
 		{"a call that is only done", []string{done, last}, "", call, ClassNone},
 		{"a call only in the last event", []string{last}, "", call, ClassNone},
-		{"a custom call", []string{`{"type":"response.output_item.added","output_index":0,"item":{"type":"custom_tool_call","call_id":"a","name":"f","input":""}}`,
-			`{"type":"response.custom_tool_call_input.delta","output_index":0,"delta":"{}"}`, `{"type":"response.completed","response":{"output":[]}}`}, "", call, ClassNone},
-		{"a message that is only done", []string{`{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[{"type":"output_text","text":"yes"}]}}`,
-			`{"type":"response.completed","response":{"output":[{"type":"message","content":[{"type":"output_text","text":"yes"}]}]}}`}, "yes", nil, ClassNone},
+		{"a custom call", []string{`{"type":"response.output_item.added","output_index":0,"item":{"type":"custom_tool_call","call_id":"a",` +
+			`"name":"f","input":""}}`,
+			`{"type":"response.custom_tool_call_input.delta","output_index":0,"delta":"{}"}`,
+			`{"type":"response.completed","response":{"output":[]}}`}, "", call, ClassNone},
+		{"a message that is only done", []string{`{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":` +
+			`[{"type":"output_text","text":"yes"}]}}`,
+			`{"type":"response.completed","response":{"output":[{"type":"message","content":[{"type":"output_text","text":"yes"}]}]}}`},
+			"yes", nil, ClassNone},
 		{"[DONE] after the last word", []string{last, "[DONE]"}, "", call, ClassNone},
 		{"[DONE] is not the last word", []string{added, done, "[DONE]"}, "", call, ClassUnfinished},
 		{"failed without an error", []string{`{"type":"response.failed","response":{"status":"failed","error":null}}`}, "", nil, ClassErrorEvent},
 		{"a wrapped error", []string{`{"type":"error","error":{"type":"t","code":"c","message":"m"}}`}, "", nil, ClassErrorEvent},
-		{"other types than due", []string{`{"type":"response.created","response":7}`, `{"type":"response.output_text.delta","delta":{"a":1},"output_index":"x"}`,
+		{"other types than due", []string{`{"type":"response.created","response":7}`,
+			`{"type":"response.output_text.delta","delta":{"a":1},"output_index":"x"}`,
 			`{"type":"response.output_item.added","item":[1]}`, `{"type":7}`, `[]`, `7`, last}, "", call, ClassNone},
 	} {
 		x := playTo("/v1/responses", 200, "text/event-stream", events("/v1/responses", c.data...), ClassNone)
 		if got := x.Completion; got.Text != c.text || !reflect.DeepEqual(got.ToolCalls, c.calls) || x.Class != c.class {
-			t.Errorf("%s: text %q, calls %+v, class %q, faults %q; want %q, %+v, %q", c.what, got.Text, got.ToolCalls, x.Class, x.Faults, c.text, c.calls, c.class)
+			t.Errorf("%s: text %q, calls %+v, class %q, faults %q; want %q, %+v, %q", c.what, got.Text, got.ToolCalls, x.Class, x.Faults,
+				c.text, c.calls, c.class)
 		}
 	}
 }
@@ -196,7 +215,8 @@ func TestContentOfOtherAnswers(t *testing.T) {
 		}
 		r.Write([]byte(c.body), after(2))
 		if content, failed := r.Content(); content != c.content || failed || r.Streamed() != c.streamed {
-			t.Errorf("%s %d %q: content %v, error %v, streamed %v; want %v, %v", c.path, c.status, c.body, content, failed, r.Streamed(), c.content, c.streamed)
+			t.Errorf("%s %d %q: content %v, error %v, streamed %v; want %v, %v", c.path, c.status, c.body, content, failed, r.Streamed(),
+				c.content, c.streamed)
 		}
 	}
 }
@@ -206,8 +226,10 @@ func TestUsage(t *testing.T) {
 	for usage, want := range map[string]Usage{
 		`null`: {},
 		`{}`:   {},
-		`{"prompt_tokens":3,"completion_tokens":2,"prompt_cache_hit_tokens":1}`:                           {Known: true, InputTokens: 3, OutputTokens: 2, CachedTokens: 1},
-		`{"input_tokens":3,"output_tokens":2,"output_tokens_details":{"x":9,"reasoning_tokens":1}}`:       {Known: true, InputTokens: 3, OutputTokens: 2, Reasoning: 1},
+		`{"prompt_tokens":3,"completion_tokens":2,"prompt_cache_hit_tokens":1}`: {Known: true, InputTokens: 3,
+			OutputTokens: 2, CachedTokens: 1},
+		`{"input_tokens":3,"output_tokens":2,"output_tokens_details":{"x":9,"reasoning_tokens":1}}`: {Known: true, InputTokens: 3,
+			OutputTokens: 2, Reasoning: 1},
 		`{"prompt_tokens":3.0,"completion_tokens":-2,"prompt_tokens_details":null,"total_tokens":"many"}`: {Known: true, InputTokens: 3},
 	} {
 		x := play(200, "application/json", strings.Replace(oneChat, `{"id"`, `{"usage":`+usage+`,"id"`, 1), ClassNone)
@@ -250,7 +272,8 @@ func TestKeptTextIsBounded(t *testing.T) {
 	}
 	var many strings.Builder
 	for i := range toolCallLimit + 10 {
-		fmt.Fprintf(&many, `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":"a%d","function":{"name":"f"}}]}}]}`+"\n\n", i, i)
+		fmt.Fprintf(&many, `data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":%d,"id":"a%d","function":{"name":"f"}}]}}]}`+"\n\n",
+			i, i)
 	}
 	if x = play(200, "text/event-stream", many.String()+lastWord, ClassNone); len(x.Completion.ToolCalls) != toolCallLimit {
 		t.Errorf("%d calls are kept", len(x.Completion.ToolCalls))
@@ -291,8 +314,10 @@ func TestCaptureIsBounded(t *testing.T) {
 
 // The last word of an event that was too long to read may have been in it.
 func TestLongEventIsNoFailure(t *testing.T) {
-	long := "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[\"" + strings.Repeat("x", eventLimit) + "\"]}}\n\n"
-	x := playTo("/v1/responses", 200, "text/event-stream", "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"+long, ClassNone)
+	long := "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[\"" +
+		strings.Repeat("x", eventLimit) + "\"]}}\n\n"
+	x := playTo("/v1/responses", 200, "text/event-stream",
+		"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n"+long, ClassNone)
 	if x.Class != ClassNone || x.Faults[0] != "too_large" || x.Events != 2 {
 		t.Errorf("class %q, faults %q, %d events", x.Class, x.Faults, x.Events)
 	}
@@ -321,7 +346,8 @@ func TestVectors(t *testing.T) {
 	} {
 		x := playTo("/v1/embeddings", 200, "application/json", `{"data":`+c.data+`}`, ClassNone)
 		if got := x.Completion; !reflect.DeepEqual(got.Embedding, c.want) || got.Vectors != c.n || strings.Join(x.Faults, ",") != c.fault {
-			t.Errorf("%.60s: %.60s of %d, faults %q; want %v of %d, %q", c.data, fmt.Sprint(got.Embedding), got.Vectors, x.Faults, c.want, c.n, c.fault)
+			t.Errorf("%.60s: %.60s of %d, faults %q; want %v of %d, %q", c.data, fmt.Sprint(got.Embedding), got.Vectors, x.Faults, c.want,
+				c.n, c.fault)
 		}
 	}
 }
@@ -351,17 +377,27 @@ func TestWhatAnAnswerLeavesBound(t *testing.T) {
 		name, path, body string
 		want             []string
 	}{
-		{"a thought", messages, `{"id":"m","type":"message","content":[{"type":"thinking","thinking":"x","signature":"Eq+/a="},{"type":"redacted_thinking","data":"Em\/b"},{"type":"text","text":"hi","signature":""}]}`, []string{sealed("Eq+/a="), sealed("Em/b")}},
-		{"a thought that streams", messages, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n" +
-			"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"Eq+\"}}\n\n" +
-			"event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"Em\"}}\n\n", []string{sealed("Eq+"), sealed("Em")}},
+		{"a thought", messages, `{"id":"m","type":"message","content":[{"type":"thinking","thinking":"x","signature":"Eq+/a="},{"type":` +
+			`"redacted_thinking","data":"Em\/b"},{"type":"text","text":"hi","signature":""}]}`, []string{sealed("Eq+/a="), sealed("Em/b")}},
+		{"a thought that streams", messages, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0," +
+			"\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n" +
+			"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\"," +
+			"\"signature\":\"Eq+\"}}\n\n" +
+			"event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":" +
+			"\"redacted_thinking\",\"data\":\"Em\"}}\n\n", []string{sealed("Eq+"), sealed("Em")}},
 		{"no thought", messages, `{"id":"m","content":[{"type":"text","text":"hi"}]}`, nil},
-		{"reasoning", responses, `{"id":"r","status":"completed","output":[{"type":"reasoning","id":"rs_1","encrypted_content":"gAAA"},{"type":"message","id":"msg_1","content":[]}]}`, []string{sealed("gAAA")}},
-		{"reasoning that streams", responses, "event: response.output_item.added\ndata: {\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"first\"}}\n\n" +
-			"event: response.output_item.done\ndata: {\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"last\"}}\n\n", []string{sealed("last")}},
-		{"a spoken chat", chats, `{"id":"c","choices":[{"index":0,"message":{"role":"assistant","audio":{"id":"audio_1","data":"UklG","transcript":"hi"}}}]}`, []string{"audio_1"}},
-		{"a spoken chat that streams", chats, "data: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"id\":\"audio_1\",\"transcript\":\"h\"}}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"data\":\"UklG\"}}}]}\n\n", []string{"audio_1"}},
-		{"many", messages, `{"content":[` + strings.Repeat(`{"type":"thinking","thinking":"x","signature":"same"},`, 500) + `{"type":"text","text":""}]}`, []string{sealed("same")}},
+		{"reasoning", responses, `{"id":"r","status":"completed","output":[{"type":"reasoning","id":"rs_1","encrypted_content":"gAAA"},` +
+			`{"type":"message","id":"msg_1","content":[]}]}`, []string{sealed("gAAA")}},
+		{"reasoning that streams", responses, "event: response.output_item.added\ndata: {\"output_index\":0,\"item\":{\"type\":" +
+			"\"reasoning\",\"encrypted_content\":\"first\"}}\n\n" +
+			"event: response.output_item.done\ndata: {\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"last\"}}\n\n",
+			[]string{sealed("last")}},
+		{"a spoken chat", chats, `{"id":"c","choices":[{"index":0,"message":{"role":"assistant","audio":{"id":"audio_1","data":"UklG",` +
+			`"transcript":"hi"}}}]}`, []string{"audio_1"}},
+		{"a spoken chat that streams", chats, "data: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"id\":\"audio_1\",\"transcript\":" +
+			"\"h\"}}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"data\":\"UklG\"}}}]}\n\n", []string{"audio_1"}},
+		{"many", messages, `{"content":[` + strings.Repeat(`{"type":"thinking","thinking":"x","signature":"same"},`, 500) +
+			`{"type":"text","text":""}]}`, []string{sealed("same")}},
 	} {
 		h := http.Header{"Content-Type": {"application/json"}}
 		if !strings.HasPrefix(row.body, "{") {

@@ -36,7 +36,8 @@ func recorded(t *testing.T, path, file string, body []byte) said {
 	r.Write(body, at)
 	x := r.End(exchange.ClassNone, "", at)
 	c, u := x.Completion, x.Usage
-	return said{c.ID, c.Model, c.Text, c.Refusal, c.FinishReason, c.ToolCalls, u.InputTokens, u.OutputTokens, u.CachedTokens, x.Class == exchange.ClassErrorEvent}
+	return said{c.ID, c.Model, c.Text, c.Refusal, c.FinishReason, c.ToolCalls, u.InputTokens, u.OutputTokens, u.CachedTokens,
+		x.Class == exchange.ClassErrorEvent}
 }
 
 func responseHeader(file string) http.Header {

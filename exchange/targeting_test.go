@@ -58,40 +58,56 @@ func conversations() []turns {
 	return []turns{
 		{"chat", chats, []string{
 			`{"model":"gpt-4o","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Where is Köln?"}]}`,
-			`{"model":"gpt-4o","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Where is Köln?"},{"role":"assistant","content":"In Germany."},{"role":"user","content":"And Bonn?"}],"temperature":1}`,
-			`{"stream":true,"messages":[{"content":[{"text":"Be brief.","type":"text"}],"role":"system"},{"content":[{"type":"text","text":"Where is K\u00f6ln?"}],"role":"user"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","content":"x"}],"model":"gpt-4.1"}`,
+			`{"model":"gpt-4o","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Where is Köln?"},{"role":` +
+				`"assistant","content":"In Germany."},{"role":"user","content":"And Bonn?"}],"temperature":1}`,
+			`{"stream":true,"messages":[{"content":[{"text":"Be brief.","type":"text"}],"role":"system"},{"content":[{"type":"text","text":` +
+				`"Where is K\u00f6ln?"}],"role":"user"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","content":"x"}],` +
+				`"model":"gpt-4.1"}`,
 			`{"messages":[{"role":"developer","content":"Be brief."},{"role":"user","name":"u","content":"Where is K\u00F6ln?"}]}`,
 		}},
 		{"chat of images", chats, []string{
 			`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/1.png"}}]}]}`,
-			`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/1.png"}}]},{"role":"assistant","content":"A cat."},{"role":"user","content":"Its name?"}]}`,
+			`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/1.png"}}]},{"role":"assistant",` +
+				`"content":"A cat."},{"role":"user","content":"Its name?"}]}`,
 		}},
 		{"chat that the model opens", chats, []string{
 			`{"messages":[{"role":"assistant","content":"Hello, I am Bob."},{"role":"user","content":"Hi Bob."}]}`,
-			`{"messages":[{"role":"assistant","content":"Hello, I am Bob."},{"role":"user","content":"Hi Bob."},{"role":"assistant","content":"So?"}]}`,
+			`{"messages":[{"role":"assistant","content":"Hello, I am Bob."},{"role":"user","content":"Hi Bob."},{"role":"assistant",` +
+				`"content":"So?"}]}`,
 		}},
 		{"chat without a user", chats, []string{
 			`{"messages":[{"role":"system","content":"Tell a joke."},{"role":"assistant","content":"Knock"}]}`,
-			`{"messages":[{"role":"system","content":"Tell a joke."},{"role":"assistant","content":"Knock"},{"role":"assistant","content":"knock"}]}`,
+			`{"messages":[{"role":"system","content":"Tell a joke."},{"role":"assistant","content":"Knock"},{"role":"assistant","content":` +
+				`"knock"}]}`,
 		}},
 		{"responses", responses, []string{
 			`{"model":"gpt-5","instructions":"Be brief.","input":"Where is Köln?"}`,
-			`{"model":"gpt-5","input":[{"role":"user","content":"Where is Köln?"},{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"In Germany.","annotations":[]}]},{"role":"user","content":"And Bonn?"}],"instructions":"Be brief."}`,
-			`{"model":"gpt-5","input":[{"type":"message","role":"developer","content":"Be brief."},{"type":"message","role":"user","content":[{"type":"input_text","text":"Where is Köln?"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}`,
+			`{"model":"gpt-5","input":[{"role":"user","content":"Where is Köln?"},{"id":"msg_1","type":"message","role":"assistant",` +
+				`"content":[{"type":"output_text","text":"In Germany.","annotations":[]}]},{"role":"user","content":"And Bonn?"}],` +
+				`"instructions":"Be brief."}`,
+			`{"model":"gpt-5","input":[{"type":"message","role":"developer","content":"Be brief."},{"type":"message","role":"user","content":` +
+				`[{"type":"input_text","text":"Where is Köln?"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}`,
 		}},
-		{"slashes", chats, []string{`{"messages":[{"role":"user","content":"a/b"}]}`, `{"messages":[{"role":"user","content":"a\/b"}]}`, `{"messages":[{"role":"user","content":"a\u002fb"}]}`}},
+		{"slashes", chats, []string{`{"messages":[{"role":"user","content":"a/b"}]}`, `{"messages":[{"role":"user","content":"a\/b"}]}`,
+			`{"messages":[{"role":"user","content":"a\u002fb"}]}`}},
 		{"responses of a conversation", responses, []string{
 			`{"conversation":"conv_1","input":"Where is Köln?"}`,
 			`{"conversation":{"id":"conv_1"},"input":"And Bonn?"}`,
 		}},
 		{"messages", messages, []string{
 			`{"max_tokens":9,"messages":[{"role":"user","content":"Where is Köln?"}],"model":"claude","system":"Be brief."}`,
-			`{"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"Where is Köln?","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"In Germany."},{"role":"user","content":"And Bonn?"}]}`,
-			`{"system":[{"type":"text","text":"Be brief."}],"messages":[{"role":"user","content":[{"type":"text","text":"Where is Köln?"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x","cache_control":{"type":"ephemeral"}}]}]}`,
+			`{"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":` +
+				`[{"type":"text","text":"Where is Köln?","cache_control":{"type":"ephemeral"}}]},{"role":"assistant","content":"In Germany."},` +
+				`{"role":"user","content":"And Bonn?"}]}`,
+			`{"system":[{"type":"text","text":"Be brief."}],"messages":[{"role":"user","content":[{"type":"text","text":"Where is Köln?"}]},` +
+				`{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[{"type":` +
+				`"tool_result","tool_use_id":"t","content":"x","cache_control":{"type":"ephemeral"}}]}]}`,
 		}},
 		{"messages of images", messages, []string{
-			`{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/1.png"}, "cache_control":{"type":"ephemeral"}}]}]}`,
-			`{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/1.png"}, "cache_control":null}]},{"role":"assistant","content":"A cat."}]}`,
+			`{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/1.png"}, "cache_control":{"type":` +
+				`"ephemeral"}}]}]}`,
+			`{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/1.png"}, "cache_control":null}]},` +
+				`{"role":"assistant","content":"A cat."}]}`,
 		}},
 		{"completions", "/v1/completions", []string{
 			`{"prompt":"Once upon a time","model":"a"}`,
@@ -141,7 +157,8 @@ func TestOtherConversationsHaveOtherKeys(t *testing.T) {
 			`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x/2.png"}},{"type":"text","text":"b"}]}]}`,
 		},
 		"/v1/responses": {`{"instructions":"d","input":"e"}`, `{"instructions":"e","input":"d"}`, `{"input":"de"}`},
-		"/v1/messages":  {`{"system":"f","messages":[{"role":"user","content":"g"}]}`, `{"system":"g","messages":[{"role":"user","content":"f"}]}`},
+		"/v1/messages": {`{"system":"f","messages":[{"role":"user","content":"g"}]}`,
+			`{"system":"g","messages":[{"role":"user","content":"f"}]}`},
 	} {
 		for _, body := range bodies {
 			key, from := TargetingKey(Lookup("POST", path), nil, []byte(body), "id")
@@ -156,7 +173,8 @@ func TestOtherConversationsHaveOtherKeys(t *testing.T) {
 // Endpoints without a conversation are bucketed request by request.
 func TestNoConversation(t *testing.T) {
 	for _, path := range []string{"/v1/embeddings", "/v1/moderations", "/v1/images/generations"} {
-		if key, from := TargetingKey(Lookup("POST", path), nil, []byte(`{"input":"x","prompt":"y","messages":[{"role":"user","content":"z"}]}`), "id"); key != "id" || from != "request" {
+		if key, from := TargetingKey(Lookup("POST", path), nil,
+			[]byte(`{"input":"x","prompt":"y","messages":[{"role":"user","content":"z"}]}`), "id"); key != "id" || from != "request" {
 			t.Errorf("%s: key %q from %q", path, key, from)
 		}
 	}

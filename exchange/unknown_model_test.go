@@ -16,7 +16,8 @@ func TestUnknownModels(t *testing.T) {
 		body   string
 		want   bool
 	}{
-		{404, `{"error":{"message":"The model ` + "`x`" + ` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}`, true},
+		{404, `{"error":{"message":"The model ` + "`x`" + ` does not exist or you do not have access to it.","type":` +
+			`"invalid_request_error","param":null,"code":"model_not_found"}}`, true},
 		{403, `{"error":{"message":"Project p does not have access to it","type":"invalid_request_error","code":"model_not_found"}}`, true},
 		{400, `{"error":{"message":"","code":"model_not_found"}}`, true},
 		{503, `{"error":{"message":"no available channel for model x","type":"new_api_error","code":"model_not_found"}}`, true},

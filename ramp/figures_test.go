@@ -46,7 +46,8 @@ func ready(change func(*ramp.Evidence, *compare.Report)) (ramp.Evidence, time.Ti
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	report := &compare.Report{
 		Pairs: 600, Conclusion: compare.Conclusion{Answer: compare.Go, Sentence: "Go."},
-		Questions: []compare.Question{{Key: "errors", Answer: compare.Yes}, {Key: "ttft", Answer: compare.Yes}, {Key: "noise", Answer: compare.Yes}},
+		Questions: []compare.Question{{Key: "errors", Answer: compare.Yes}, {Key: "ttft", Answer: compare.Yes},
+			{Key: "noise", Answer: compare.Yes}},
 	}
 	e := ramp.Evidence{Weight: 5, Since: now.Add(-4 * time.Hour), Report: report}
 	change(&e, report)

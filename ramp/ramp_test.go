@@ -31,19 +31,22 @@ func TestJudge(t *testing.T) {
 	}{
 		{"nothing known", Evidence{Weight: 5, Since: old}, Hold, 5, "No pair"},
 		{"no pairs", Evidence{Weight: 5, Since: old, Report: report(0, compare.NoData)}, Hold, 5, "No pair"},
-		{"all gates pass", Evidence{Weight: 5, Since: old, Report: report(5000, compare.Go, compare.Yes, compare.Yes)}, Advance, 25, "the conclusion"},
+		{"all gates pass", Evidence{Weight: 5, Since: old, Report: report(5000, compare.Go, compare.Yes, compare.Yes)}, Advance, 25,
+			"the conclusion"},
 		{"mirroring alone", Evidence{Weight: 0, Since: old, Report: report(5000, compare.Go, compare.Yes)}, Advance, 1, ""},
 		{"a weight between two steps", Evidence{Weight: 30, Since: old, Report: report(5000, compare.Go, compare.Yes)}, Advance, 50, ""},
 		{"one gate is open", Evidence{Weight: 5, Since: old, Report: report(5000, compare.Wait, compare.Yes, compare.Unknown)}, Hold, 5, "good?"},
 		{"one gate says no", Evidence{Weight: 5, Since: old, Report: report(5000, compare.Review, compare.Yes, compare.No)}, Hold, 5, "good?"},
 		{"too few pairs", Evidence{Weight: 5, Since: old, Report: report(10, compare.Go, compare.Yes)}, Hold, 5, "the step needs 600"},
 		{"not soaked", Evidence{Weight: 5, Since: now.Add(-time.Hour), Report: report(5000, compare.Go, compare.Yes)}, Hold, 5, "another 3h0m0s"},
-		{"a clock that went back", Evidence{Weight: 5, Since: now.Add(time.Hour), Report: report(5000, compare.Go, compare.Yes)}, Hold, 5, "soak"},
+		{"a clock that went back", Evidence{Weight: 5, Since: now.Add(time.Hour), Report: report(5000, compare.Go, compare.Yes)}, Hold, 5,
+			"soak"},
 		{"worse", Evidence{Weight: 50, Since: now, Report: report(10, compare.Stop, compare.No)}, Rollback, 0, "the conclusion"},
 		{"at the end", Evidence{Weight: 100, Since: old, Report: report(5000, compare.Go, compare.Yes)}, Hold, 100, "last step"},
 	} {
 		got := Judge(DefaultPlan(), row.e, now)
-		if got.Action != row.want || got.Weight != row.weight || !strings.Contains(strings.Join(got.Reasons, " "), row.why) || len(got.Reasons) == 0 {
+		if got.Action != row.want || got.Weight != row.weight || !strings.Contains(strings.Join(got.Reasons, " "), row.why) ||
+			len(got.Reasons) == 0 {
 			t.Errorf("%s: %+v, want %s at %v because of %q", row.name, got, row.want, row.weight, row.why)
 		}
 	}
@@ -58,7 +61,8 @@ func TestJudgeNeverMovesWithoutAllGates(t *testing.T) {
 		weight := rapid.Float64Range(0, 100).Draw(t, "weight")
 		e := Evidence{
 			Weight: weight, Since: now.Add(-time.Duration(rapid.Int64Range(-10, 100).Draw(t, "hours")) * time.Hour),
-			Report: report(rapid.Uint64Range(0, 2000).Draw(t, "pairs"), rapid.SampledFrom([]compare.Recommendation{compare.Go, compare.Review, compare.Wait, compare.Stop}).Draw(t, "conclusion"), answers...),
+			Report: report(rapid.Uint64Range(0, 2000).Draw(t, "pairs"),
+				rapid.SampledFrom([]compare.Recommendation{compare.Go, compare.Review, compare.Wait, compare.Stop}).Draw(t, "conclusion"), answers...),
 		}
 		got := Judge(DefaultPlan(), e, now)
 		switch got.Action {
@@ -88,7 +92,8 @@ func TestPlans(t *testing.T) {
 	if err := DefaultPlan().Validate(); err != nil {
 		t.Error(err)
 	}
-	for _, p := range []Plan{{}, {[]Step{{Weight: 101}}}, {[]Step{{Weight: -1}}}, {[]Step{{Weight: 5}, {Weight: 5}}}, {[]Step{{Weight: 5, Soak: -1}}}} {
+	for _, p := range []Plan{{}, {[]Step{{Weight: 101}}}, {[]Step{{Weight: -1}}}, {[]Step{{Weight: 5}, {Weight: 5}}},
+		{[]Step{{Weight: 5, Soak: -1}}}} {
 		if p.Validate() == nil {
 			t.Errorf("%+v is valid", p)
 		}

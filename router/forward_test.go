@@ -90,7 +90,8 @@ func TestTrailersOfACallerStayHome(t *testing.T) {
 		b := newBench(t, answer, setup{relayHandler: answer, decide: func(flags.Attributes) flags.Decision {
 			return flags.Decision{RelayEnabled: true, ServeRelay: arm == "relay", Fallback: true}
 		}})
-		got := b.send(fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"+
+		got := b.send(fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: "+
+			"chunked\r\n"+
 			"Trailer: X-Token\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\nX-Token: SECRET\r\n\r\n", len(chat), chat))
 		if !strings.Contains(got, "X-Cutover-Served-By: "+arm) {
 			t.Fatalf("%s: %s", arm, got)

@@ -171,7 +171,8 @@ func TestServedCallsWaitForCapacityThenFallBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun, release := make(chan struct{}, 2), make(chan struct{})
-	b, _ := policyBench(t, &upstream.Policies{Limiter: limiter, QueueTimeout: 200 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	b, _ := policyBench(t, &upstream.Policies{Limiter: limiter, QueueTimeout: 200 * time.Millisecond}, func(w http.ResponseWriter,
+		r *http.Request) {
 		begun <- struct{}{}
 		<-release
 		right(&d, w, r)

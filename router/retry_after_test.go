@@ -46,7 +46,8 @@ func TestOwnRefusalsSayWhenToRetry(t *testing.T) {
 			after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s")
 			seconds := int(after.Seconds())
 			if resp.StatusCode != row.status || err != nil || seconds < row.min || seconds > row.max {
-				t.Errorf("status %d, Retry-After %q; want %d and %d to %d", resp.StatusCode, resp.Header.Get("Retry-After"), row.status, row.min, row.max)
+				t.Errorf("status %d, Retry-After %q; want %d and %d to %d", resp.StatusCode, resp.Header.Get("Retry-After"), row.status,
+					row.min, row.max)
 			}
 		})
 	}

@@ -136,7 +136,8 @@ func TestWholeStreamsWithoutText(t *testing.T) {
 			decide: serveByRelay,
 			relayHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
-				_, _ = fmt.Fprintf(w, "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","+
+				_, _ = fmt.Fprintf(w, "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"role\":"+
+					"\"assistant\","+
 					"\"content\":\"\"},\"finish_reason\":%s}]}\n\ndata: [DONE]\n\n", reason)
 			}),
 		})

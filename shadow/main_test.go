@@ -44,7 +44,8 @@ func newRig(t *testing.T, relay http.Handler, change func(*shadow.Config)) *rig 
 		if arm == exchange.Primary {
 			c.Auth = upstream.Auth{Kind: upstream.Passthrough}
 		} else {
-			c.Models = upstream.Models{NameMap: upstream.NameMap{Exact: map[string]string{"gpt-4o": "gpt-4.1", "gpt-4o-mini": "unpriced"}}, Strict: true}
+			c.Models = upstream.Models{NameMap: upstream.NameMap{Exact: map[string]string{"gpt-4o": "gpt-4.1", "gpt-4o-mini": "unpriced"}},
+				Strict: true}
 		}
 		u, err := upstream.New(c)
 		if err != nil {
@@ -85,7 +86,8 @@ func newRig(t *testing.T, relay http.Handler, change func(*shadow.Config)) *rig 
 
 // request is a chat request as the router would offer it.
 func request(id string, header ...string) *exchange.Request {
-	body := []byte(`{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"user":"u-1","metadata":{"a":"b"},"service_tier":"flex","temperature":0.50}`)
+	body := []byte(`{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"user":"u-1","metadata":{"a":"b"},"service_tier":` +
+		`"flex","temperature":0.50}`)
 	h := http.Header{"Content-Type": {"application/json"}}
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Add(header[i], header[i+1])

@@ -51,7 +51,8 @@ func TestReferenceOutcomes(t *testing.T) {
 			meaning = meanings[k.why]
 		}
 		if tool, ok := strings.CutPrefix(k.why, "tool_"); ok {
-			meaning = "the request offers a tool that the provider runs (" + tool + "), which the relay is not known to have: upstreams.relay.hosted_tools"
+			meaning = "the request offers a tool that the provider runs (" + tool +
+				"), which the relay is not known to have: upstreams.relay.hosted_tools"
 		}
 		if meaning == "" {
 			t.Errorf("nothing says what %s %s means", k.outcome, k.why)

@@ -32,17 +32,21 @@ func TestJobLines(t *testing.T) {
 		{name: "one line", in: chat + `{"model":"a","x": 1.50}}`, want: chat + `{"model":"batch","x": 1.50}}`},
 		{name: "lines, line ends and blanks stay", in: " " + chat + "{\"x\":[1], \"model\" : \"a\" } }\r\n\n" + chat + "{\"model\":\"b\"}}\n",
 			want: " " + chat + "{\"x\":[1], \"model\" : \"batch\" } }\r\n\n" + chat + "{\"model\":\"b\"}}\n"},
-		{name: "by the line's endpoint", in: `{"url":"/v1/embeddings","body":{"model":"a"}}` + "\n" + `{"body":{"model":"a"},"url":"/v1/responses?x"}`,
+		{name: "by the line's endpoint", in: `{"url":"/v1/embeddings","body":{"model":"a"}}` + "\n" +
+			`{"body":{"model":"a"},"url":"/v1/responses?x"}`,
 			want: `{"url":"/v1/embeddings","body":{"model":"common"}}` + "\n" + `{"body":{"model":"batch"},"url":"/v1/responses?x"}`},
-		{name: "models elsewhere stay", in: chat + `{"metadata":{"model":"a"},"messages":[{"model":"a"}]},"model":"a"}`, want: chat + `{"metadata":{"model":"a"},"messages":[{"model":"a"}]},"model":"a"}`},
+		{name: "models elsewhere stay", in: chat + `{"metadata":{"model":"a"},"messages":[{"model":"a"}]},"model":"a"}`, want: chat +
+			`{"metadata":{"model":"a"},"messages":[{"model":"a"}]},"model":"a"}`},
 		{name: "the last of two keys counts", in: chat + `{"model":"a","model":"a"}}`, want: chat + `{"model":"a","model":"batch"}}`},
 		{name: "escapes", in: chat + `{"mod\u0065l":"\u0061"}}`, want: chat + `{"mod\u0065l":"batch"}}`},
 		{name: "a name with quotes", in: chat + `{"model":"quote"}}`, want: chat + `{"model":"x\"y"}}`},
 		{name: "a byte order mark", in: "\ufeff" + chat + `{"model":"a"}}`, want: "\ufeff" + chat + `{"model":"batch"}}`},
-		{name: "no JSON, no model, no text", in: "nonsense\n" + chat + `{"model":7}}` + "\n" + chat + `7}` + "\n[]\n" + chat + `{"model":"a"}`, strict: true,
+		{name: "no JSON, no model, no text", in: "nonsense\n" + chat + `{"model":7}}` + "\n" + chat + `7}` + "\n[]\n" + chat +
+			`{"model":"a"}`, strict: true,
 			want: "nonsense\n" + chat + `{"model":7}}` + "\n" + chat + `7}` + "\n[]\n" + chat + `{"model":"a"}`},
 		{name: "strict", in: chat + `{"model":"a"}}` + "\n" + chat + `{"model":"b"}}`, strict: true, err: ErrModel},
-		{name: "strict, and all are known", in: chat + `{"model":"a"}}` + "\n" + chat + `{"model":"same"}}`, strict: true, want: chat + `{"model":"batch"}}` + "\n" + chat + `{"model":"same"}}`},
+		{name: "strict, and all are known", in: chat + `{"model":"a"}}` + "\n" + chat + `{"model":"same"}}`, strict: true, want: chat +
+			`{"model":"batch"}}` + "\n" + chat + `{"model":"same"}}`},
 		{name: "empty", in: "", want: ""},
 	} {
 		got, err := jobModels(row.strict).JobLines([]byte(row.in))
@@ -59,8 +63,10 @@ func TestJobRequests(t *testing.T) {
 		strict         bool
 		err            error
 	}{
-		{name: "all requests", in: `{"requests": [{"custom_id":"1","params":{"model":"a","max_tokens": 5}}, {"params":{"x":{},"model":"b"},"model":"a"},{"params":{"model":"same"}}],"model":"a"}`,
-			want: `{"requests": [{"custom_id":"1","params":{"model":"batch","max_tokens": 5}}, {"params":{"x":{},"model":"b"},"model":"a"},{"params":{"model":"same"}}],"model":"a"}`},
+		{name: "all requests", in: `{"requests": [{"custom_id":"1","params":{"model":"a","max_tokens": 5}}, {"params":{"x":{},"model":` +
+			`"b"},"model":"a"},{"params":{"model":"same"}}],"model":"a"}`,
+			want: `{"requests": [{"custom_id":"1","params":{"model":"batch","max_tokens": 5}}, {"params":{"x":{},"model":"b"},"model":"a"},` +
+				`{"params":{"model":"same"}}],"model":"a"}`},
 		{name: "strict", in: `{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}}]}`, strict: true, err: ErrModel},
 		{name: "no list", in: `{"requests":{"params":{"model":"a"}}}`, want: `{"requests":{"params":{"model":"a"}}}`},
 		{name: "no JSON", in: `{"requests":[{"params":{"model":"a"}}]`, strict: true, want: `{"requests":[{"params":{"model":"a"}}]`},
@@ -98,14 +104,19 @@ func TestJobUploads(t *testing.T) {
 		cut    int
 		err    error
 	}{
-		{name: "purpose first", parts: []string{"purpose=batch", "file@in.jsonl=" + line + "\n"}, want: []string{"purpose=batch", "file@in.jsonl=" + mapped + "\n"}},
-		{name: "file first", parts: []string{"file@in.jsonl=" + line + "\r\n" + line, "purpose=batch"}, want: []string{"file@in.jsonl=" + mapped + "\r\n" + mapped, "purpose=batch"}},
-		{name: "other parts stay", parts: []string{"note=" + line, "purpose=batch", "file@f=" + line}, want: []string{"note=" + line, "purpose=batch", "file@f=" + mapped}},
+		{name: "purpose first", parts: []string{"purpose=batch", "file@in.jsonl=" + line + "\n"}, want: []string{"purpose=batch",
+			"file@in.jsonl=" + mapped + "\n"}},
+		{name: "file first", parts: []string{"file@in.jsonl=" + line + "\r\n" + line, "purpose=batch"}, want: []string{"file@in.jsonl=" +
+			mapped + "\r\n" + mapped, "purpose=batch"}},
+		{name: "other parts stay", parts: []string{"note=" + line, "purpose=batch", "file@f=" + line}, want: []string{"note=" + line,
+			"purpose=batch", "file@f=" + mapped}},
 		{name: "another purpose", parts: []string{"purpose=fine-tune", "file@f=" + line}},
 		{name: "no purpose", parts: []string{"file@f=" + line}},
 		{name: "an empty file", parts: []string{"purpose=batch", "file@f="}},
-		{name: "text that looks like a delimiter", parts: []string{"purpose=batch", "file@f=--BB\n--B\r\n-- B\n" + line}, want: []string{"purpose=batch", "file@f=--BB\n--B\r\n-- B\n" + mapped}},
-		{name: "something before the first part", before: "hello\r\n", parts: []string{"purpose=batch", "file@f=" + line}, want: []string{"purpose=batch", "file@f=" + mapped}},
+		{name: "text that looks like a delimiter", parts: []string{"purpose=batch", "file@f=--BB\n--B\r\n-- B\n" + line},
+			want: []string{"purpose=batch", "file@f=--BB\n--B\r\n-- B\n" + mapped}},
+		{name: "something before the first part", before: "hello\r\n", parts: []string{"purpose=batch", "file@f=" + line},
+			want: []string{"purpose=batch", "file@f=" + mapped}},
 		{name: "cut short", parts: []string{"purpose=batch", "file@f=" + line}, cut: 9, err: ErrUpload},
 	} {
 		const boundary = "B-7x'()+_,./:=?"
@@ -155,7 +166,8 @@ func FuzzJobLines(f *testing.F) {
 		if err != nil || !bytes.Equal(file, kept) {
 			t.Fatalf("%q: %v; the input is %q now", kept, err, file)
 		}
-		was, is := bytes.Split(bytes.TrimPrefix(file, []byte(byteOrderMark)), []byte("\n")), bytes.Split(bytes.TrimPrefix(out, []byte(byteOrderMark)), []byte("\n"))
+		was, is := bytes.Split(bytes.TrimPrefix(file, []byte(byteOrderMark)), []byte("\n")),
+			bytes.Split(bytes.TrimPrefix(out, []byte(byteOrderMark)), []byte("\n"))
 		if len(was) != len(is) {
 			t.Fatalf("%q becomes %q: %d lines, want %d", file, out, len(is), len(was))
 		}

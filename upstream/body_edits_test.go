@@ -29,22 +29,36 @@ func TestEdits(t *testing.T) {
 		want                    string
 	}{
 		{"served: nothing differs", chat, `{ "model" : "a", "user":"u" }`, "a", serveEdits, `{ "model" : "a", "user":"u" }`},
-		{"served: the model only", chat, `{"n": 1.50, "model":"a","user":"u","x":"\u00e9\/"}`, "b", serveEdits, `{"n":1.50,"model":"b","user":"u","x":"\u00e9\/"}`},
+		{"served: the model only", chat, `{"n": 1.50, "model":"a","user":"u","x":"\u00e9\/"}`, "b", serveEdits,
+			`{"n":1.50,"model":"b","user":"u","x":"\u00e9\/"}`},
 		{"served: no model, no edit", chat, `{"user":"u"}`, "", serveEdits, `{"user":"u"}`},
-		{"copy: people and service levels stay at home", chat, `{"model":"a","user":"u","safety_identifier":"s","metadata":{"a":1},"service_tier":"flex","prompt_cache_key":"k","store":true,"seed":1}`, "a", shadowEdits, `{"model":"a","seed":1}`},
-		{"copy: a stream says its usage", chat, `{"model":"a","stream":true}`, "a", shadowEdits, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`},
-		{"copy: other stream options stay", chat, `{"model":"a","stream":true,"stream_options":{"include_obfuscation":false,"include_usage":false}}`, "a", shadowEdits, `{"model":"a","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}`},
-		{"copy: usage asked for already", chat, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`, "a", shadowEdits, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`},
-		{"copy: responses are not stored", responses, `{"model":"a","input":"x","store":true}`, "a", shadowEdits, `{"model":"a","input":"x","store":false}`},
-		{"copy: messages", messages, `{"model":"a","metadata":{"user_id":"u"},"max_tokens":5,"stream":true}`, "b", shadowEdits, `{"model":"b","max_tokens":5,"stream":true}`},
-		{"copy: people kept", chat, people, "a", copies(KeepUser, false), `{"model":"a","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u"}}`},
+		{"copy: people and service levels stay at home", chat, `{"model":"a","user":"u","safety_identifier":"s","metadata":{"a":1},` +
+			`"service_tier":"flex","prompt_cache_key":"k","store":true,"seed":1}`, "a", shadowEdits, `{"model":"a","seed":1}`},
+		{"copy: a stream says its usage", chat, `{"model":"a","stream":true}`, "a", shadowEdits,
+			`{"model":"a","stream":true,"stream_options":{"include_usage":true}}`},
+		{"copy: other stream options stay", chat,
+			`{"model":"a","stream":true,"stream_options":{"include_obfuscation":false,"include_usage":false}}`, "a", shadowEdits,
+			`{"model":"a","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}`},
+		{"copy: usage asked for already", chat, `{"model":"a","stream":true,"stream_options":{"include_usage":true}}`, "a", shadowEdits,
+			`{"model":"a","stream":true,"stream_options":{"include_usage":true}}`},
+		{"copy: responses are not stored", responses, `{"model":"a","input":"x","store":true}`, "a", shadowEdits,
+			`{"model":"a","input":"x","store":false}`},
+		{"copy: messages", messages, `{"model":"a","metadata":{"user_id":"u"},"max_tokens":5,"stream":true}`, "b", shadowEdits,
+			`{"model":"b","max_tokens":5,"stream":true}`},
+		{"copy: people kept", chat, people, "a", copies(KeepUser, false),
+			`{"model":"a","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u"}}`},
 		{"copy: metadata kept", chat, people, "a", copies(DropUser, true), `{"model":"a","metadata":{"run":7}}`},
 		{"copy: all kept", chat, people, "a", copies(KeepUser, true), people},
-		{"copy: people hashed", chat, people, "a", copies(HashUser, false), `{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d","safety_identifier":"a45adcd006398bb3c56ff3c81314064d","metadata":{"user_id":"b841e0889970cfa4193f1c8d44e1e4fb"}}`},
-		{"copy: a person by an escaped name", chat, `{"model":"a","user":"\u0061nna","\u0075ser":7}`, "a", copies(HashUser, false), `{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d"}`},
+		{"copy: people hashed", chat, people, "a", copies(HashUser, false),
+			`{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d","safety_identifier":"a45adcd006398bb3c56ff3c81314064d","metadata":` +
+				`{"user_id":"b841e0889970cfa4193f1c8d44e1e4fb"}}`},
+		{"copy: a person by an escaped name", chat, `{"model":"a","user":"\u0061nna","\u0075ser":7}`, "a", copies(HashUser, false),
+			`{"model":"a","user":"76fad479f8dc7a26248acc996ba7969d"}`},
 		{"copy: nobody to hash", messages, `{"model":"a","user":"","metadata":{"user_id":null}}`, "a", copies(HashUser, false), `{"model":"a"}`},
-		{"copy: metadata that is none", responses, `{"model":"a","metadata":"x","store":false}`, "a", copies(HashUser, false), `{"model":"a","store":false}`},
-		{"served: people stay whatever copies tell", chat, people, "b", serveEdits, `{"model":"b","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u","run":7}}`},
+		{"copy: metadata that is none", responses, `{"model":"a","metadata":"x","store":false}`, "a", copies(HashUser, false),
+			`{"model":"a","store":false}`},
+		{"served: people stay whatever copies tell", chat, people, "b", serveEdits,
+			`{"model":"b","user":"anna","safety_identifier":"s-1","metadata":{"user_id":"u","run":7}}`},
 		{"a model with quotes", chat, `{"model":"a"}`, "b\"\\", serveEdits, `{"model":"b\"\\"}`},
 		{"not JSON", chat, `{"model":`, "b", shadowEdits, `{"model":`},
 	} {
@@ -121,7 +135,8 @@ func TestHashesOfPeople(t *testing.T) {
 		}
 		return body.User
 	}
-	one, same, other, drawn, again := hash([]byte("one key of them")), hash([]byte("one key of them")), hash([]byte("another")), hash(nil), hash(nil)
+	one, same, other, drawn, again := hash([]byte("one key of them")), hash([]byte("one key of them")), hash([]byte("another")),
+		hash(nil), hash(nil)
 	if one != same || one == other || drawn == again || drawn == one || len(drawn) != 32 {
 		t.Errorf("hashes %s %s %s %s %s", one, same, other, drawn, again)
 	}

@@ -84,7 +84,8 @@ func TestBreakerClasses(t *testing.T) {
 
 func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	t.Parallel()
-	b := newBreakerBench(t, BreakerOptions{MinCalls: 10, ErrorRate: .5, Window: 10 * time.Second, OpenFor: 10 * time.Second, MaxOpen: 35 * time.Second, Jitter: .2, Probes: 2})
+	b := newBreakerBench(t, BreakerOptions{MinCalls: 10, ErrorRate: .5, Window: 10 * time.Second, OpenFor: 10 * time.Second,
+		MaxOpen: 35 * time.Second, Jitter: .2, Probes: 2})
 	for range 9 {
 		b.call("m", exchange.ClassServer, 0)
 	}
@@ -299,7 +300,8 @@ func TestBreakerProperties(t *testing.T) {
 
 func TestBreakerUnderAStorm(t *testing.T) {
 	t.Parallel()
-	b := NewBreaker(BreakerOptions{MinCalls: 5, OpenFor: time.Millisecond, MaxOpen: 4 * time.Millisecond, Probes: 2, Window: 20 * time.Millisecond}, time.Now())
+	b := NewBreaker(BreakerOptions{MinCalls: 5, OpenFor: time.Millisecond, MaxOpen: 4 * time.Millisecond, Probes: 2,
+		Window: 20 * time.Millisecond}, time.Now())
 	var wg sync.WaitGroup
 	var probes atomic.Int64
 	for i := range 8 {

@@ -196,7 +196,8 @@ func TestKeyFilesAreReadAgain(t *testing.T) {
 			return false
 		}
 	})
-	if _, trouble := k.State(keysStart); e.Event != "reload_failed" || count() != 4 || !strings.Contains(trouble, `"sk-"`) || strings.Contains(trouble, "secret") {
+	if _, trouble := k.State(keysStart); e.Event != "reload_failed" || count() != 4 || !strings.Contains(trouble, `"sk-"`) ||
+		strings.Contains(trouble, "secret") {
 		t.Errorf("event %+v, %d keys, trouble %q", e, count(), trouble)
 	}
 	k.Reload()
@@ -282,7 +283,8 @@ func TestKeyFilesThatAreNone(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := NewKeys(KeysOptions{Sources: []KeySource{{Name: "relay.key", File: path}}}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewKeys(KeysOptions{Sources: []KeySource{{Name: "relay.key", File: path}}}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("a file of %d bytes: %v, want %q", len(text), err, want)
 		}
 	}

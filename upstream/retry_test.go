@@ -44,22 +44,31 @@ func TestRetryDecisions(t *testing.T) {
 		{"408", &three, Failure{Attempt: 1, Status: 408}, 250 * time.Millisecond, true, RetryBackoff},
 		{"409", &three, Failure{Attempt: 1, Status: 409}, 250 * time.Millisecond, true, RetryBackoff},
 		{"429", &three, Failure{Attempt: 1, Status: 429}, 250 * time.Millisecond, true, RetryBackoff},
-		{"429 with seconds", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "2")}, 2100 * time.Millisecond, true, RetryAfter},
-		{"429 with milliseconds", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "2", "Retry-After-Ms", "100")}, 105 * time.Millisecond, true, RetryAfter},
-		{"503 with a date", &three, Failure{Attempt: 1, Status: 503, Now: now, Header: headers("Retry-After", "Sun, 01 Mar 2026 12:00:10 GMT")}, 10500 * time.Millisecond, true, RetryAfter},
-		{"503 with a date gone by", &three, Failure{Attempt: 1, Status: 503, Now: now, Header: headers("Retry-After", "Sun, 01 Mar 2026 11:00:10 GMT")}, 0, true, RetryAfter},
+		{"429 with seconds", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "2")}, 2100 * time.Millisecond, true,
+			RetryAfter},
+		{"429 with milliseconds", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "2", "Retry-After-Ms", "100")},
+			105 * time.Millisecond, true, RetryAfter},
+		{"503 with a date", &three, Failure{Attempt: 1, Status: 503, Now: now, Header: headers("Retry-After",
+			"Sun, 01 Mar 2026 12:00:10 GMT")}, 10500 * time.Millisecond, true, RetryAfter},
+		{"503 with a date gone by", &three, Failure{Attempt: 1, Status: 503, Now: now, Header: headers("Retry-After",
+			"Sun, 01 Mar 2026 11:00:10 GMT")}, 0, true, RetryAfter},
 		{"429 for an hour", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "3600")}, 0, false, RetryTooLong},
-		{"429 with nonsense", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "soon")}, 250 * time.Millisecond, true, RetryBackoff},
-		{"500, not to be retried", &three, Failure{Attempt: 1, Status: 500, Header: headers("X-Should-Retry", "false")}, 0, false, RetryForbidden},
-		{"400, to be retried", &three, Failure{Attempt: 1, Status: 400, Header: headers("X-Should-Retry", "true")}, 250 * time.Millisecond, true, RetryBackoff},
+		{"429 with nonsense", &three, Failure{Attempt: 1, Status: 429, Header: headers("Retry-After", "soon")}, 250 * time.Millisecond,
+			true, RetryBackoff},
+		{"500, not to be retried", &three, Failure{Attempt: 1, Status: 500, Header: headers("X-Should-Retry", "false")}, 0, false,
+			RetryForbidden},
+		{"400, to be retried", &three, Failure{Attempt: 1, Status: 400, Header: headers("X-Should-Retry", "true")},
+			250 * time.Millisecond, true, RetryBackoff},
 		{"no connection", &three, Failure{Attempt: 1, Class: exchange.ClassConnect}, 250 * time.Millisecond, true, RetryBackoff},
 		{"broken before a header", &three, Failure{Attempt: 1, Class: exchange.ClassBroken}, 250 * time.Millisecond, true, RetryBackoff},
 		{"broken inside an answer", &three, Failure{Attempt: 1, Class: exchange.ClassBroken, Status: 200}, 0, false, RetryNot},
 		{"bad certificate", &three, Failure{Attempt: 1, Class: exchange.ClassTLS}, 0, false, RetryNot},
 		{"header timeout", &three, Failure{Attempt: 1, Class: exchange.ClassHeaderTimeout}, 0, false, RetryNot},
-		{"the caller went away", &three, Failure{Attempt: 1, Class: exchange.ClassAborted, Header: headers("X-Should-Retry", "true")}, 0, false, RetryNot},
+		{"the caller went away", &three, Failure{Attempt: 1, Class: exchange.ClassAborted, Header: headers("X-Should-Retry", "true")}, 0,
+			false, RetryNot},
 		{"not sent", &three, Failure{Attempt: 1, Class: exchange.ClassNotSent}, 0, false, RetryNot},
-		{"in time", &three, Failure{Attempt: 1, Status: 500, Elapsed: time.Second, Deadline: 1300 * time.Millisecond}, 250 * time.Millisecond, true, RetryBackoff},
+		{"in time", &three, Failure{Attempt: 1, Status: 500, Elapsed: time.Second, Deadline: 1300 * time.Millisecond},
+			250 * time.Millisecond, true, RetryBackoff},
 		{"too late", &three, Failure{Attempt: 1, Status: 500, Elapsed: time.Second, Deadline: 1250 * time.Millisecond}, 0, false, RetryDeadline},
 		{"own statuses", &own, Failure{Attempt: 1, Status: 418}, 500 * time.Millisecond, true, RetryBackoff},
 		{"not among own statuses", &own, Failure{Attempt: 1, Status: 500}, 0, false, RetryNot},
@@ -78,7 +87,8 @@ func TestRetryDecisions(t *testing.T) {
 func TestRetryBackoffIsBounded(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		p := RetryPolicy{Attempts: 1 << 30, Base: time.Duration(rapid.Int64Range(1, 1e10).Draw(t, "base")), Max: time.Duration(rapid.Int64Range(1, 1e11).Draw(t, "max"))}
+		p := RetryPolicy{Attempts: 1 << 30, Base: time.Duration(rapid.Int64Range(1, 1e10).Draw(t, "base")),
+			Max: time.Duration(rapid.Int64Range(1, 1e11).Draw(t, "max"))}
 		attempt := rapid.IntRange(1, 1<<29).Draw(t, "attempt")
 		wait, ok, _ := p.Next(Failure{Attempt: attempt, Status: 500}, rapid.Float64Range(0, .999999).Draw(t, "random"))
 		if !ok || wait < 0 || wait >= p.Max+1 {

@@ -74,7 +74,8 @@ func TestIdleConnectionsThatTheUpstreamCloses(t *testing.T) {
 			}
 			wg.Wait()
 			if got := h.calls.Load() + failed.Load(); got < callers*each || h.twice.Load() != 0 {
-				t.Errorf("the upstream saw %d calls and %d failed, want at least %d together; %d were delivered twice", h.calls.Load(), failed.Load(), callers*each, h.twice.Load())
+				t.Errorf("the upstream saw %d calls and %d failed, want at least %d together; %d were delivered twice", h.calls.Load(),
+					failed.Load(), callers*each, h.twice.Load())
 			}
 		})
 	}

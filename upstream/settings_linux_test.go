@@ -39,7 +39,8 @@ func TestSilentPeersAreGivenUp(t *testing.T) {
 	} {
 		var got int
 		var failed error
-		if err := raw.Control(func(fd uintptr) { got, failed = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, o.option) }); err != nil || failed != nil {
+		if err := raw.Control(func(fd uintptr) { got, failed = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, o.option) }); err != nil ||
+			failed != nil {
 			t.Fatal(err, failed)
 		}
 		if got != o.want {

@@ -25,12 +25,14 @@ func TestStatuses(t *testing.T) {
 
 func TestStatusesThatAreNone(t *testing.T) {
 	t.Parallel()
-	for _, word := range []string{"", "200", "399", "600", "3xx", "2xx", "xx", "4x", "429.0", "+429", "0429", "-1", "any", strings.Repeat("9", 99)} {
+	for _, word := range []string{"", "200", "399", "600", "3xx", "2xx", "xx", "4x", "429.0", "+429", "0429", "-1", "any",
+		strings.Repeat("9", 99)} {
 		if s, err := ParseStatuses("429", word); err == nil || s != (Statuses{}) {
 			t.Errorf("ParseStatuses(%q) = %v, %v; want an error", word, s, err)
 		}
 	}
-	if _, err := New(Config{Name: "relay", BaseURL: "http://r/v1", FallbackOn: []string{"200"}}); err == nil || !strings.Contains(err.Error(), "upstream relay: fallback_on: ") {
+	if _, err := New(Config{Name: "relay", BaseURL: "http://r/v1", FallbackOn: []string{"200"}}); err == nil ||
+		!strings.Contains(err.Error(), "upstream relay: fallback_on: ") {
 		t.Errorf("New = %v, want an error that names the key", err)
 	}
 }
@@ -41,7 +43,8 @@ func TestStatusesToFallBackOnByDefault(t *testing.T) {
 		on   []string
 		want map[int]bool
 	}{
-		"nil":    {nil, map[int]bool{401: true, 403: true, 404: true, 408: true, 409: true, 429: true, 500: true, 529: true, 402: true, 405: true, 410: true, 413: true, 400: false, 415: false, 422: false, 200: false}},
+		"nil": {nil, map[int]bool{401: true, 403: true, 404: true, 408: true, 409: true, 429: true, 500: true, 529: true, 402: true,
+			405: true, 410: true, 413: true, 400: false, 415: false, 422: false, 200: false}},
 		"empty":  {[]string{}, map[int]bool{401: false, 429: false, 500: false}},
 		"listed": {[]string{"422"}, map[int]bool{422: true, 429: false, 500: false}},
 	} {

@@ -54,7 +54,8 @@ func TestBatchJobStaysWithItsProvider(t *testing.T) {
 				begun, other = relay, primary
 			}
 			r.share(t, row.begin)
-			lines := `{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}}` + "\n"
+			lines := `{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user",` +
+				`"content":"hi"}]}}` + "\n"
 			in, err := client.Files.New(ctx, openai.FileNewParams{Purpose: openai.FilePurposeBatch,
 				File: openai.File(strings.NewReader(lines), "in.jsonl", "application/jsonl")})
 			if err != nil {
@@ -177,7 +178,8 @@ func TestBatchJobsSpeakTheRelaysNames(t *testing.T) {
 		"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=gpt-4o=live,gpt-4o-mini=cheap-mini,claude-sonnet-4-5=cheap-claude",
 		"CUTOVER_UPSTREAMS_RELAY_MODELS_BATCH_MAP=gpt-4o=cheap")
 	line := func(id, model string) string {
-		return `{"custom_id":"` + id + `","method":"POST","url":"/v1/chat/completions","body":{"model":"` + model + `","messages":[{"role":"user","content":"hi"}]}}` + "\n"
+		return `{"custom_id":"` + id + `","method":"POST","url":"/v1/chat/completions","body":{"model":"` + model +
+			`","messages":[{"role":"user","content":"hi"}]}}` + "\n"
 	}
 	t.Run("OpenAI", func(t *testing.T) {
 		for _, row := range []struct {

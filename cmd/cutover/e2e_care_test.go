@@ -59,7 +59,8 @@ func TestMirroringBesideRetriesAndFallback(t *testing.T) {
 					from = primary
 					byPrimary.Add(1)
 				}
-				if given := from.response(got.id); err != nil || got.status != http.StatusOK || len(got.body) == 0 || !bytes.Equal(got.body, given.body) {
+				if given := from.response(got.id); err != nil || got.status != http.StatusOK || len(got.body) == 0 ||
+					!bytes.Equal(got.body, given.body) {
 					t.Errorf("%s: %v, %d by %s: %s\nthe provider gave %s", q.path, err, got.status, got.by, clip(got.body), clip(given.body))
 				}
 			}

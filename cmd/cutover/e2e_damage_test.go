@@ -119,7 +119,8 @@ func TestRedisAwayForSecondsLosesNoResult(t *testing.T) {
 	degraded := func() bool { return strings.Contains(get(t, client, s.admin+"/readyz"), `"part":"results"`) }
 	eventually(t, "the failure on /readyz", degraded, func() any { return get(t, client, s.admin+"/readyz") })
 	failed := time.Now()
-	eventually(t, "several ticks of the ledger, each of which fails", func() bool { return time.Since(failed) > 3*time.Second }, func() any { return nil })
+	eventually(t, "several ticks of the ledger, each of which fails", func() bool { return time.Since(failed) > 3*time.Second },
+		func() any { return nil })
 	server.Restart()
 	eventually(t, "every pair after the outage", func() bool {
 		text := get(t, client, s.admin+"/api/v1/status")

@@ -44,7 +44,8 @@ func TestDeepJSON(t *testing.T) {
 	respond.Store(&deepResponse{"plain", "application/json", "", 200})
 	both := deepProvider(t, &respond)
 	s := startServe(t, both, both, []string{mirrorAll, "CUTOVER_FLAGS_RELAY_PERCENTAGE=50", "CUTOVER_SERVER_MODELS=merged",
-		"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=a=b", "CUTOVER_CAPTURE_LIMIT=16MiB", "CUTOVER_CAPTURE_MODE=full", "CUTOVER_UPSTREAMS_SAME_PROVIDER=true"})
+		"CUTOVER_UPSTREAMS_RELAY_MODELS_MAP=a=b", "CUTOVER_CAPTURE_LIMIT=16MiB", "CUTOVER_CAPTURE_MODE=full",
+		"CUTOVER_UPSTREAMS_SAME_PROVIDER=true"})
 	client := newHTTPClient(t)
 	call := func(method, url, contentType, body string) {
 		t.Helper()
@@ -66,7 +67,8 @@ func TestDeepJSON(t *testing.T) {
 	}
 	for _, path := range []string{"chat/completions", "completions", "responses", "embeddings", "moderations", "messages",
 		"messages/count_tokens", "messages/batches", "batches", "files", "threads", "images/generations", "x"} {
-		for _, begin := range []string{"", `{"model":"a","messages":`, `{"input":`, `{"requests":`, `{"tools":`, `{"metadata":{"user_id":`, `{"model":`} {
+		for _, begin := range []string{"", `{"model":"a","messages":`, `{"input":`, `{"requests":`, `{"tools":`,
+			`{"metadata":{"user_id":`, `{"model":`} {
 			call("POST", s.url+"/v1/"+path, "application/json", begin+deep)
 		}
 	}

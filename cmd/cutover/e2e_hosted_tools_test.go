@@ -46,12 +46,14 @@ func TestHostedTools(t *testing.T) {
 // TestWebSocketsRefused: clients that are told to call over HTTP do so.
 func TestWebSocketsRefused(t *testing.T) {
 	t.Parallel()
-	r := startSidecar(t, startProvider(t, mock.Config{Seed: 1}), startProvider(t, mock.Config{Seed: 1}), mirrorAll, "CUTOVER_SERVER_WEBSOCKETS=refuse")
+	r := startSidecar(t, startProvider(t, mock.Config{Seed: 1}), startProvider(t, mock.Config{Seed: 1}), mirrorAll,
+		"CUTOVER_SERVER_WEBSOCKETS=refuse")
 	req, err := http.NewRequestWithContext(within(t), http.MethodGet, r.URL()+"/v1/responses", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
 		req.Header.Set(k, v)
 	}
 	resp, err := newHTTPClient(t).Do(req)

@@ -80,7 +80,8 @@ func TestUnknownModelIsExplained(t *testing.T) {
 	askFor(t, r, "chat/completions", plain, "primary") // in place of the relay
 	askFor(t, r, "chat/completions", strings.Replace(plain, "gpt-4o", "a <b>model</b>", 1), "primary")
 	log := r.log.String()
-	for _, want := range []string{`"detail":"unknown_model"`, `"model":"gpt-5-nope","model_rule":"models.batch.map"`, `"model":"other","model_rule":"unmapped"`} {
+	for _, want := range []string{`"detail":"unknown_model"`, `"model":"gpt-5-nope","model_rule":"models.batch.map"`,
+		`"model":"other","model_rule":"unmapped"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s", want)
 		}
@@ -173,7 +174,8 @@ func TestMergedModelsWithTheSDKs(t *testing.T) {
 	}
 	if before := relay.Stats().Calls; before > 0 {
 		off := "false"
-		if _, err := r.Flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}}, Who: "test", Why: "off"}); err != nil {
+		if _, err := r.Flags.Store().Write(ctx, flags.Flip{Changes: []flags.Change{{Key: flags.KeyRelayEnabled, Value: &off}},
+			Who: "test", Why: "off"}); err != nil {
 			t.Fatal(err)
 		}
 		eventually(

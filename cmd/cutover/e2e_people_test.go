@@ -21,7 +21,8 @@ type people struct {
 func whoIsCopied(t *testing.T, settings ...string) (primary, relay people) {
 	t.Helper()
 	r := startSidecar(t, startProvider(t, mock.Config{}), startProvider(t, mock.Config{}), append(settings, mirrorAll)...)
-	body := `{"model":"gpt-4o","user":"anna","safety_identifier":"anna","metadata":{"user_id":"anna","run":"7"},"messages":[{"role":"user","content":"hi"}]}`
+	body := `{"model":"gpt-4o","user":"anna","safety_identifier":"anna","metadata":{"user_id":"anna","run":"7"},"messages":[{"role":` +
+		`"user","content":"hi"}]}`
 	a, err := loadRequest{"chat/completions", body}.send(within(t), newHTTPClient(t), r.URL())
 	if err != nil || a.status != http.StatusOK {
 		t.Fatalf("%d, %v", a.status, err)

@@ -20,7 +20,8 @@ func TestCareIsInMetricsAndStatus(t *testing.T) {
 	relay := mock.Config{Seed: 1, Faults: []mock.Fault{{Kind: "401", Rate: 1}}}
 	r := startSidecar(t, startProvider(t, mock.Config{Seed: 1}), startProvider(t, relay),
 		"CUTOVER_FLAGS_RELAY_PERCENTAGE=100",
-		"CUTOVER_UPSTREAMS_RELAY_PRICES=gpt-4o=1/2", "CUTOVER_UPSTREAMS_RELAY_BREAKER_MIN_CALLS=3", "CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=9")
+		"CUTOVER_UPSTREAMS_RELAY_PRICES=gpt-4o=1/2", "CUTOVER_UPSTREAMS_RELAY_BREAKER_MIN_CALLS=3",
+		"CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=9")
 	client := newHTTPClient(t)
 	ask := func(model string) {
 		t.Helper()

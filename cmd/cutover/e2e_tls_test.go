@@ -170,7 +170,8 @@ func session(t *testing.T, client *http.Client, url string) []string {
 	if conn.Subprotocol() != "realtime" {
 		t.Errorf("subprotocol %q", conn.Subprotocol())
 	}
-	for _, m := range []string{`{"type":"session.update","session":{"voice":"alloy"}}`, `{"type":"response.create","response":{"instructions":"Say hello to ` + secretWords + `"}}`} {
+	for _, m := range []string{`{"type":"session.update","session":{"voice":"alloy"}}`,
+		`{"type":"response.create","response":{"instructions":"Say hello to ` + secretWords + `"}}`} {
 		if err := conn.Write(ctx, websocket.MessageText, []byte(m)); err != nil {
 			t.Fatal(err)
 		}

@@ -111,7 +111,8 @@ func TestFlagsExportToImport(t *testing.T) {
 	srv, _ := flagsServer(t)
 	redis := startFlagsRedis(t)
 	rule := filepath.Join(t.TempDir(), "rule.json")
-	definition := `{"state":"ENABLED","variants":{"all":100,"none":0},"defaultVariant":"none","targeting":{"if":[{"==":[{"var":"tenant"},"acme"]},"all",null]}}`
+	definition := `{"state":"ENABLED","variants":{"all":100,"none":0},"defaultVariant":"none","targeting":{"if":[{"==":[{"var":` +
+		`"tenant"},"acme"]},"all",null]}}`
 	if err := os.WriteFile(rule, []byte(definition), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ func startMockCommand(t *testing.T, args ...string) (said map[string]string, sto
 	code := make(chan int, 1)
 	var errs bytes.Buffer
 	go func() {
-		code <- execute(ctx, append([]string{"mock", "--listen", "127.0.0.1:0", "--output", "json"}, args...), console{In: strings.NewReader(""), Out: w, Err: &errs})
+		code <- execute(ctx, append([]string{"mock", "--listen", "127.0.0.1:0", "--output", "json"}, args...),
+			console{In: strings.NewReader(""), Out: w, Err: &errs})
 		_ = w.Close()
 	}()
 	b, err := io.ReadAll(readObject(r))
@@ -103,7 +104,8 @@ func TestMockCommandFlagsWinOverTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatalf("what is printed can't be read: %v\n%s", err, out)
 	}
-	if strings.Join(cfg.Models, ",") != "a,c" || cfg.Aliases["x"] != "a" || cfg.Seed != 9 || len(cfg.Faults) != 1 || cfg.Faults[0].Kind != "429" ||
+	if strings.Join(cfg.Models, ",") != "a,c" || cfg.Aliases["x"] != "a" || cfg.Seed != 9 || len(cfg.Faults) != 1 ||
+		cfg.Faults[0].Kind != "429" ||
 		cfg.TokensPerSecond != 50 || !cfg.Gap.IsZero() || cfg.TTFT.String() != "lognormal(200ms,0.4)" ||
 		len(cfg.Keys) != 1 {
 		t.Errorf("configuration\n%s", out)

@@ -243,7 +243,8 @@ func TestResultsAPI(t *testing.T) {
 			t.Errorf("%s: %d %.100s", format, status, body)
 		}
 	}
-	for _, path := range []string{"/api/v1/report?format=pdf", "/api/v1/results?limit=0", "/api/v1/results?severity=bad", "/api/v1/report?since=never"} {
+	for _, path := range []string{"/api/v1/report?format=pdf", "/api/v1/results?limit=0", "/api/v1/results?severity=bad",
+		"/api/v1/report?since=never"} {
 		if status, body := get(path); status != 400 || !strings.Contains(body, `"error"`) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}

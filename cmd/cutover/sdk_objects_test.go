@@ -118,7 +118,8 @@ func openaiUploads(c *caller) {
 
 func openaiBatches(c *caller) {
 	client := c.openai()
-	lines := `{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}}` + "\n"
+	lines := `{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user",` +
+		`"content":"hi"}]}}` + "\n"
 	in, err := client.Files.New(c.ctx, openai.FileNewParams{Purpose: openai.FilePurposeBatch,
 		File: openai.File(strings.NewReader(lines), "in.jsonl", "application/jsonl")})
 	c.must(in, err)

@@ -105,7 +105,8 @@ func TestAFlipBetweenQuestionAndAnswer(t *testing.T) {
 	errs := &notice{text: "[y/N]", seen: asked}
 	code := make(chan int, 1)
 	go func() {
-		code <- execute(t.Context(), []string{"flags", "set", "relay-percentage", "100", "--redis", url}, console{In: terminal, Out: &out, Err: errs, Env: config.Environ{"USER=ann"}})
+		code <- execute(t.Context(), []string{"flags", "set", "relay-percentage", "100", "--redis", url}, console{In: terminal, Out: &out,
+			Err: errs, Env: config.Environ{"USER=ann"}})
 	}()
 	<-asked
 	cutoverFlags(t, "", "set", "relay-percentage", "0", "--redis", url)

@@ -55,7 +55,8 @@ func TestRunner(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module sums\n\ngo 1.26\n",
-		"sum.go": "package sums\n\nfunc Sum(a, b int) int {\n\tfor a > 1e9 {\n\t\ta--\n\t}\n\treturn a + b\n}\n\nfunc Half(a int) int { return a / 2 }\n",
+		"sum.go": "package sums\n\nfunc Sum(a, b int) int {\n\tfor a > 1e9 {\n\t\ta--\n\t}\n\treturn a + b\n}\n\nfunc Half(a int) int { " +
+			"return a / 2 }\n",
 		"sum_test.go": "package sums\n\nimport \"testing\"\n\n" +
 			"func TestSum(t *testing.T) {\n\tif Sum(2, 3) != 5 {\n\t\tt.Fatal(\"no\")\n\t}\n}\n\nfunc TestHalf(t *testing.T) { Half(4) }\n",
 	} {
@@ -106,7 +107,8 @@ func TestRunner(t *testing.T) {
 		t.Errorf("the working tree was changed: %s", text)
 	}
 	// Tests that fail anyway kill nothing.
-	if err := os.WriteFile(filepath.Join(root, "bad_test.go"), []byte("package sums\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fail() }\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "bad_test.go"),
+		[]byte("package sums\n\nimport \"testing\"\n\nfunc TestBad(t *testing.T) { t.Fail() }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Run(t.Context(), mutants[:1]); err == nil || !strings.Contains(err.Error(), "TestBad") {

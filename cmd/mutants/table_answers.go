@@ -6,7 +6,8 @@ import "slices"
 func answers() []Mutant {
 	return slices.Concat(
 		in("compare/codes.go", "",
-			mistake{"the primary's faults weigh against the relay", "severity = Info\n\t}\n\treturn Finding", "severity = d.severity\n\t}\n\treturn Finding"},
+			mistake{"the primary's faults weigh against the relay", "severity = Info\n\t}\n\treturn Finding",
+				"severity = d.severity\n\t}\n\treturn Finding"},
 			mistake{"major faults are not hard", "describe(code).severity >= Major", "describe(code).severity > Major"},
 			mistake{"light faults are hard", "describe(code).severity >= Major", "describe(code).severity >= Minor"},
 			mistake{"failed calls are faults in the answer, too", "!strings.HasPrefix(code, codeOutcome) && ", ""},
@@ -85,7 +86,8 @@ func answers() []Mutant {
 			mistake{"cached tokens are free", "cachedPrice = p.Input", "cachedPrice = 0"},
 			mistake{"cached tokens are paid twice", "float64(input-cached)*p.Input", "float64(input)*p.Input"},
 			mistake{"prices are per thousand", "float64(output)*p.Output) / 1e6", "float64(output)*p.Output) / 1e3"},
-			mistake{"the shortest name wins", "len(name) > len(best) && strings.HasPrefix", "(best == \"\" || len(name) < len(best)) && strings.HasPrefix"},
+			mistake{"the shortest name wins", "len(name) > len(best) && strings.HasPrefix",
+				"(best == \"\" || len(name) < len(best)) && strings.HasPrefix"},
 		),
 		in("compare/result.go", "",
 			mistake{"a caller who went away is a failure", "!a.OK() && a.Class != exchange.ClassAborted && ", "!a.OK() && "},

@@ -43,7 +43,8 @@ func TestQuantileRatioFindsASlowTail(t *testing.T) {
 	if i, ok := QuantileRatio(p, r, .5, .05); !ok || i.Low > 1.03 || i.High < 1.03 {
 		t.Errorf("p50: %+v %v", i, ok)
 	}
-	if i, ok := p.QuantileInterval(.95, .05); !ok || i.Low >= p.Quantile(.95)*.985 || i.High <= p.Quantile(.95)*1.015 || i.High > p.Quantile(.98) {
+	if i, ok := p.QuantileInterval(.95, .05); !ok || i.Low >= p.Quantile(.95)*.985 || i.High <= p.Quantile(.95)*1.015 ||
+		i.High > p.Quantile(.98) {
 		t.Errorf("p95: %+v around %v", i, p.Quantile(.95))
 	}
 	if i, ok := QuantileRatio(Sketch{}, r, .5, .05); ok {

@@ -257,7 +257,8 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 				"upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both " +
 				"required"},
 		{Environ{relay + "_HEADER_NAME=v"},
-			relay + "_HEADER_NAME: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay + "_HEADER_VALUE_FILE) are both required"},
+			relay + "_HEADER_NAME: upstreams.relay.auth: " + relay + "_HEADER_NAME and " + relay + "_HEADER_VALUE (or " + relay +
+				"_HEADER_VALUE_FILE) are both required"},
 	} {
 		if _, wrong := loadFrom(t, "", c.env, both()...); !slices.Equal(wrong, []string{c.want}) {
 			t.Errorf("%q\n gives %q\n want  %q", c.env, wrong, c.want)

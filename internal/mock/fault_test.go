@@ -53,7 +53,8 @@ func messagesTarget() target {
 
 func responsesTarget() target {
 	return target{path: "/v1/responses", body: `{"model":"gpt-4.1","input":"Tell me about bridges"}`,
-		last: "event: response.completed", delta: `"type":"response.output_text.delta"`, usage: `"input_tokens"`, finish: `"status":"completed"`, opening: 4}
+		last: "event: response.completed", delta: `"type":"response.output_text.delta"`, usage: `"input_tokens"`,
+		finish: `"status":"completed"`, opening: 4}
 }
 
 func (g target) streamed() string { return strings.TrimSuffix(g.body, "}") + `,"stream":true}` }

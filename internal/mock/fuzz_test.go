@@ -18,17 +18,21 @@ func FuzzRequests(f *testing.F) {
 		f.Add("POST", g.path, g.body, "application/json", "")
 		f.Add("POST", g.path, g.streamed(), "application/json", "2023-06-01")
 	}
-	tools := `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"tool_choice":"required","tools":[{"type":"function","function":{"name":"f","parameters":{"$ref":"#"}}}]}`
+	tools := `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"tool_choice":"required","tools":` +
+		`[{"type":"function","function":{"name":"f","parameters":{"$ref":"#"}}}]}`
 	f.Add("POST", "/v1/chat/completions", tools, "", "")
 	f.Add(
 		"POST",
 		"/v1/chat/completions",
-		`{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"allOf":[{"$ref":"#"}],"pattern":"(a|b){3,9}"}}}}`,
+		`{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"allOf":`+
+			`[{"$ref":"#"}],"pattern":"(a|b){3,9}"}}}}`,
 		"",
 		"",
 	)
-	for _, schema := range []string{`{"type":"array","minItems":64,"items":{"$ref":"#"}}`, `{"type":"object","required":["a","b"],"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}}}`,
-		`{"allOf":[{"$ref":"#"},{"$ref":"#"},{"properties":{"a":{"$ref":"#"}}}]}`, `{"anyOf":[{"$ref":"#"},{"$ref":"#"}]}`, `{"type":"array","uniqueItems":true,"minItems":60,"items":{"enum":[1]}}`} {
+	for _, schema := range []string{`{"type":"array","minItems":64,"items":{"$ref":"#"}}`,
+		`{"type":"object","required":["a","b"],"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}}}`,
+		`{"allOf":[{"$ref":"#"},{"$ref":"#"},{"properties":{"a":{"$ref":"#"}}}]}`, `{"anyOf":[{"$ref":"#"},{"$ref":"#"}]}`,
+		`{"type":"array","uniqueItems":true,"minItems":60,"items":{"enum":[1]}}`} {
 		f.Add(
 			"POST",
 			"/v1/responses",

@@ -161,7 +161,8 @@ func TestTwoThousandResponsesDiffer(t *testing.T) {
 
 func TestRepliesPickUpTheTopic(t *testing.T) {
 	s := newMock(t, mock.Config{})
-	for prompt, word := range map[string]string{"How do whales sleep?": "whales sleep", "什么是光合作用？": "什么是光合作用", "Вулканы и люди": "вулканы"} {
+	for prompt, word := range map[string]string{"How do whales sleep?": "whales sleep", "什么是光合作用？": "什么是光合作用",
+		"Вулканы и люди": "вулканы"} {
 		if text := say(t, s, "gpt-4o", prompt); !strings.Contains(strings.ToLower(text), word) {
 			t.Errorf("%s: %q is not in %q", prompt, word, text)
 		}

@@ -154,7 +154,8 @@ func TestDelays(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []string{"fast", "lognormal(200ms)", "uniform(3s,1s)", "-1s", "normal(1s,2s)", "uniform(1s", "lognormal(1s,x)", "99999h"} {
+	for _, wrong := range []string{"fast", "lognormal(200ms)", "uniform(3s,1s)", "-1s", "normal(1s,2s)", "uniform(1s",
+		"lognormal(1s,x)", "99999h"} {
 		if _, err := mock.ParseDelay(wrong); err == nil {
 			t.Errorf("%q is read as a delay", wrong)
 		}

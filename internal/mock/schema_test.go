@@ -172,14 +172,27 @@ func checkText(s map[string]any, v string, at string) error {
 // schemas that people write for tools and structured responses.
 func schemas() map[string]string {
 	return map[string]string{
-		"weather":   `{"type":"object","properties":{"location":{"type":"string"},"unit":{"type":"string","enum":["celsius","fahrenheit"]}},"required":["location"],"additionalProperties":false}`,
-		"nested":    `{"type":"object","required":["who","when"],"properties":{"who":{"type":"object","required":["name","age"],"properties":{"name":{"type":"string","minLength":2},"age":{"type":"integer","minimum":18,"maximum":21},"mail":{"type":"string","format":"email"}}},"when":{"type":"string","format":"date-time"}}}`,
-		"arrays":    `{"type":"object","required":["tags","grid"],"properties":{"tags":{"type":"array","minItems":2,"maxItems":4,"uniqueItems":true,"items":{"enum":["a","b","c","d","e"]}},"grid":{"type":"array","items":{"type":"array","minItems":3,"maxItems":3,"items":{"type":"number","exclusiveMinimum":0,"maximum":1}}}}}`,
-		"recursive": `{"$defs":{"node":{"type":"object","required":["value","children"],"properties":{"value":{"type":"integer"},"children":{"type":"array","items":{"$ref":"#/$defs/node"}}},"additionalProperties":false}},"$ref":"#/$defs/node"}`,
-		"union":     `{"type":"object","required":["shape","maybe"],"properties":{"shape":{"anyOf":[{"type":"object","properties":{"kind":{"const":"circle"},"r":{"type":"number"}},"required":["kind","r"]},{"type":"object","properties":{"kind":{"const":"box"},"w":{"type":"integer","multipleOf":5}},"required":["kind","w"]}]},"maybe":{"type":["string","null"]}}}`,
-		"all":       `{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"boolean"}},"required":["b"]}]}`,
-		"patterns":  `{"type":"object","required":["sku","phone","zip"],"properties":{"sku":{"type":"string","pattern":"^[A-Z]{3}-[0-9]{4}$"},"phone":{"type":"string","pattern":"^\\+?[1-9]\\d{6,10}$"},"zip":{"type":"string","minLength":5,"maxLength":5}}}`,
-		"numbers":   `{"type":"object","required":["p","n","e","big"],"properties":{"p":{"type":"number","minimum":0,"maximum":1},"n":{"type":"integer","exclusiveMinimum":-3,"exclusiveMaximum":-1},"e":{"type":"integer","multipleOf":7,"minimum":50},"big":{"type":"number","maximum":-1000}}}`,
+		"weather": `{"type":"object","properties":{"location":{"type":"string"},"unit":{"type":"string","enum":["celsius",` +
+			`"fahrenheit"]}},"required":["location"],"additionalProperties":false}`,
+		"nested": `{"type":"object","required":["who","when"],"properties":{"who":{"type":"object","required":["name","age"],` +
+			`"properties":{"name":{"type":"string","minLength":2},"age":{"type":"integer","minimum":18,"maximum":21},"mail":{"type":"string",` +
+			`"format":"email"}}},"when":{"type":"string","format":"date-time"}}}`,
+		"arrays": `{"type":"object","required":["tags","grid"],"properties":{"tags":{"type":"array","minItems":2,"maxItems":4,` +
+			`"uniqueItems":true,"items":{"enum":["a","b","c","d","e"]}},"grid":{"type":"array","items":{"type":"array","minItems":3,` +
+			`"maxItems":3,"items":{"type":"number","exclusiveMinimum":0,"maximum":1}}}}}`,
+		"recursive": `{"$defs":{"node":{"type":"object","required":["value","children"],"properties":{"value":{"type":"integer"},` +
+			`"children":{"type":"array","items":{"$ref":"#/$defs/node"}}},"additionalProperties":false}},"$ref":"#/$defs/node"}`,
+		"union": `{"type":"object","required":["shape","maybe"],"properties":{"shape":{"anyOf":[{"type":"object","properties":{"kind":` +
+			`{"const":"circle"},"r":{"type":"number"}},"required":["kind","r"]},{"type":"object","properties":{"kind":{"const":"box"},"w":` +
+			`{"type":"integer","multipleOf":5}},"required":["kind","w"]}]},"maybe":{"type":["string","null"]}}}`,
+		"all": `{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":` +
+			`"boolean"}},"required":["b"]}]}`,
+		"patterns": `{"type":"object","required":["sku","phone","zip"],"properties":{"sku":{"type":"string","pattern":` +
+			`"^[A-Z]{3}-[0-9]{4}$"},"phone":{"type":"string","pattern":"^\\+?[1-9]\\d{6,10}$"},"zip":{"type":"string","minLength":5,` +
+			`"maxLength":5}}}`,
+		"numbers": `{"type":"object","required":["p","n","e","big"],"properties":{"p":{"type":"number","minimum":0,"maximum":1},"n":` +
+			`{"type":"integer","exclusiveMinimum":-3,"exclusiveMaximum":-1},"e":{"type":"integer","multipleOf":7,"minimum":50},"big":{"type":` +
+			`"number","maximum":-1000}}}`,
 		"map":       `{"type":"object","additionalProperties":{"type":"integer"}}`,
 		"undefined": `{"type":"object","required":["ghost"]}`,
 		"empty":     `{"type":"object","properties":{}}`,

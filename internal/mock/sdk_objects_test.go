@@ -25,7 +25,8 @@ type named struct {
 func (n named) Filename() string    { return n.name }
 func (n named) ContentType() string { return "application/jsonl" }
 
-const batchLines = `{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"One"}]}}
+const batchLines = `{"custom_id":"a","method":"POST","url":"/v1/chat/completions",` +
+	`"body":{"model":"gpt-4o","messages":[{"role":"user","content":"One"}]}}
 {"custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[{"role":"user","content":"Two"}]}}
 {"custom_id":"c","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o"}}
 `

@@ -308,7 +308,8 @@ func TestAnthropicThinking(t *testing.T) {
 func TestFaultInSeveralBlocks(t *testing.T) {
 	cfg := faulty("cut-after-40")
 	_, url := serve(t, cfg)
-	body := `{"model":"m","max_tokens":900,"stream":true,"thinking":{"type":"enabled","budget_tokens":9},"messages":[{"role":"user","content":"Tell me about rivers"}]}`
+	body := `{"model":"m","max_tokens":900,"stream":true,"thinking":{"type":"enabled","budget_tokens":9},"messages":[{"role":"user",` +
+		`"content":"Tell me about rivers"}]}`
 	s := fetch(t, url+"/v1/messages", body)
 	n := strings.Count(string(s.body), "event: content_block_delta")
 	check(t, s.cut != nil && n == 40 && strings.Contains(string(s.body), "text_delta"), "cut after 40 deltas, in the second block", s)

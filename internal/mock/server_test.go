@@ -46,7 +46,8 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for name, header := range map[string][]string{
-		"none": nil, "wrong": {"Authorization", "Bearer sk-bad"}, "blanks": {"Authorization", "Bearer  sk-good"}, "no scheme": {"Authorization", "sk-good"},
+		"none": nil, "wrong": {"Authorization", "Bearer sk-bad"}, "blanks": {"Authorization", "Bearer  sk-good"},
+		"no scheme": {"Authorization", "sk-good"},
 	} {
 		if a := ask(t, s, "/v1/chat/completions", chatTarget().body, header...); a.status != 401 ||
 			gjson.Get(a.body, "error.message").Str == "" ||
@@ -112,7 +113,8 @@ func TestModels(t *testing.T) {
 	if n := gjson.Get(ask(t, s, "/v1/models", "").body, "data.#").Int(); n != 2 {
 		t.Errorf("%d models listed, want 2", n)
 	}
-	for path, want := range map[string]int{"/v1/models/gpt-4o": 200, "/v1/models/gpt-4": 200, "/v1/models/gpt-5": 404, "/v1/models/a%2Fb": 404} {
+	for path, want := range map[string]int{"/v1/models/gpt-4o": 200, "/v1/models/gpt-4": 200, "/v1/models/gpt-5": 404,
+		"/v1/models/a%2Fb": 404} {
 		if a := ask(t, s, path, ""); a.status != want {
 			t.Errorf("%s: %d", path, a.status)
 		}
@@ -149,7 +151,8 @@ func TestBadRequests(t *testing.T) {
 	if a := ask(t, tiny, "/v1/chat/completions", chatTarget().body); a.status != 413 {
 		t.Errorf("a body over the limit: %d", a.status)
 	}
-	for path, want := range map[string]string{"/v1/nothing": "Invalid URL", "/elsewhere": "Invalid URL", "/v1/": "Invalid URL", "/_mock/config": "Invalid URL"} {
+	for path, want := range map[string]string{"/v1/nothing": "Invalid URL", "/elsewhere": "Invalid URL", "/v1/": "Invalid URL",
+		"/_mock/config": "Invalid URL"} {
 		if a := ask(t, s, path, ""); a.status != 404 || !strings.Contains(a.body, want) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
@@ -161,7 +164,8 @@ func TestBadRequests(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	s := newMock(t, mock.Config{BasePath: "/api/v1/", BarePaths: true})
-	for path, want := range map[string]int{"/api/v1/models": 200, "/models": 200, "/v1/models": 404, "/api/v1models": 404, "/api/v1/models/": 200} {
+	for path, want := range map[string]int{"/api/v1/models": 200, "/models": 200, "/v1/models": 404, "/api/v1models": 404,
+		"/api/v1/models/": 200} {
 		if a := ask(t, s, path, ""); a.status != want {
 			t.Errorf("%s: %d, want %d", path, a.status, want)
 		}
@@ -191,12 +195,14 @@ func TestEmbeddings(t *testing.T) {
 	if near, far := dot(a, b), dot(a, c); near < 0.6 || far > 0.5 {
 		t.Errorf("similar texts have cosine %.2f, others %.2f", near, far)
 	}
-	for _, body := range []string{`{"model":"m","input":[]}`, `{"model":"m"}`, `{"model":"m","input":"x","dimensions":0}`, `{"model":"m","input":"x","encoding_format":"hex"}`} {
+	for _, body := range []string{`{"model":"m","input":[]}`, `{"model":"m"}`, `{"model":"m","input":"x","dimensions":0}`,
+		`{"model":"m","input":"x","encoding_format":"hex"}`} {
 		if a := ask(t, s, "/v1/embeddings", body); a.status != 400 {
 			t.Errorf("%s: %d", body, a.status)
 		}
 	}
-	if n := gjson.Get(ask(t, s, "/v1/embeddings", `{"model":"m","input":[[1,2,3],[4]],"dimensions":8}`).body, "data.1.embedding.#").Int(); n != 8 {
+	if n := gjson.Get(ask(t, s, "/v1/embeddings", `{"model":"m","input":[[1,2,3],[4]],"dimensions":8}`).body,
+		"data.1.embedding.#").Int(); n != 8 {
 		t.Errorf("token numbers as input: %d numbers", n)
 	}
 }
@@ -436,11 +442,13 @@ func TestOrderedWords(t *testing.T) {
 func TestUsageDetails(t *testing.T) {
 	s := newMock(t, mock.Config{Speech: mock.Speech{Cached: 0.5, Reasoning: 40, Say: "one two"}})
 	chat := ask(t, s, "/v1/chat/completions", chatTarget().body).body
-	if in, cached := gjson.Get(chat, "usage.prompt_tokens").Int(), gjson.Get(chat, "usage.prompt_tokens_details.cached_tokens").Int(); cached != in/2 ||
+	if in, cached := gjson.Get(chat, "usage.prompt_tokens").Int(),
+		gjson.Get(chat, "usage.prompt_tokens_details.cached_tokens").Int(); cached != in/2 ||
 		cached == 0 {
 		t.Errorf("%d of %d tokens are cached", cached, in)
 	}
-	if out, hidden := gjson.Get(chat, "usage.completion_tokens").Int(), gjson.Get(chat, "usage.completion_tokens_details.reasoning_tokens").Int(); hidden != 40 ||
+	if out, hidden := gjson.Get(chat, "usage.completion_tokens").Int(),
+		gjson.Get(chat, "usage.completion_tokens_details.reasoning_tokens").Int(); hidden != 40 ||
 		out != 42 {
 		t.Errorf("%d of %d tokens are reasoning", hidden, out)
 	}

@@ -35,7 +35,8 @@ func UpstreamConfig(c *config.Config, arm exchange.Arm) upstream.Config {
 		FallbackOn: words(u.FallbackOn),
 		CAFile:     u.CA,
 		ShadowIdentity: upstream.ShadowPolicy{
-			User: upstream.UserPolicy(u.ShadowIdentity.User), Metadata: u.ShadowIdentity.Metadata == "keep", Key: []byte(u.ShadowIdentity.Key.Reveal()),
+			User: upstream.UserPolicy(u.ShadowIdentity.User), Metadata: u.ShadowIdentity.Metadata == "keep",
+			Key: []byte(u.ShadowIdentity.Key.Reveal()),
 		},
 		Forwarded: c.Headers.Forwarded, ForwardHeaders: u.ForwardHeaders, ForwardQuery: u.ForwardQuery,
 		MaxIdle:  u.Connections.MaxIdle,

@@ -94,7 +94,8 @@ func TestAffinity(t *testing.T) {
 		}
 		setOwner(t, a, "https://api.example/v1", 3*time.Hour, "batch_1") // the last word counts
 		pass(61 * time.Minute)
-		if got := owners(t, a, "file-1", "file-2", "batch_1"); !slices.Equal(got, []string{"", "https://api.example/v1", "https://api.example/v1"}) {
+		if got := owners(t, a, "file-1", "file-2", "batch_1"); !slices.Equal(got, []string{"", "https://api.example/v1",
+			"https://api.example/v1"}) {
 			t.Errorf("Owners after an hour = %v", got)
 		}
 		setOwner(t, a, "https://relay.example/v1", time.Hour, "file-1")

@@ -21,7 +21,8 @@ func BenchmarkCompareAndStore(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
-	text := "The river turns at the old stone, and then the wind takes a word from the line that nobody wrote; so it goes on until the end of the day."
+	text := "The river turns at the old stone, and then the wind takes a word from the line that nobody wrote; so it goes on until the " +
+		"end of the day."
 	answer := func(text string) *exchange.Exchange {
 		r := result(1).Relay
 		return &exchange.Exchange{
@@ -32,7 +33,8 @@ func BenchmarkCompareAndStore(b *testing.B) {
 		}
 	}
 	p := compare.Pair{
-		Request: &exchange.Request{ID: "01JABCDEFGHJKMNPQRSTVWXYZ0", At: testStart, Endpoint: exchange.Lookup("POST", "/v1/chat/completions"), Facts: exchange.Facts{Model: "gpt-4o", Stream: true}},
+		Request: &exchange.Request{ID: "01JABCDEFGHJKMNPQRSTVWXYZ0", At: testStart, Endpoint: exchange.Lookup("POST",
+			"/v1/chat/completions"), Facts: exchange.Facts{Model: "gpt-4o", Stream: true}},
 		Primary: answer(text), Relay: answer(text + " And then?"), Outcome: compare.Both,
 	}
 	b.ResetTimer()

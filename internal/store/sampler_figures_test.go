@@ -116,7 +116,8 @@ func TestReservoirOfSamples(t *testing.T) {
 		}
 	})
 	if falling[compare.ClassUniform] != 200 || rising[compare.ClassUniform] != 1000 {
-		t.Errorf("%d enter with falling scores and %d with rising ones, want 200 and 1,000", falling[compare.ClassUniform], rising[compare.ClassUniform])
+		t.Errorf("%d enter with falling scores and %d with rising ones, want 200 and 1,000", falling[compare.ClassUniform],
+			rising[compare.ClassUniform])
 	}
 }
 
@@ -138,7 +139,8 @@ func TestSamplesPerSecond(t *testing.T) {
 func TestSamplesAreOfCalls(t *testing.T) {
 	t.Parallel()
 	s := store.NewSampler(func(context.Context, []store.SampleEntry, time.Time) error { return nil }, store.SamplerOptions{})
-	for _, c := range []struct{ primary, relay, want bool }{{false, false, false}, {true, false, true}, {false, true, true}, {true, true, true}} {
+	for _, c := range []struct{ primary, relay, want bool }{{false, false, false}, {true, false, true}, {false, true, true},
+		{true, true, true}} {
 		r := found("text.loop", "relay", compare.Major)
 		r.Primary.Called, r.Relay.Called = c.primary, c.relay
 		if s.Offer(compare.Pair{}, &r, noon); r.Sampled != c.want {

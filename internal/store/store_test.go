@@ -24,10 +24,12 @@ func result(i int) compare.Result {
 	arm := compare.ArmResult{
 		Called: true, Upstream: "relay", Asked: "gpt-4.1", Model: "gpt-4.1-2025-04-14", Status: 200,
 		TTFB: millis.Duration(20 * time.Millisecond), TTFT: 51234567,
-		Total: 512345678, Streamed: true, Bytes: 4321, Events: 40, UsageKnown: true, InputTokens: 123, OutputTokens: 45, FinishReason: "stop", TextBytes: 200,
+		Total: 512345678, Streamed: true, Bytes: 4321, Events: 40, UsageKnown: true, InputTokens: 123, OutputTokens: 45,
+		FinishReason: "stop", TextBytes: 200,
 	}
 	return compare.Result{
-		ID: fmt.Sprintf("01J%08d", i), At: testStart.Add(time.Duration(i) * time.Second), Endpoint: "chat/completions", Model: "gpt-4o", Stream: true,
+		ID: fmt.Sprintf("01J%08d", i), At: testStart.Add(time.Duration(i) * time.Second), Endpoint: "chat/completions", Model: "gpt-4o",
+		Stream:  true,
 		Outcome: compare.Both, Primary: arm, Relay: arm, Checked: true, Similarity: .5,
 	}
 }

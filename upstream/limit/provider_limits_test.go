@@ -31,19 +31,28 @@ func TestLearn(t *testing.T) {
 		want   time.Duration
 	}{
 		{"nothing", 200, headers(), 10, 0},
-		{"plenty", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "59", "x-ratelimit-reset-requests", "1s"), 10, 0},
-		{"one left", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "1", "x-ratelimit-reset-requests", "59s"), 10, 0},
-		{"none left", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "1m0s"), 10, time.Second},
-		{"none left, limit not told", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "6.5s"), 10, 6500 * time.Millisecond},
+		{"plenty", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "59", "x-ratelimit-reset-requests",
+			"1s"), 10, 0},
+		{"one left", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "1", "x-ratelimit-reset-requests",
+			"59s"), 10, 0},
+		{"none left", 200, headers("x-ratelimit-limit-requests", "60", "x-ratelimit-remaining-requests", "0",
+			"x-ratelimit-reset-requests", "1m0s"), 10, time.Second},
+		{"none left, limit not told", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "6.5s"), 10,
+			6500 * time.Millisecond},
 		{"none left, in seconds", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "7"), 10, 7 * time.Second},
-		{"none left, Unix time", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "1772366408"), 10, 8 * time.Second},
+		{"none left, Unix time", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "1772366408"), 10,
+			8 * time.Second},
 		{"none left, for a day", 200, headers("x-ratelimit-remaining-requests", "0", "x-ratelimit-reset-requests", "24h"), 10, time.Minute},
-		{"few tokens", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "100", "x-ratelimit-reset-tokens", "59s"), 200, time.Second},
-		{"enough tokens", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "100", "x-ratelimit-reset-tokens", "59s"), 100, 0},
-		{"a call larger than the bucket", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "5900", "x-ratelimit-reset-tokens", "1s"), 1 << 50, time.Second},
+		{"few tokens", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "100", "x-ratelimit-reset-tokens",
+			"59s"), 200, time.Second},
+		{"enough tokens", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "100",
+			"x-ratelimit-reset-tokens", "59s"), 100, 0},
+		{"a call larger than the bucket", 200, headers("x-ratelimit-limit-tokens", "6000", "x-ratelimit-remaining-tokens", "5900",
+			"x-ratelimit-reset-tokens", "1s"), 1 << 50, time.Second},
 		{"Anthropic, none left", 200, headers("anthropic-ratelimit-requests-limit", "50", "anthropic-ratelimit-requests-remaining", "0",
 			"anthropic-ratelimit-requests-reset", "2026-03-01T12:00:50Z"), 10, time.Second},
-		{"Anthropic, no input tokens", 200, headers("anthropic-ratelimit-input-tokens-limit", "40000", "anthropic-ratelimit-input-tokens-remaining", "0",
+		{"Anthropic, no input tokens", 200, headers("anthropic-ratelimit-input-tokens-limit", "40000",
+			"anthropic-ratelimit-input-tokens-remaining", "0",
 			"anthropic-ratelimit-input-tokens-reset", "2026-03-01T12:00:20Z"), 10, 2 * time.Second},
 		{"429", 429, headers("Retry-After", "3"), 10, 3 * time.Second},
 		{"429, finer", 429, headers("Retry-After", "3", "Retry-After-Ms", "2500"), 10, 2500 * time.Millisecond},
@@ -62,7 +71,8 @@ func TestLearn(t *testing.T) {
 			lease, err := l.TryAcquire("gpt-4.1", row.cost)
 			lease.Release()
 			var over *limit.Error
-			if (err != nil) != (row.want > 0) || errors.As(err, &over) && (over.Kind != limit.Provider || over.After.Round(10*time.Millisecond) != row.want) {
+			if (err != nil) != (row.want > 0) || errors.As(err, &over) && (over.Kind != limit.Provider ||
+				over.After.Round(10*time.Millisecond) != row.want) {
 				t.Errorf("%s: %v, want %v", row.name, err, row.want)
 			}
 			if paused := l.State().Paused; row.want > 0 && row.cost == 10 && len(paused) == 0 && row.name != "one left" {
