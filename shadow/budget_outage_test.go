@@ -20,15 +20,13 @@ type flakyStore struct {
 	asked atomic.Int64
 }
 
-func (p *flakyStore) Reserve(_ context.Context, _ string, want, _ int64) (int64, error) {
+func (p *flakyStore) Sync(_ context.Context, _ string, b shadow.BudgetSync) (int64, error) {
 	p.asked.Add(1)
 	if p.away.Load() {
 		return 0, errors.New("unreachable")
 	}
-	return want, nil
+	return b.Want, nil
 }
-
-func (p *flakyStore) Refund(context.Context, string, int64) error { return nil }
 
 // An unreachable budget store is reported once per outage, however many shadow
 // requests are refused meanwhile and however often it is asked.
@@ -61,6 +59,11 @@ func TestAnOutageOfTheBudgetStoreIsReportedOnce(t *testing.T) {
 		for outage := range int64(3) {
 			p.away.Store(true)
 			day.Add(1)
+			if outage == 0 { // only now somebody asks for money
+				if done := m.Offer(request("a")); done != nil {
+					done(served(request("a"), exchange.ClassNone))
+				}
+			}
 			time.Sleep(2 * time.Second)
 			asked := p.asked.Load()
 			for range 300 {

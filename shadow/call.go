@@ -17,6 +17,7 @@ type mirrorCall struct {
 	target   *upstream.Upstream
 	model    upstream.Mapping
 	reserved int64 // millionths of a dollar
+	waits    bool  // they, and the permit, are still to be had
 	permit   upstream.Permit
 	into     **exchange.Exchange
 	drop     *string // why it was given up
@@ -31,15 +32,39 @@ func (p *pendingPair) call(c mirrorCall) {
 	x := &exchange.Exchange{
 		Arm: c.target.Arm(), Upstream: c.target.Name(), Started: time.Now(), Class: exchange.ClassNotSent, Detail: dropPanic,
 	}
-	p.record(&c, &x)
+	if why := p.awaitMoney(&c); why != "" {
+		*c.drop, x.Detail = why, why
+	} else {
+		p.record(&c, &x)
+	}
 	if x.Class == exchange.ClassNotSent && x.Detail == dropPanic {
 		*c.drop = dropPanic
 	}
 	x.Model, x.ModelRule = c.model.Name, c.model.Rule
-	p.m.cfg.Budget.settleCost(c.reserved, x.Arm, x)
+	p.m.cfg.Budget.settleCost(c.reserved, p.q, x)
 	c.permit.Release(x, time.Now())
 	*c.into = x
 	p.exchangeDone()
+}
+
+// awaitMoney waits for what the budget could not give at once, and then takes the permit.
+// why says which of them refused.
+func (p *pendingPair) awaitMoney(c *mirrorCall) (why string) {
+	if !c.waits {
+		return ""
+	}
+	budget := p.m.cfg.Budget
+	if why := budget.await(p.ctx, c.reserved); why != "" {
+		c.reserved = 0
+		return why
+	}
+	var err error
+	if c.permit, err = c.target.AcquireShadow(p.q, c.model.Name); err != nil {
+		budget.unreserve(c.reserved)
+		c.reserved = 0
+		return dropLimit
+	}
+	return ""
 }
 
 // record makes the call and replaces *x by what came of it, unless there is a

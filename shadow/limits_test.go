@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,31 +74,25 @@ func TestShadowRequestsPerSecond(t *testing.T) {
 
 // memoryBudget is a budget store in memory that can be made unreachable.
 type memoryBudget struct {
-	mu    sync.Mutex
-	spent map[string]int64
-	away  atomic.Bool
-	draws atomic.Int64
+	mu     sync.Mutex
+	spent  map[string]int64
+	leased int64
+	away   atomic.Bool
+	draws  atomic.Int64
 }
 
 var errAway = errors.New("unreachable")
 
-func (p *memoryBudget) Reserve(_ context.Context, day string, want, budget int64) (int64, error) {
+func (p *memoryBudget) Sync(_ context.Context, day string, b shadow.BudgetSync) (int64, error) {
 	p.draws.Add(1)
 	if p.away.Load() {
 		return 0, errAway
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	got := min(want, max(budget-p.spent[day], 0))
-	p.spent[day] += got
-	return got, nil
-}
-
-func (p *memoryBudget) Refund(_ context.Context, day string, amount int64) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.spent[day] -= amount
-	return nil
+	p.spent[day] += b.Spent
+	p.leased = min(b.Want, max(b.PerDay-p.spent[day], 0))
+	return p.leased, nil
 }
 
 // TestBudgetIsNeverExceeded mirrors until the money is gone: what the relay
@@ -155,6 +151,13 @@ func TestWithoutMoneyNoShadowRequests(t *testing.T) {
 	go func() { ended <- b.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
 	r := newRig(t, text("x"), func(c *shadow.Config) { c.Budget = b })
+	first := request("a")
+	done := r.mirror.Offer(first) // it waits for money, since nobody has asked for any yet
+	if done == nil {
+		t.Fatal("the first shadow request did not wait")
+	}
+	done(served(first, exchange.ClassNone))
+	r.until("it is dropped", func() bool { return r.mirror.Counts().Get(compare.Dropped) == 1 })
 	if r.mirror.Offer(request("a")) != nil {
 		t.Error("a shadow request was sent without money")
 	}
@@ -163,7 +166,7 @@ func TestWithoutMoneyNoShadowRequests(t *testing.T) {
 	if r.mirror.Offer(q) != nil {
 		t.Error("a shadow request of unknown cost was sent")
 	}
-	if all := fmt.Sprint(r.mirror.Counts().All()); all != "[{dropped budget 1} {dropped no_price 1}]" {
+	if all := fmt.Sprint(r.mirror.Counts().All()); all != "[{dropped budget 2} {dropped no_price 1}]" {
 		t.Errorf("counts = %s", all)
 	}
 	r.until("the failure is told", func() bool { return told.Load() > 0 })
@@ -177,6 +180,108 @@ func TestWithoutMoneyNoShadowRequests(t *testing.T) {
 		return done != nil
 	})
 }
+
+// begin runs a budget until the test ends.
+func begin(t *testing.T, c shadow.BudgetConfig) *shadow.Budget {
+	t.Helper()
+	b := shadow.NewBudget(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return b
+}
+
+// A provider that got a call and worked on it charges for it, whether or not a header came
+// in time.
+func TestShadowRequestsThatTimeOutAreNotFree(t *testing.T) {
+	t.Parallel()
+	p := &memoryBudget{spent: map[string]int64{}}
+	prices := compare.Prices{"gpt-4.1": {Input: 1000, Output: 1000}} // a shadow request: some .05 dollars
+	b := begin(t, shadow.BudgetConfig{Store: p, PerDay: 1, Relay: prices, Primary: prices})
+	var calls atomic.Int64
+	r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		calls.Add(1)
+		_, _ = io.Copy(io.Discard, req.Body) // or the server would not notice that the call is given up
+		<-req.Context().Done()               // thinking, and charging
+	}), func(c *shadow.Config) { c.Budget = b })
+	r.until("the budget is spent", func() bool {
+		q := request("a")
+		q.Facts.MaxTokens = 10
+		n := calls.Load()
+		done := r.mirror.Offer(q)
+		if done == nil {
+			return true
+		}
+		for i := 0; calls.Load() == n && i < 100; i++ {
+			time.Sleep(time.Millisecond)
+		}
+		done(served(q, exchange.ClassAborted)) // the caller goes; a header timeout does the same
+		return calls.Load() == n
+	})
+	if n := calls.Load(); n > 40 || n < 15 {
+		t.Errorf("%d calls of .05 dollars were made on a budget of 1 dollar", n)
+	}
+}
+
+// max_tokens of one request can't make this sidecar lease all that the fleet has for the day.
+func TestOneRequestDoesNotDrawTheWholeDay(t *testing.T) {
+	t.Parallel()
+	p := &memoryBudget{spent: map[string]int64{}}
+	prices := compare.Prices{"gpt-4.1": {Input: 2, Output: 8}}
+	b := begin(t, shadow.BudgetConfig{Store: p, PerDay: 20, Relay: prices, Primary: prices})
+	r := newRig(t, text("x"), func(c *shadow.Config) { c.Budget = b })
+	q := request("a")
+	q.Facts.MaxTokens = 1_000_000_000
+	if r.mirror.Offer(q) != nil {
+		t.Fatal("a shadow request of 8,000 dollars was begun")
+	}
+	if n := p.draws.Load(); n != 0 {
+		t.Errorf("money was asked for %d times, before anything that can be paid", n)
+	}
+	small := request("b")
+	done := r.mirror.Offer(small)
+	if done == nil {
+		t.Fatal("the next shadow request was refused")
+	}
+	done(served(small, exchange.ClassNone))
+	if res := r.result(1); res.Outcome != compare.Both {
+		t.Errorf("outcome %v, want that it waits for its money and is sent", res.Outcome)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.leased > 1_000_000 {
+		t.Errorf("%d of 20,000,000 are leased", p.leased)
+	}
+}
+
+// Usage that can't be true is no bill.
+func TestAbsurdUsageIsNotCharged(t *testing.T) {
+	t.Parallel()
+	p := &memoryBudget{spent: map[string]int64{}}
+	prices := compare.Prices{"gpt-4.1": {Input: 2.5, Output: 10}}
+	b := begin(t, shadow.BudgetConfig{Store: p, PerDay: 10, Relay: prices, Primary: prices})
+	body := strings.Replace(answer("x"), `"usage":{`, `"usage":{"total_tokens":1000000005,`, 1)
+	body = usageTokens.ReplaceAllString(body, `"${1}_tokens":500000000`)
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	}), func(c *shadow.Config) { c.Budget = b })
+	for i := range 3 {
+		q := request(fmt.Sprint(i))
+		q.Facts.MaxTokens = 100
+		done := r.mirror.Offer(q)
+		if done == nil {
+			t.Fatalf("after %d absurd responses nothing is mirrored: %v", i, r.mirror.Counts().All())
+		}
+		done(served(q, exchange.ClassNone))
+		if res := r.result(i + 1); res.Relay.InputTokens != 500_000_000 || res.Outcome != compare.Both {
+			t.Fatalf("result %+v", res.Relay)
+		}
+	}
+}
+
+var usageTokens = regexp.MustCompile(`"(prompt|completion)_tokens":\d+`)
 
 func TestNoiseCallsThePrimaryAgain(t *testing.T) {
 	t.Parallel()

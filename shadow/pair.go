@@ -64,12 +64,15 @@ func (m *Mirror) admit(q *exchange.Request, c *mirrorCall, bytes int64) (why str
 	if why = m.acquire(bytes); why != "" {
 		return why
 	}
-	if c.reserved, why = m.cfg.Budget.reserveCost(q, c.target.Arm(), c.model.Name); why == "" {
+	if c.reserved, c.waits, why = m.cfg.Budget.reserveCost(q, c.target.Arm(), c.model.Name); why == "" {
+		if c.waits {
+			return "" // the call itself waits for its money, and then for its permit
+		}
 		var err error
 		if c.permit, err = c.target.AcquireShadow(q, c.model.Name); err == nil {
 			return ""
 		}
-		m.cfg.Budget.settleCost(c.reserved, c.target.Arm(), &exchange.Exchange{})
+		m.cfg.Budget.unreserve(c.reserved)
 		why = dropLimit
 	}
 	m.held.Add(-bytes)

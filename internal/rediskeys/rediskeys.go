@@ -55,6 +55,9 @@ func (n Names) Salt() string { return n.prefix + "salt" }
 // Spent is what shadow requests of one day have cost.
 func (n Names) Spent(day string) string { return n.prefix + "spent:" + day }
 
+// Leases are the parts of one day's budget that sidecars hold.
+func (n Names) Leases(day string) string { return n.prefix + "leases:" + day }
+
 // Owner says which provider created an object (a file, a batch, a response).
 func (n Names) Owner(id string) string { return n.prefix + "owner:" + id }
 

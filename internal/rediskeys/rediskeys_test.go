@@ -25,6 +25,7 @@ func TestNames(t *testing.T) {
 		n.Samples("worst"):             "cutover:{eu}:samples:worst",
 		n.Salt():                       "cutover:{eu}:salt",
 		n.Spent("2026-01-02"):          "cutover:{eu}:spent:2026-01-02",
+		n.Leases("2026-01-02"):         "cutover:{eu}:leases:2026-01-02",
 		n.Owner("file-1"):              "cutover:{eu}:owner:file-1",
 		n.Limit("relay"):               "cutover:{eu}:limit:relay",
 		n.LimitMembers("relay"):        "cutover:{eu}:limit:relay:members",

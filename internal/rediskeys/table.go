@@ -38,8 +38,12 @@ func All() []Key {
 		{n.Samples("CLASS"), "sorted set", "ids of the samples of a class, by score", "capped at `capture.samples` ids", sidecars},
 		{n.Salt(), "string", "32 random bytes: the key of the hashes that stand for people in redacted samples", "never", sidecars},
 		{
-			n.Spent("DAY"), "string", "millionths of a dollar spent on, or reserved for, shadow requests on DAY",
+			n.Spent("DAY"), "string", "millionths of a dollar spent on shadow requests on DAY",
 			"72 h after the last write", sidecars,
+		},
+		{
+			n.Leases("DAY"), "hash", "sidecar to the part of DAY's budget that it may spend, when that lease ends (milliseconds) and its last booking",
+			"72 h after the last write; a lease a minute after it was renewed", sidecars,
 		},
 		{
 			n.Owner("ID"), "string", "upstream that created an object: `primary` or `relay`",

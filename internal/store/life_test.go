@@ -127,8 +127,8 @@ func TestAStoreWithoutADiskServesAndHeals(t *testing.T) {
 	if _, err := s.Results(t.Context(), Filter{}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("Results = %v, want ErrUnavailable", err)
 	}
-	if _, err := s.Budget().Reserve(t.Context(), "2026-01-01", 1, 1); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("Reserve = %v, want ErrUnavailable", err)
+	if _, err := s.Budget().Sync(t.Context(), "2026-01-01", BudgetSync{PerDay: 1, Want: 1}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Sync = %v, want ErrUnavailable", err)
 	}
 	if len(*reasons) != 1 || (*reasons)[0] == "" {
 		t.Errorf("told %q, want one reason", *reasons)
