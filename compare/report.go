@@ -10,13 +10,13 @@ import (
 // renderers. It holds figures, labels and cutover's own sentences, and no text
 // of a request or a response.
 type Report struct {
-	Made       time.Time          `json:"made,omitzero"`
+	Made       time.Time          `json:"made,omitzero"` // when the report was made
 	Scope      Scope              `json:"scope,omitzero"`
 	Conclusion Conclusion         `json:"conclusion"`
-	First      time.Time          `json:"first,omitzero"` // earliest and latest request
-	Last       time.Time          `json:"last,omitzero"`
-	Requests   uint64             `json:"requests"` // offered to the mirror
-	Outcomes   map[Outcome]uint64 `json:"outcomes"`
+	First      time.Time          `json:"first,omitzero"`    // earliest and latest request
+	Last       time.Time          `json:"last,omitzero"`     // latest request
+	Requests   uint64             `json:"requests"`          // offered to the mirror
+	Outcomes   map[Outcome]uint64 `json:"outcomes"`          // requests by how mirroring them ended
 	Reasons    map[string]uint64  `json:"reasons,omitempty"` // of Skipped and Dropped
 	// NotMirrored counts the requests that one sidecar, since its start, has
 	// offered to no other provider, by reason; nil where no sidecar was asked.
@@ -24,8 +24,8 @@ type Report struct {
 	Pairs       uint64            `json:"pairs"`   // both providers were called
 	Checked     uint64            `json:"checked"` // both responses usable, contents compared
 
-	Questions []Question       `json:"questions"`
-	Rows      []Row            `json:"rows"` // both providers side by side
+	Questions []Question       `json:"questions"` // what has to be answered before a cutover
+	Rows      []Row            `json:"rows"`      // both providers side by side
 	Saving    *Saving          `json:"saving,omitempty"`
 	Contents  Contents         `json:"contents"`
 	Noise     Noise            `json:"noise"`
@@ -38,9 +38,9 @@ type Report struct {
 
 // Scope is what a report was restricted to; the zero value is everything.
 type Scope struct {
-	Since    time.Time `json:"since,omitzero"`
-	Model    string    `json:"model,omitempty"`
-	Endpoint string    `json:"endpoint,omitempty"`
+	Since    time.Time `json:"since,omitzero"`     // only requests since then
+	Model    string    `json:"model,omitempty"`    // only requests for this model, as callers name it
+	Endpoint string    `json:"endpoint,omitempty"` // only requests to this endpoint
 }
 
 // Recommendation is a report's conclusion in one word.
@@ -86,23 +86,24 @@ const (
 	UnitTokens   Unit = "tokens"
 	UnitBytes    Unit = "bytes"
 	UnitFraction Unit = "fraction" // in [0,1], not a percentage
+	UnitRatio    Unit = "ratio"    // relay divided by primary; there is no figure of either side
 )
 
 // Row is one figure of both providers side by side. Primary and Relay are nil
 // when the figure is unknown.
 type Row struct {
-	Key     string   `json:"key"` // "errors", "ttft_p50", ...
-	Name    string   `json:"name"`
+	Key     string   `json:"key"`  // "errors", "ttft_p50", ...
+	Name    string   `json:"name"` // for people
 	Unit    Unit     `json:"unit"`
-	Primary *float64 `json:"primary"`
-	Relay   *float64 `json:"relay"`
+	Primary *float64 `json:"primary"` // the primary's figure
+	Relay   *float64 `json:"relay"`   // the relay's figure
 	// PrimaryN and RelayN are the numbers of observations behind each figure.
 	PrimaryN uint64 `json:"primary_n"`
-	RelayN   uint64 `json:"relay_n"`
+	RelayN   uint64 `json:"relay_n"` // number of observations behind the relay's figure
 	// Difference is relay minus primary for shares, and relay divided by
 	// primary for everything else; Interval is its confidence interval.
 	Difference *float64        `json:"difference"`
-	Interval   *stats.Interval `json:"interval"`
+	Interval   *stats.Interval `json:"interval"` // the confidence interval of Difference
 	// MoreIsBetter says that a higher figure is better.
 	MoreIsBetter bool `json:"more_is_better,omitempty"`
 	// Neutral figures are neither better nor worse when they differ.
@@ -137,10 +138,10 @@ func (r *Row) Sense() int {
 // Saving is what the relay would save.
 type Saving struct {
 	PrimaryPerMonth float64 `json:"primary_per_month_usd"` // dollars
-	RelayPerMonth   float64 `json:"relay_per_month_usd"`
-	PerMonth        float64 `json:"per_month_usd"`
-	CallsPerMonth   float64 `json:"calls_per_month"`
-	Basis           string  `json:"basis"` // a sentence
+	RelayPerMonth   float64 `json:"relay_per_month_usd"`   // dollars
+	PerMonth        float64 `json:"per_month_usd"`         // dollars that the relay saves; negative: it costs more
+	CallsPerMonth   float64 `json:"calls_per_month"`       // at the rate of the pairs compared
+	Basis           string  `json:"basis"`                 // a sentence
 }
 
 // Contents sums up how similar the responses were.
@@ -155,7 +156,7 @@ type Contents struct {
 // Noise compares the relay's distance from the primary with the primary's own
 // run-to-run variation. Distances are in [0,1].
 type Noise struct {
-	Triples  uint64          `json:"triples"`
+	Triples  uint64          `json:"triples"`  // pairs for which the primary was called twice
 	Self     float64         `json:"self"`     // mean distance between two responses of the primary
 	Excess   float64         `json:"excess"`   // mean of how much farther away the relay is
 	Interval *stats.Interval `json:"interval"` // of Excess; nil below stats.MinMoments triples
@@ -163,19 +164,19 @@ type Noise struct {
 	Differs  Answer          `json:"differs"`
 	// PairsNeeded is roughly how many more triples an answer takes.
 	PairsNeeded *float64 `json:"pairs_needed,omitempty"`
-	Sentence    string   `json:"sentence"`
+	Sentence    string   `json:"sentence"` // for people
 }
 
 // FindingSummary sums up the findings with one code and path.
 type FindingSummary struct {
-	Code     string   `json:"code"`
-	Path     string   `json:"path,omitempty"`
-	Severity Severity `json:"severity"` // when it is the relay's
-	Sentence string   `json:"sentence"`
-	Relay    uint64   `json:"relay"`   // pairs where it is the relay's
-	Primary  uint64   `json:"primary"` // pairs where it is the primary's
-	Pair     uint64   `json:"pair"`    // pairs where it is about both
-	Share    float64  `json:"share"`   // of all pairs
+	Code     string   `json:"code"`           // one of those in docs/reference.md
+	Path     string   `json:"path,omitempty"` // path in the response, or the model, where the check has one
+	Severity Severity `json:"severity"`       // when it is the relay's
+	Sentence string   `json:"sentence"`       // for people
+	Relay    uint64   `json:"relay"`          // pairs where it is the relay's
+	Primary  uint64   `json:"primary"`        // pairs where it is the primary's
+	Pair     uint64   `json:"pair"`           // pairs where it is about both
+	Share    float64  `json:"share"`          // of all pairs
 	// Significant says that the relay has it more often than the primary;
 	// otherwise the difference may be chance.
 	Significant bool   `json:"significant"`
@@ -184,28 +185,28 @@ type FindingSummary struct {
 
 // GroupRow holds the figures of one endpoint, model and mode.
 type GroupRow struct {
-	Endpoint      string   `json:"endpoint"`
-	Model         string   `json:"model"`
-	Stream        bool     `json:"stream"`
-	Pairs         uint64   `json:"pairs"`
-	PrimaryErrors *float64 `json:"primary_errors"`
-	RelayErrors   *float64 `json:"relay_errors"`
-	PrimaryTTFT   *float64 `json:"primary_ttft_p50_ms"` // milliseconds
-	RelayTTFT     *float64 `json:"relay_ttft_p50_ms"`
-	PrimaryTotal  *float64 `json:"primary_total_p50_ms"`
-	RelayTotal    *float64 `json:"relay_total_p50_ms"`
-	Similarity    *float64 `json:"similarity"`
+	Endpoint      string   `json:"endpoint"`             // its name, such as "chat.completions"
+	Model         string   `json:"model"`                // as callers name it
+	Stream        bool     `json:"stream"`               // whether callers asked for a stream
+	Pairs         uint64   `json:"pairs"`                // number of pairs
+	PrimaryErrors *float64 `json:"primary_errors"`       // share of failed calls, in [0,1]
+	RelayErrors   *float64 `json:"relay_errors"`         // share of failed calls, in [0,1]
+	PrimaryTTFT   *float64 `json:"primary_ttft_p50_ms"`  // milliseconds
+	RelayTTFT     *float64 `json:"relay_ttft_p50_ms"`    // milliseconds
+	PrimaryTotal  *float64 `json:"primary_total_p50_ms"` // milliseconds
+	RelayTotal    *float64 `json:"relay_total_p50_ms"`   // milliseconds
+	Similarity    *float64 `json:"similarity"`           // mean, in [0,1]
 }
 
 // Curve is the distribution of a figure on both sides: its values at the
 // Quantiles.
 type Curve struct {
-	Key       string    `json:"key"`
-	Name      string    `json:"name"`
+	Key       string    `json:"key"`  // "ttft", "total", ...
+	Name      string    `json:"name"` // for people
 	Unit      Unit      `json:"unit"`
-	Quantiles []float64 `json:"quantiles"`
-	Primary   []float64 `json:"primary"`
-	Relay     []float64 `json:"relay"`
+	Quantiles []float64 `json:"quantiles"` // in [0,1], ascending
+	Primary   []float64 `json:"primary"`   // the primary's values at the quantiles
+	Relay     []float64 `json:"relay"`     // the relay's values at the quantiles
 }
 
 // Percent is the share of pairs in percent.

@@ -27,6 +27,9 @@ func NewReport(s *Summary, o ReportOptions) Report {
 		Rows: rows(a, c.Alpha), Saving: saving(a), Contents: contents(a),
 		Noise: noise(&a.Noise, c), Findings: summarizeFindings(a, c.Alpha), Groups: groups(s), Curves: curves(a),
 	}
+	if r.Outcomes == nil {
+		r.Outcomes = map[Outcome]uint64{} // in JSON an object, not null
+	}
 	r.Questions = questions(a, &r, c)
 	r.Conclusion = conclude(a, &r, c)
 	return r
@@ -140,7 +143,7 @@ func groups(s *Summary) []GroupRow {
 
 // curves reads the distributions that the charts show.
 func curves(t *Aggregate) []Curve {
-	var out []Curve
+	out := []Curve{}
 	for _, d := range distributions() {
 		p, r := d.of(&t.Primary), d.of(&t.Relay)
 		if p.N() == 0 || r.N() == 0 {

@@ -131,7 +131,7 @@ func pairedRow(d *distribution, primary, relay *stats.Sketch, ratio *stats.LogRa
 
 // ratioRow shows a ratio only.
 func ratioRow(key, name string, ratio *stats.LogRatio, neutral bool, alpha float64) Row {
-	row := Row{Key: key, Name: name, Neutral: neutral, PrimaryN: ratio.N, RelayN: ratio.N}
+	row := Row{Key: key, Name: name, Unit: UnitRatio, Neutral: neutral, PrimaryN: ratio.N, RelayN: ratio.N}
 	setRatio(&row, ratio, alpha)
 	return row
 }

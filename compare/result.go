@@ -11,13 +11,13 @@ import (
 // and reports, and holds no text of a request or an answer: names of models and
 // finish reasons pass through label, sentences are cutover's own.
 type Result struct {
-	ID       string       `json:"id"` // of the request; sortable by time
-	At       time.Time    `json:"at"` // when the request came
-	Endpoint string       `json:"endpoint"`
-	Model    string       `json:"model,omitempty"` // as the caller asked
-	Stream   bool         `json:"stream,omitempty"`
-	Tools    bool         `json:"tools,omitempty"` // the request offers tools
-	JSON     bool         `json:"json,omitempty"`  // the request asks for JSON
+	ID       string       `json:"id"`               // of the request; sortable by time
+	At       time.Time    `json:"at"`               // when the request came
+	Endpoint string       `json:"endpoint"`         // its name, such as "chat.completions"
+	Model    string       `json:"model,omitempty"`  // as the caller asked
+	Stream   bool         `json:"stream,omitempty"` // the caller asked for a stream
+	Tools    bool         `json:"tools,omitempty"`  // the request offers tools
+	JSON     bool         `json:"json,omitempty"`   // the request asks for JSON
 	Outcome  Outcome      `json:"outcome"`
 	Why      string       `json:"why,omitempty"` // reason for Skipped and Dropped
 	Served   exchange.Arm `json:"served"`        // whose answer the caller got
@@ -35,7 +35,7 @@ type Result struct {
 	// clipped to [0,1].
 	Similarity float64 `json:"similarity,omitempty"`
 	// DiffSimilarity is the share of words that a word-level diff keeps, in
-	// [0,1]; nil unless Options.Diff asked for it.
+	// [0,1]; nil unless a word-level diff was asked for.
 	DiffSimilarity *float64 `json:"diff_similarity,omitempty"`
 	// ToolsEqual: the same tools called with arguments equal as JSON, in any
 	// order; true when neither side called one.
@@ -48,7 +48,7 @@ type Result struct {
 	// does, which sees the pairs in the order in which they end.
 	Burst bool `json:"burst,omitempty"`
 
-	Findings []Finding `json:"findings,omitempty"`
+	Findings []Finding `json:"findings,omitempty"` // what the checks noticed
 
 	// Sampled says that a sample of the pair was kept, which people can look at.
 	Sampled bool `json:"sampled,omitempty"`
@@ -57,26 +57,26 @@ type Result struct {
 // ArmResult is one provider's side of a Result. Durations count from the start
 // of this provider's own call.
 type ArmResult struct {
-	Called   bool           `json:"called,omitempty"` // a call was made
-	Upstream string         `json:"upstream,omitempty"`
-	Asked    string         `json:"asked,omitempty"` // model asked of this upstream, after mapping
-	Model    string         `json:"model,omitempty"` // model as the answer names it
-	Status   int            `json:"status,omitempty"`
-	Class    exchange.Class `json:"class,omitempty"` // "" is success
-	Detail   string         `json:"detail,omitempty"`
+	Called   bool           `json:"called,omitempty"`   // a call was made
+	Upstream string         `json:"upstream,omitempty"` // its configured name
+	Asked    string         `json:"asked,omitempty"`    // model asked of this upstream, after mapping
+	Model    string         `json:"model,omitempty"`    // model as the answer names it
+	Status   int            `json:"status,omitempty"`   // HTTP status; 0: no response came
+	Class    exchange.Class `json:"class,omitempty"`    // "" is success
+	Detail   string         `json:"detail,omitempty"`   // a short code that refines Class, such as "dial" or "eof"
 
-	TTFB  millis.Duration `json:"ttfb_ms,omitempty"`
-	TTFT  millis.Duration `json:"ttft_ms,omitempty"`
-	Total millis.Duration `json:"total_ms,omitempty"`
+	TTFB  millis.Duration `json:"ttfb_ms,omitempty"`    // until the response header
+	TTFT  millis.Duration `json:"ttft_ms,omitempty"`    // until the first content
+	Total millis.Duration `json:"total_ms,omitempty"`   // until the end of the response
 	Gap   millis.Duration `json:"gap_max_ms,omitempty"` // longest silence between content events
 
-	Streamed bool  `json:"streamed,omitempty"`
-	Bytes    int64 `json:"bytes,omitempty"`
-	Events   int   `json:"events,omitempty"`
+	Streamed bool  `json:"streamed,omitempty"` // the response was a stream
+	Bytes    int64 `json:"bytes,omitempty"`    // size of the body as it came, still encoded
+	Events   int   `json:"events,omitempty"`   // number of server-sent events
 
-	UsageKnown   bool `json:"usage_known,omitempty"`
-	InputTokens  int  `json:"input_tokens,omitempty"`
-	OutputTokens int  `json:"output_tokens,omitempty"`
+	UsageKnown   bool `json:"usage_known,omitempty"`   // the response says what it used
+	InputTokens  int  `json:"input_tokens,omitempty"`  // as the provider counts them
+	OutputTokens int  `json:"output_tokens,omitempty"` // as the provider counts them
 	// CountedTokens is what an independent count finds in the text; 0: not
 	// counted.
 	CountedTokens int `json:"counted_tokens,omitempty"`
@@ -84,12 +84,12 @@ type ArmResult struct {
 	// text; 0 when it can't be told.
 	TokensPerByte float64 `json:"tokens_per_byte,omitempty"`
 
-	FinishReason string `json:"finish_reason,omitempty"`
-	TextBytes    int    `json:"text_bytes,omitempty"`
-	ToolCalls    int    `json:"tool_calls,omitempty"`
+	FinishReason string `json:"finish_reason,omitempty"` // in the provider's words: "stop", "end_turn", ...
+	TextBytes    int    `json:"text_bytes,omitempty"`    // size of the text
+	ToolCalls    int    `json:"tool_calls,omitempty"`    // how many
 
-	CostKnown bool    `json:"cost_known,omitempty"`
-	CostUSD   float64 `json:"cost_usd,omitempty"`
+	CostKnown bool    `json:"cost_known,omitempty"` // usage and prices are known
+	CostUSD   float64 `json:"cost_usd,omitempty"`   // of this call, in dollars
 
 	// JSONAsked: the answer's text had to be JSON.
 	JSONAsked bool `json:"json_asked,omitempty"`

@@ -43,14 +43,14 @@ type Sample struct {
 // SampleBody is a request's or a response's part of a sample. Its fields hold
 // text, or digests of it, as the capture allows.
 type SampleBody struct {
-	Text      string              `json:"text,omitempty"` // of a response
-	Refusal   string              `json:"refusal,omitempty"`
-	ToolCalls []exchange.ToolCall `json:"tool_calls,omitempty"`
+	Text      string              `json:"text,omitempty"`       // of a response
+	Refusal   string              `json:"refusal,omitempty"`    // the refusal of a response
+	ToolCalls []exchange.ToolCall `json:"tool_calls,omitempty"` // of a response
 	// Body is the raw body: of a request for the captures full and redacted; of a
 	// response for full only, since text that is split over a stream's events
 	// can't be redacted, and the other fields hold it anyway.
 	Body    string `json:"body,omitempty"`
-	BodyCut bool   `json:"body_cut,omitempty"`
+	BodyCut bool   `json:"body_cut,omitempty"` // Body is only the beginning
 }
 
 // maxSampleText bounds each text of a sample, in bytes.

@@ -97,6 +97,7 @@ func rooms() map[string]room {
 			"it keeps results and summaries; where they come from is not its business"},
 		"internal/setaside":  {nil, "it renames damaged files, and knows nothing of what is in them"},
 		"internal/doctable":  {nil, "it writes what tests tell it into the documentation, and knows none of it"},
+		"internal/apitest":   {nil, "it holds requests and responses against a document, and knows nothing of what that describes"},
 		"internal/netfault":  {nil, "it breaks connections for tests, and knows nothing of what goes over them"},
 		"internal/mergetest": {nil, "it adds up whatever it is given, and knows nothing of what that is"},
 		"internal/redistest": {nil, "it starts servers for tests, and knows nothing of what they test"},
@@ -122,6 +123,8 @@ func only() map[string]room {
 		"net/http/httputil":                      {[]string{"router", "cmd/proxybench"}, "one reverse proxy"},
 		"github.com/google/jsonschema-go":        {nil, "its module ships the official JSON Schema suite, for tests"},
 		"github.com/diegoholiveira/jsonlogic":    {nil, "rules have a compiler of their own; the library is an oracle for tests"},
+		"github.com/getkin/kin-openapi":          {[]string{"internal/apitest"}, "the admin API serves a file that describes it; the library checks in tests that it is true"},
+		"github.com/invopop/jsonschema":          {nil, "schemas of the admin API are derived from its types by a test"},
 		"github.com/openai/openai-go":            {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 		"github.com/anthropics/anthropic-sdk-go": {nil, "the product speaks HTTP to providers; the SDKs are for tests"},
 	}

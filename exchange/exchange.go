@@ -216,8 +216,8 @@ type Completion struct {
 
 // ToolCall is one function call that the model asks for.
 type ToolCall struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
+	ID        string `json:"id"`        // as the provider names the call
+	Name      string `json:"name"`      // of the tool
 	Arguments string `json:"arguments"` // JSON text as the model wrote it
 }
 

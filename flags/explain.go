@@ -7,7 +7,7 @@ import (
 
 // View is one flag as this process sees it.
 type View struct {
-	Key    string `json:"key"`
+	Key    string `json:"key"`            // its OpenFeature key
 	Type   string `json:"type"`           // of the six: "boolean", "percentage", "enum"; else "boolean", "number", "string", "object"
 	Value  string `json:"value"`          // in force: a scalar or a definition
 	Rule   bool   `json:"rule,omitempty"` // a rule decides per request
@@ -40,15 +40,15 @@ func (f *flag) view() View {
 // Explanation is what would happen to a request, and why.
 type Explanation struct {
 	Decision Decision      `json:"decision"`
-	Serves   string        `json:"serves"` // "primary" or "relay"
-	KeyHash  string        `json:"key_hash"`
+	Serves   string        `json:"serves"`   // "primary" or "relay"
+	KeyHash  string        `json:"key_hash"` // short hash of the targeting key
 	State    State         `json:"state"`
 	Steps    []ExplainStep `json:"steps"` // one per flag
 }
 
 // ExplainStep is one flag's part in a Decision.
 type ExplainStep struct {
-	Key     string   `json:"key"`
+	Key     string   `json:"key"`               // the flag's key
 	Value   any      `json:"value"`             // as evaluated, by the rule if there is one
 	Variant string   `json:"variant,omitempty"` // of a definition
 	Reason  Reason   `json:"reason"`
@@ -56,7 +56,7 @@ type ExplainStep struct {
 	Source  Origin   `json:"source"`
 	Share   *float64 `json:"share,omitempty"`  // of a percentage: its value
 	Bucket  *float64 `json:"bucket,omitempty"` // of a percentage: the caller's bucket; in when below Share
-	In      *bool    `json:"in,omitempty"`
+	In      *bool    `json:"in,omitempty"`     // of a percentage: the caller is included
 }
 
 // Explain decides as Decide does and returns each flag's part. The targeting key

@@ -15,9 +15,9 @@ import (
 // without Redis nobody can flip relay-enabled, and that must not keep anybody from
 // stopping a relay that returns nonsense.
 type Halt struct {
-	Who string    `json:"who"`
-	Why string    `json:"why,omitempty"`
-	At  time.Time `json:"at"`
+	Who string    `json:"who"`           // user@host, or the name of a token
+	Why string    `json:"why,omitempty"` // the reason given
+	At  time.Time `json:"at"`            // when
 }
 
 // haltFile, in Options.DataDir, makes a Halt survive a restart.

@@ -225,6 +225,9 @@ func (l *localStore) Write(_ context.Context, f Flip) ([]Entry, error) {
 	if err := f.validate(shared); err != nil {
 		return nil, err
 	}
+	if l.path != "" {
+		f.asRead()
+	}
 	entries, next, err := f.applyTo(l.fields, l.audit.version()+1, time.Now().UTC())
 	if err != nil || len(entries) == 0 {
 		return nil, err
@@ -241,6 +244,21 @@ func (l *localStore) Write(_ context.Context, f Flip) ([]Entry, error) {
 		return entries, fmt.Errorf("the flip is in force, but its audit entry could not be written: %w", err)
 	}
 	return entries, nil
+}
+
+// asRead writes definitions as reading the file returns them, with sorted keys: a
+// difference would pass for an edit by hand.
+func (f Flip) asRead() {
+	for i, c := range f.Changes {
+		if c.Value == nil || !strings.HasPrefix(*c.Value, "{") {
+			continue
+		}
+		if root, err := parseDocument([]byte(*c.Value)); err == nil && root != nil {
+			if text, err := nodeText(root); err == nil {
+				f.Changes[i].Value = &text
+			}
+		}
+	}
 }
 
 // readManualEdits picks up an edit by hand that poll has not seen yet. A broken file

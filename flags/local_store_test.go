@@ -191,6 +191,36 @@ func TestLocalEditByHandIsNoticedAndUndone(t *testing.T) {
 	}
 }
 
+// A definition comes back from the file with its keys in another order, which is no
+// edit by hand: there is one change, and one to undo.
+func TestLocalDefinitionIsNoEditByHand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "flags.yaml")
+	write(t, path, "noise-percentage: 3\n")
+	s := start(t, flags.Options{File: path, Logger: zerolog.Nop()})
+	ctx := t.Context()
+	definition := `{"state":"ENABLED","variants":{"few":1,"many":2.50},"defaultVariant":"few"}`
+	flip := flags.Flip{Who: "ann", Changes: []flags.Change{{Key: flags.KeyNoisePercentage, Value: &definition}}}
+	if entries, err := s.Store().Write(ctx, flip); err != nil || len(entries) != 1 {
+		t.Fatalf("Write: %+v, %v", entries, err)
+	}
+	if _, err := flags.Undo(ctx, s.Store(), "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	history, err := s.Store().History(ctx, "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range history[:2] {
+		if e.Unaudited || e.Who != "ann" {
+			t.Errorf("the audit has %+v, which nobody did", e)
+		}
+	}
+	fields, err := s.Store().Fields(ctx)
+	if got := fields.Values[flags.KeyNoisePercentage].Value; err != nil || got != "3" {
+		t.Errorf("after the undo the flag is %q, %v; want 3", got, err)
+	}
+}
+
 func TestCompareAndSet(t *testing.T) {
 	s := start(t, flags.Options{Logger: zerolog.Nop()}) // in memory
 	ctx := context.Background()

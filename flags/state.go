@@ -25,8 +25,8 @@ type State struct {
 	ReadAt  time.Time       `json:"read_at"`          // when the source was last read in full
 	Age     millis.Duration `json:"age_ms"`           // time since ReadAt
 	Source  Origin          `json:"source"`           // of the values in force
-	Version uint64          `json:"version"`
-	Halted  *Halt           `json:"halted,omitempty"` // non-nil while this process sends nothing to the relay
+	Version uint64          `json:"version"`          // of the store when it was read
+	Halted  *Halt           `json:"halted,omitempty"` // set while this process sends nothing to the relay
 }
 
 // staleAfter is the age at which values count as STALE even if no fault was

@@ -37,16 +37,16 @@ type Fields struct {
 // Field is one stored value and who set it, which is zero if the store does not
 // know.
 type Field struct {
-	Value   string    `json:"value"`
-	Who     string    `json:"who,omitempty"`
-	Why     string    `json:"why,omitempty"`
-	At      time.Time `json:"at,omitzero"`
-	Version uint64    `json:"version,omitempty"`
+	Value   string    `json:"value"`             // a scalar, or a flag definition in JSON
+	Who     string    `json:"who,omitempty"`     // who set it
+	Why     string    `json:"why,omitempty"`     // the reason given
+	At      time.Time `json:"at,omitzero"`       // when it was set
+	Version uint64    `json:"version,omitempty"` // of the store after that
 }
 
 // Change is a new value for one flag.
 type Change struct {
-	Key   string  `json:"key"`
+	Key   string  `json:"key"`   // the flag's key
 	Value *string `json:"value"` // nil: unset, so that the configured value or the default applies
 	// Expect makes the change conditional on the stored value: nil for any, ""
 	// for a flag that is not set.
@@ -55,22 +55,22 @@ type Change struct {
 
 // Flip is one or more changes made together.
 type Flip struct {
-	Changes []Change `json:"changes"`
-	Who     string   `json:"who"` // user@host, or the name of a token
-	Why     string   `json:"why"`
+	Changes []Change `json:"changes"`          // all are made, or none
+	Who     string   `json:"who,omitempty"`    // user@host, or the name of a token
+	Why     string   `json:"why,omitempty"`    // the reason, for the audit
 	Undoes  uint64   `json:"undoes,omitempty"` // the version whose changes this flip reverts
 }
 
 // Entry is one entry of the audit.
 type Entry struct {
-	Key       string    `json:"key"`
-	Old       *string   `json:"old"` // nil: was not set
-	New       *string   `json:"new"` // nil: unset
-	Who       string    `json:"who"`
-	Why       string    `json:"why"`
-	At        time.Time `json:"at"`
-	Version   uint64    `json:"version"`
-	Undoes    uint64    `json:"undoes,omitempty"`
+	Key       string    `json:"key"`                 // the flag's key
+	Old       *string   `json:"old"`                 // nil: was not set
+	New       *string   `json:"new"`                 // nil: unset
+	Who       string    `json:"who"`                 // user@host, or the name of a token
+	Why       string    `json:"why"`                 // the reason given
+	At        time.Time `json:"at"`                  // when
+	Version   uint64    `json:"version"`             // of the store after the change
+	Undoes    uint64    `json:"undoes,omitempty"`    // the version whose changes this one took back
 	Unaudited bool      `json:"unaudited,omitempty"` // changed by hand, and audited afterwards
 }
 

@@ -58,7 +58,7 @@ type Step struct {
 
 // Plan is the way from no callers to all, by rising weights.
 type Plan struct {
-	Steps []Step `json:"steps"`
+	Steps []Step `json:"steps"` // by rising weight
 }
 
 // DefaultPlan starts with mirroring alone and ends with all callers.

@@ -24,9 +24,9 @@ func (h *heldBytes) take(n int64) bool {
 
 // HeldBodies are the request bodies that are held in memory.
 type HeldBodies struct {
-	Bytes int64  `json:"bytes"`
-	Limit int64  `json:"limit"`
-	Over  uint64 `json:"over_limit"` // requests that streamed through instead, unmirrored
+	Bytes int64  `json:"bytes"`       // held now
+	Limit int64  `json:"limit_bytes"` // at most
+	Over  uint64 `json:"over_limit"`  // requests that streamed through instead, unmirrored
 }
 
 // HeldBodies is what held request bodies take at the moment.

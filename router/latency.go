@@ -111,8 +111,8 @@ func (t *LatencyTracker) Delay(model string, stream bool, now time.Time) time.Du
 
 // LatencyState is what a LatencyTracker knows of one model.
 type LatencyState struct {
-	Model  string          `json:"model"` // "*": all those that are not tracked on their own
-	Stream bool            `json:"stream"`
+	Model  string          `json:"model"`    // "*": all those that are not tracked on their own
+	Stream bool            `json:"stream"`   // of requests for streams
 	Calls  int             `json:"calls"`    // in the window
 	Delay  millis.Duration `json:"delay_ms"` // 0: too few calls for one
 }

@@ -87,13 +87,13 @@ func (c *Counts) add(o compare.Outcome, why string) {
 // Count is how many requests ended in one way.
 type Count struct {
 	Outcome compare.Outcome `json:"outcome"`
-	Why     string          `json:"why,omitempty"`
-	N       uint64          `json:"n"`
+	Why     string          `json:"why,omitempty"` // why it was skipped or dropped, as a short code
+	N       uint64          `json:"n"`             // number of requests since the start
 }
 
 // All lists the outcomes that have occurred.
 func (c *Counts) All() []Count {
-	var all []Count
+	all := []Count{}
 	for i, k := range outcomes {
 		if n := c.n[i].Load(); n > 0 {
 			all = append(all, Count{k.outcome, k.why, n})

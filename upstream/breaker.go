@@ -156,16 +156,16 @@ func (b *Breaker) at(now time.Time) time.Duration { return max(0, now.Sub(b.base
 
 // CircuitState is one circuit's state for metrics and for /api/v1/status.
 type CircuitState struct {
-	Model   string          `json:"model"` // "": the upstream as a whole
-	State   string          `json:"state"` // "closed", "open" or "half_open"
-	Since   time.Time       `json:"since"`
-	Until   time.Time       `json:"until,omitzero"` // of an open one; else zero
-	Calls   int             `json:"calls"`          // in the window
-	Errors  int             `json:"errors"`
-	Slow    int             `json:"slow"`
-	Trips   uint64          `json:"trips"`   // total times that it opened
-	Refused uint64          `json:"refused"` // total calls that it refused
-	OpenFor millis.Duration `json:"open_for_ms,omitempty"`
+	Model   string          `json:"model"`                 // "": the upstream as a whole
+	State   string          `json:"state"`                 // "closed", "open" or "half_open"
+	Since   time.Time       `json:"since"`                 // when it came into this state
+	Until   time.Time       `json:"until,omitzero"`        // of an open one; else zero
+	Calls   int             `json:"calls"`                 // in the window
+	Errors  int             `json:"errors"`                // failed calls among them
+	Slow    int             `json:"slow"`                  // slow calls among them
+	Trips   uint64          `json:"trips"`                 // total times that it opened
+	Refused uint64          `json:"refused"`               // total calls that it refused
+	OpenFor millis.Duration `json:"open_for_ms,omitempty"` // how long it stays open, from Since
 }
 
 // noModel is the name under which State lists calls without a model.

@@ -193,8 +193,8 @@ type Withheld struct{ headers, params nameCounts }
 
 // WithheldState is Withheld for /api/v1/status: requests by name.
 type WithheldState struct {
-	Headers map[string]uint64 `json:"headers,omitempty"`
-	Query   map[string]uint64 `json:"query,omitempty"`
+	Headers map[string]uint64 `json:"headers,omitempty"` // requests by the name of a header that was not forwarded
+	Query   map[string]uint64 `json:"query,omitempty"`   // requests by the name of a query parameter that was not forwarded
 }
 
 // State is what was counted so far; nil: nothing was withheld.

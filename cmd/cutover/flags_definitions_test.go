@@ -101,7 +101,7 @@ func openAPIFlagTypes(t *testing.T, server *httptest.Server) []string {
 			}
 		}
 	}
-	readJSON(t, server, "/api/v1/flags/openapi.json", &document)
+	readJSON(t, server, "/api/v1/openapi.json", &document)
 	return document.Components.Schemas.Flag.Properties.Type.Enum
 }
 

@@ -4,8 +4,8 @@ package stats
 // of a confidence sequence, the truth is inside at all times together with the
 // probability that the sequence was made for.
 type Interval struct {
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
+	Low  float64 `json:"low"`  // lower end
+	High float64 `json:"high"` // upper end
 }
 
 // bisect finds where inside turns false on the way from a point where it holds

@@ -108,7 +108,7 @@ func (c *Client) Explain(ctx context.Context, at flags.Attributes) (flags.Explan
 	return out, err
 }
 
-// ask sends one request and decodes the response.
+// call sends one request and decodes the response.
 func (c *Client) call(ctx context.Context, method, path string, q url.Values, body []byte, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -125,7 +125,8 @@ func (c *Client) call(ctx context.Context, method, path string, q url.Values, bo
 		return c.refused(response.StatusCode, text)
 	}
 	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("%s does not respond like a sidecar's admin API: is --admin the admin address (by default %s) and not the one for callers?", c.base, DefaultURL)
+		return fmt.Errorf("%s does not respond like a sidecar's admin API: "+
+			"is --admin the admin address (by default %s) and not the one for callers?", c.base, DefaultURL)
 	}
 	return nil
 }
@@ -141,6 +142,9 @@ func (c *Client) send(ctx context.Context, method, path string, q url.Values, bo
 	if err != nil {
 		return nil, fmt.Errorf("--admin: %w", err)
 	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -154,7 +158,7 @@ func (c *Client) send(ctx context.Context, method, path string, q url.Values, bo
 // refused turns the API's error back into the flags store's, or into one that
 // says what to do.
 func (c *Client) refused(status int, text []byte) error {
-	var e FlagsErrorBody
+	var e ErrorBody
 	if json.Unmarshal(text, &e) == nil {
 		switch e.Code {
 		case "conflict":

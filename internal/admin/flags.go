@@ -36,7 +36,6 @@ func (api flagsAPI) register(r *mux.Router) {
 	const base = "/api/v1/flags"
 	handle(http.MethodGet, base, "flags", api.list)
 	handle(http.MethodPost, base, "flags-flip", api.flip)
-	handle(http.MethodGet, base+"/openapi.json", "flags-openapi", serveOpenAPI)
 	handle(http.MethodGet, base+"/history", "flags-history", api.history)
 	handle(http.MethodPost, base+"/undo", "flags-undo", api.undo)
 	handle(http.MethodPost, base+"/halt", "flags-halt", api.halt)
@@ -64,7 +63,7 @@ type FlagList struct {
 	// is in force.
 	StoreVersion uint64    `json:"store_version"`
 	StoreError   string    `json:"store_error,omitempty"` // why the stored part is missing
-	Flags        []FlagRow `json:"flags"`
+	Flags        []FlagRow `json:"flags"`                 // the six flags in their order, then any others by key
 }
 
 func (api flagsAPI) list(w http.ResponseWriter, r *http.Request) {
@@ -114,8 +113,8 @@ func UnknownFlag(key string) error {
 type FlagSetting struct {
 	Value  json.RawMessage `json:"value"`            // a string, a number, a boolean or a flagd definition
 	Expect *string         `json:"expect,omitempty"` // the stored value, "" for not set; null: whatever it is
-	Why    string          `json:"why"`
-	Who    string          `json:"who,omitempty"`
+	Why    string          `json:"why,omitempty"`    // the reason, for the audit
+	Who    string          `json:"who,omitempty"`    // for the audit; left out: the name of the token
 }
 
 func (api flagsAPI) put(w http.ResponseWriter, r *http.Request) {
@@ -192,11 +191,14 @@ func (api flagsAPI) importFile(w http.ResponseWriter, r *http.Request) {
 	api.write(w, r, flip)
 }
 
+// UndoRequest is the body of POST /api/v1/flags/undo.
+type UndoRequest struct {
+	Who string `json:"who,omitempty"` // for the audit; left out: the name of the token
+	Why string `json:"why,omitempty"` // the reason, for the audit
+}
+
 func (api flagsAPI) undo(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Who string `json:"who"`
-		Why string `json:"why"`
-	}
+	var in UndoRequest
 	if err := readFlagsBody(r, &in); err != nil {
 		respondError(w, http.StatusBadRequest, err)
 		return
@@ -221,7 +223,7 @@ func (api flagsAPI) who(claimed string) string {
 
 // EntryList is the body of history and of every flip.
 type EntryList struct {
-	Entries []flags.Entry `json:"entries"`
+	Entries []flags.Entry `json:"entries"` // the changes
 }
 
 func respondEntries(w http.ResponseWriter, entries []flags.Entry, err error) {
@@ -296,38 +298,4 @@ func readFlagsBody(r *http.Request, v any) error {
 		return fmt.Errorf("the body is not the JSON that is expected: %w", err)
 	}
 	return nil
-}
-
-// FlagsErrorBody is the body of a flip that failed.
-type FlagsErrorBody struct {
-	Error    string `json:"error"`
-	Code     string `json:"code"`               // "invalid", "conflict", "nothing_to_undo", "unreachable", "denied", "wrong_type" or "failed"
-	Key      string `json:"key,omitempty"`      // of a conflict
-	Expected string `json:"expected,omitempty"` // of a conflict; "": not set
-	Actual   string `json:"actual,omitempty"`   // of a conflict; "": not set
-}
-
-// respondFlagsError maps the store's errors to HTTP.
-func respondFlagsError(w http.ResponseWriter, err error) {
-	var (
-		conflict    *flags.ConflictError
-		invalid     *flags.InvalidError
-		unavailable *flags.UnavailableError
-	)
-	status, body := http.StatusInternalServerError, FlagsErrorBody{Error: err.Error(), Code: "failed"}
-	switch {
-	case errors.As(err, &conflict):
-		status, body.Code = http.StatusConflict, "conflict"
-		body.Key, body.Expected, body.Actual = conflict.Key, conflict.Expected, conflict.Actual
-	case errors.As(err, &invalid):
-		status, body.Code = http.StatusBadRequest, "invalid"
-	case errors.Is(err, flags.ErrNothingToUndo):
-		status, body.Code = http.StatusConflict, "nothing_to_undo"
-	case errors.As(err, &unavailable):
-		status, body.Code = http.StatusServiceUnavailable, unavailable.Code
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a reader that went away is its own affair
 }

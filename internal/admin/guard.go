@@ -11,15 +11,20 @@ import (
 
 // What the admin API says when it refuses a request.
 var (
-	errToken       = errors.New("a token is needed: send Authorization: Bearer with the value of admin.token")
-	errForeignHost = errors.New("this address is for this machine only: call it as localhost or by its IP address, or set admin.token")
+	errToken         = errors.New("a token is required: send the value of admin.token as Authorization: Bearer TOKEN")
+	errForeignOrigin = errors.New("cross-origin requests are rejected: call this API from a program, not from another site's page")
+	errForeignHost   = errors.New("without admin.token only this machine may call: use localhost or the IP address as the host")
 )
 
 // guard lets only those in who may see and change things: nobody from another
 // site's page, and, where a token is set, nobody without it. Probes need no
 // token.
 func guard(token string, next http.Handler) http.Handler {
-	next = http.NewCrossOriginProtection().Handler(next)
+	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		respondError(w, http.StatusForbidden, errForeignOrigin)
+	}))
+	next = sameOrigin.Handler(next)
 	if token == "" {
 		return onlyLocalNames(next)
 	}

@@ -5,9 +5,16 @@ import (
 	"net/http"
 )
 
-// errorBody is the body of every response of the admin API that is not a success.
-type errorBody struct {
-	Error string `json:"error"`
+// ErrorBody is the body of every response of the API that is not a success. Code and
+// the members below it are given by the routes that change flags.
+type ErrorBody struct {
+	Error string `json:"error"` // a sentence that says what to do
+	// Code is "invalid", "conflict", "nothing_to_undo", "unreachable", "denied",
+	// "wrong_type" or "failed".
+	Code     string `json:"code,omitempty"`
+	Key      string `json:"key,omitempty"`      // the flag of a conflict
+	Expected string `json:"expected,omitempty"` // the value that the request expected; missing: not set
+	Actual   string `json:"actual,omitempty"`   // the value that is stored; missing: not set
 }
 
 func respond(w http.ResponseWriter, v any) {
@@ -23,7 +30,7 @@ func respond(w http.ResponseWriter, v any) {
 }
 
 func respondError(w http.ResponseWriter, status int, err error) {
-	b, _ := json.Marshal(errorBody{Error: err.Error()})
+	b, _ := json.Marshal(ErrorBody{Error: err.Error()})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

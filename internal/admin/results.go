@@ -110,7 +110,7 @@ func (api resultsAPI) results(w http.ResponseWriter, req *http.Request) {
 
 // ResultList is the body of GET /api/v1/results.
 type ResultList struct {
-	Results []compare.Result `json:"results"`
+	Results []compare.Result `json:"results"` // newest last
 }
 
 // flush makes what is read up to date; a disk that is slow makes it a second

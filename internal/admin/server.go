@@ -17,7 +17,11 @@ import (
 	"cutover/internal/store"
 )
 
-var errNoSuchPath = errors.New("there is nothing at this path: the API is below /api/v1")
+// What the API says about requests that no route takes.
+var (
+	errNoSuchPath   = errors.New("there is nothing at this path: /api/v1/openapi.json lists what there is")
+	errNoSuchMethod = errors.New("this path does not take this method: /api/v1/openapi.json lists those that it takes")
+)
 
 // Options are what the API shows and changes.
 type Options struct {
@@ -53,7 +57,10 @@ func NewServer(o Options) *http.Server {
 }
 
 // NewHandler is the API behind its guard.
-func NewHandler(o Options) http.Handler {
+func NewHandler(o Options) http.Handler { return guard(o.Token, newRouter(o)) }
+
+// newRouter has every route, and lets anybody in.
+func newRouter(o Options) *mux.Router {
 	if o.Degraded == nil {
 		o.Degraded = func() []Degradation { return nil }
 	}
@@ -68,10 +75,14 @@ func NewHandler(o Options) http.Handler {
 	results.register(r)
 	rolloutAPI{flags: o.Flags, report: results.reportNow, started: o.Started}.register(r)
 	flagsAPI{Set: o.Flags, Actor: actorOf(o.Token)}.register(r)
+	r.HandleFunc("/api/v1/openapi.json", serveOpenAPI).Methods(http.MethodGet).Name("openapi")
+	r.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		respondError(w, http.StatusMethodNotAllowed, errNoSuchMethod)
+	})
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		respondError(w, http.StatusNotFound, errNoSuchPath)
 	})
-	return guard(o.Token, r)
+	return r
 }
 
 // actorOf is who flips a flag when the request does not say.

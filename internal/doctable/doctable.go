@@ -3,6 +3,7 @@
 package doctable
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"strings"
@@ -52,4 +53,22 @@ func Table(rows ...[]string) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// HoldFile compares a whole file with what the code says; with -update it writes it.
+func HoldFile(t *testing.T, file string, want []byte) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if bytes.Equal(old, want) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is stale: run this test with -update", file)
+	}
+	if err := os.WriteFile(file, want, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

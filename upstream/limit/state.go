@@ -11,21 +11,21 @@ type State struct {
 	Reason string `json:"reason,omitempty"` // why Mode is "away"
 	// Fleet is how many sidecars share the limits; 0: unknown.
 	Fleet       int               `json:"fleet,omitempty"`
-	RPM         int               `json:"rpm"` // as configured; 0: none
-	TPM         int               `json:"tpm"`
-	Concurrency int               `json:"concurrency"`
-	ShareRPM    int               `json:"share_rpm"` // what this sidecar enforces by itself; 0: none
-	ShareTPM    int               `json:"share_tpm"`
-	InFlight    int               `json:"in_flight"`
-	Waiting     int               `json:"waiting"`
-	Waited      uint64            `json:"waited"`  // total calls that had to wait
-	Refused     map[string]uint64 `json:"refused"` // total calls refused, by limit
-	Paused      []ModelPause      `json:"paused,omitempty"`
+	RPM         int               `json:"rpm"`              // as configured; 0: none
+	TPM         int               `json:"tpm"`              // tokens per minute as configured; 0: none
+	Concurrency int               `json:"concurrency"`      // calls in flight as configured; 0: none
+	ShareRPM    int               `json:"share_rpm"`        // what this sidecar enforces by itself; 0: none
+	ShareTPM    int               `json:"share_tpm"`        // likewise, tokens
+	InFlight    int               `json:"in_flight"`        // calls now
+	Waiting     int               `json:"waiting"`          // calls that wait for capacity now
+	Waited      uint64            `json:"waited"`           // total calls that had to wait
+	Refused     map[string]uint64 `json:"refused"`          // total calls refused, by limit
+	Paused      []ModelPause      `json:"paused,omitempty"` // models that the provider told us to leave alone for a while
 }
 
 // ModelPause is a model that the provider's own limits hold back.
 type ModelPause struct {
-	Model string          `json:"model"`
+	Model string          `json:"model"`  // its name at the provider
 	For   millis.Duration `json:"for_ms"` // from now
 }
 

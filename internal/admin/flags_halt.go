@@ -1,13 +1,11 @@
 package admin
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // HaltRequest is the body of POST /api/v1/flags/halt and /resume.
 type HaltRequest struct {
-	Who string `json:"who,omitempty"`
-	Why string `json:"why,omitempty"`
+	Who string `json:"who,omitempty"` // left out: the name of the token
+	Why string `json:"why,omitempty"` // the reason
 }
 
 func (api flagsAPI) halt(w http.ResponseWriter, r *http.Request) { api.switchHalt(w, r, api.Set.Halt) }
