@@ -24,7 +24,7 @@ func TestReadingLaterChangesNothing(t *testing.T) {
 		r.Write([]byte(chatChunk[:40]), at) // waits behind the others
 		r.Write([]byte(chatChunk[40:]), at.Add(time.Second))
 		r.Write([]byte("data: {\"error\":{\"message\":\"no\",\"type\":\"server_error\"}}\n\n"), at.Add(time.Second))
-		if content, failed := r.Content(); !content || !failed {
+		if content, failed := begun(r); !content || !failed {
 			t.Errorf("%d pieces: content %v, failed %v after an error event", n, content, failed)
 		}
 		x := r.End(ClassNone, "", at.Add(time.Second))

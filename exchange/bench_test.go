@@ -53,7 +53,7 @@ func BenchmarkRecorderChunk(b *testing.B) {
 
 func eventRecorder(path string, keep bool) *Recorder {
 	started := time.Now()
-	r := NewRecorder(Lookup("POST", path), Primary, "bench", started, RecorderOptions{KeepText: keep})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", path)}, Primary, "bench", started, RecorderOptions{KeepText: keep})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}, started)
 	return r
 }
@@ -86,7 +86,7 @@ func BenchmarkRecorderJSON(b *testing.B) {
 			b.ReportAllocs()
 			at := time.Now()
 			for b.Loop() {
-				r := NewRecorder(ep, Primary, "bench", at, RecorderOptions{KeepText: keep})
+				r := NewRecorder(Asked{Endpoint: ep}, Primary, "bench", at, RecorderOptions{KeepText: keep})
 				r.Header(200, h, at)
 				r.Write(body, at)
 				if x := r.End(ClassNone, "", at); x.Class != ClassNone || !x.Usage.Known {
@@ -105,7 +105,7 @@ func BenchmarkRecorderGzipStream(b *testing.B) {
 	b.ReportAllocs()
 	at := time.Now()
 	for b.Loop() {
-		r := NewRecorder(ep, Primary, "bench", at, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: ep}, Primary, "bench", at, RecorderOptions{})
 		r.Header(200, h, at)
 		for p := range slices.Chunk(coded, 100) {
 			r.Write(p, at)

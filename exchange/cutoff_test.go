@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,7 +64,7 @@ func TestCutOff(t *testing.T) {
 		{"a stream where none is due", "/v1/embeddings", events, oneChunk, false, false},
 		{"what nobody reads", "/v1/audio/speech", events, oneChunk, false, true},
 	} {
-		r := NewRecorder(Lookup("POST", c.path), Relay, "relay", begin, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", c.path)}, Relay, "relay", begin, RecorderOptions{})
 		r.Header(200, http.Header{"Content-Type": {c.contentType}}, after(1))
 		for _, event := range strings.SplitAfter(c.body, "\n\n") { // those behind the first content are read later
 			r.Write([]byte(event), after(2))
@@ -81,8 +82,8 @@ func TestCutOff(t *testing.T) {
 		if c.cut && x.OK() {
 			t.Errorf("%s: cut off, and a success", c.what)
 		}
-		if x.Whole() != c.whole {
-			t.Errorf("%s: class %q is whole: %v, want %v", c.what, x.Class, x.Whole(), c.whole)
+		if x.OK() != c.whole {
+			t.Errorf("%s: class %q is whole: %v, want %v", c.what, x.Class, x.OK(), c.whole)
 		}
 		if r.CutOff() {
 			t.Errorf("%s: cut off after its end", c.what)
@@ -94,7 +95,7 @@ func TestCutOff(t *testing.T) {
 func TestCutOffOfErrors(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{204, 302, 400, 500} {
-		r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Relay, "relay", begin, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Relay, "relay", begin, RecorderOptions{})
 		r.Header(status, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
 		r.Write([]byte(oneChunk), after(2))
 		if r.CutOff() {
@@ -115,14 +116,16 @@ func TestCutOffOfEncodedStreams(t *testing.T) {
 		z := gzip.NewWriter(&body)
 		_, _ = z.Write([]byte(c.body))
 		_ = z.Close()
-		r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Relay, "relay", begin, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Relay, "relay", begin, RecorderOptions{})
 		r.Header(200, http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {"gzip"}}, after(1))
 		r.Write(body.Bytes(), after(2))
-		if content, _ := r.Content(); !content || r.CutOff() {
+		if content, _ := begun(r); !content || r.CutOff() {
 			t.Errorf("%q: content %v, cut off %v", c.body, content, r.CutOff())
 		}
-		if x := r.End(ClassNone, "", after(3)); x.Whole() != c.whole || x.OK() != strings.HasSuffix(c.body, lastWord) {
-			t.Errorf("%q: class %q, whole %v; want %v", c.body, x.Class, x.Whole(), c.whole)
+		x := r.End(ClassNone, "", after(3))
+		lacksDone := c.whole && !strings.HasSuffix(c.body, lastWord)
+		if x.OK() != c.whole || slices.Contains(x.Faults, "no_done") != (lacksDone || !c.whole) {
+			t.Errorf("%q: class %q, whole %v; want %v", c.body, x.Class, x.OK(), c.whole)
 		}
 	}
 }

@@ -24,14 +24,16 @@ messages/batches/*/results
 		Headers:        []string{"Anthropic-Beta", "Anthropic-Version"},
 		CreatesObjects: true,
 
-		readBody:      (*response).readMessageBody,
-		readEvent:     (*response).readMessageEvent,
-		eventModel:    "message",
-		noArguments:   "{}", // no pieces came to replace the first
-		Streams:       true,
-		finishReasons: []string{"end_turn", "tool_use", "max_tokens", "stop_sequence"},
-		Truncated:     []string{"max_tokens", "model_context_window_exceeded"},
-		Complete:      Parts{Output: true, FinishReason: true, ID: true, Usage: true},
+		readBody:    (*response).readMessageBody,
+		readEvent:   (*response).readMessageEvent,
+		eventModel:  "message",
+		noArguments: "{}", // no pieces came to replace the first
+		Streams:     true,
+		finishReasons: []string{
+			"end_turn", "tool_use", "max_tokens", "stop_sequence", "pause_turn", "refusal", "model_context_window_exceeded",
+		},
+		Truncated: []string{"max_tokens", "model_context_window_exceeded"},
+		Complete:  Parts{Output: true, FinishReason: true, ID: true, Usage: true},
 		Varying: []string{
 			"content", "content.*", "stop_sequence", "stop_details", "container", "context_management",
 		},
@@ -89,13 +91,14 @@ func (r *response) readMessageEvent(name, data []byte) {
 	case "content_block_start", "content_block_delta":
 		r.addBlock(index, &b, kind == "content_block_start")
 	case "message_delta":
-		if len(b.stop.raw) > 0 {
-			r.x.Completion.FinishReason = r.finishReason(b.stop)
-		}
+		r.finish(0, b.stop)
 	case "message_stop":
 		r.done = true
 	case "error":
 		r.failed = true
+	case "content_block_stop", "ping":
+	default: // an event that does not exist yet
+		r.hasOutput = r.hasOutput || b.hasMaterial()
 	}
 }
 
@@ -129,9 +132,7 @@ func (r *response) readMessage(s *scanner) {
 				n++
 			}
 		case "stop_reason":
-			if v := s.str(); len(v.raw) > 0 {
-				c.FinishReason = r.finishReason(v)
-			}
+			r.finish(0, s.str())
 		case "usage":
 			r.readMessageUsage(s)
 		case "error":
@@ -147,6 +148,17 @@ func (r *response) readMessage(s *scanner) {
 type block struct {
 	kind, id, name, text, thought, signature, partial, sealed, stop jsonString
 	input                                                           []byte
+	other                                                           bool // there is more, under other names
+}
+
+// hasMaterial reports whether the block holds anything but its kind and id.
+func (b *block) hasMaterial() bool {
+	for _, v := range [...]*jsonString{&b.name, &b.text, &b.thought, &b.signature, &b.partial, &b.sealed} {
+		if len(v.raw) > 0 {
+			return true
+		}
+	}
+	return b.other || len(b.input) > 0 && (&scanner{b: b.input}).material()
 }
 
 func (b *block) read(s *scanner) {
@@ -173,24 +185,24 @@ func (b *block) read(s *scanner) {
 		case "stop_reason":
 			b.stop = s.str()
 		default:
-			s.skip()
+			if structural(key) {
+				s.skip()
+			} else if s.material() {
+				b.other = true
+			}
 		}
 	}
 }
 
-// addBlock adds a content block or a delta. Signatures and citations do not
-// count as output of the model.
+// addBlock adds a content block or a delta. Whatever it holds counts as output.
 func (r *response) addBlock(index int, b *block, start bool) {
+	r.hasOutput = r.hasOutput || b.hasMaterial()
 	switch string(b.kind.raw) {
 	case "text", "text_delta":
 		r.addText(b.text)
-	case "thinking", "thinking_delta":
-		r.noteOutput(b.thought)
-		r.addSealed(b.signature)
-	case "signature_delta":
+	case "thinking", "thinking_delta", "signature_delta":
 		r.addSealed(b.signature)
 	case "redacted_thinking":
-		r.noteOutput(b.sealed)
 		r.addSealed(b.sealed)
 	case "tool_use":
 		p := toolCallPiece{id: b.id, name: b.name}
@@ -200,13 +212,8 @@ func (r *response) addBlock(index int, b *block, start bool) {
 		}
 		r.addToolCall(index, p)
 	case "input_json_delta":
-		r.noteOutput(b.partial)
 		if r.keepText {
 			r.appendArguments(index, b.partial)
-		}
-	default: // tools run by the provider: their names are output as well
-		if start {
-			r.noteOutput(b.name)
 		}
 	}
 }

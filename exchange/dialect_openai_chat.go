@@ -30,7 +30,7 @@ chat/completions/*/messages
 		readEvent:     (*response).readChatEvent,
 		doneMarker:    true,
 		Streams:       true,
-		finishReasons: []string{"stop", "tool_calls", "length", "content_filter"},
+		finishReasons: []string{"stop", "tool_calls", "length", "content_filter", "function_call"},
 		Truncated:     []string{"length", "model_length"},
 		Complete:      Parts{Output: true, FinishReason: true, ID: true, Usage: true},
 		Varying: []string{
@@ -154,10 +154,8 @@ func (r *response) readChoice(s *scanner, position int) {
 	} else {
 		r.noteOutput(laterText)
 	}
+	r.finish(index, finish)
 	c := &r.x.Completion
-	if first && len(finish.raw) > 0 {
-		c.FinishReason = r.finishReason(finish)
-	}
 	c.Choices = max(c.Choices, min(index, maxChoices)+1)
 }
 
@@ -165,8 +163,13 @@ func (r *response) readChoice(s *scanner, position int) {
 const maxChoices = 1 << 10
 
 // readDelta reads a message, or the part of it that a chunk holds. Of choices
-// other than the first, only the fact that there is output counts.
+// other than the first, and of members without a case (thoughts have many names,
+// pictures, citations), only the fact that there is output counts.
 func (r *response) readDelta(s *scanner, first bool) {
+	if s.peek() != '{' {
+		r.hasOutput = s.material() || r.hasOutput
+		return
+	}
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch string(key) {
 		case "content":
@@ -187,31 +190,33 @@ func (r *response) readDelta(s *scanner, first bool) {
 			var p toolCallPiece // deprecated, and the only one
 			s.function(&p)
 			r.addChoiceToolCall(0, p, first)
-		// Reasoning, under the names that compatible servers have given it.
-		case "reasoning_content", "reasoning":
-			r.noteOutput(s.str())
 		case "audio":
 			r.readAudio(s)
 		default:
-			s.skip()
+			r.noteMaterial(s, key)
 		}
 	}
 }
 
 // readContent reads a string or, from some servers, a list of parts.
 func (r *response) readContent(s *scanner, first bool) {
-	if s.peek() != '[' {
+	switch s.peek() {
+	case '"':
 		if v := s.str(); first {
 			r.addText(v)
 		} else {
 			r.noteOutput(v)
 		}
 		return
+	case '[':
+	default:
+		r.hasOutput = s.material() || r.hasOutput
+		return
 	}
 	for more := s.array(); more; more = s.nextItem() {
 		for key, ok := s.object(); ok; key, ok = s.nextKey() {
-			if string(key) != "text" {
-				s.skip()
+			if string(key) != "text" || s.peek() != '"' {
+				r.noteMaterial(s, key)
 				continue
 			}
 			if v := s.str(); first {
@@ -236,7 +241,7 @@ func (r *response) readToolCall(s *scanner, position int, first bool) {
 		case "function", "custom":
 			s.function(&p)
 		default:
-			s.skip()
+			r.noteMaterial(s, key)
 		}
 	}
 	r.addChoiceToolCall(index, p, first)
@@ -270,15 +275,14 @@ func (s *scanner) function(p *toolCallPiece) {
 // readAudio reads a spoken message; a later turn names it by its id.
 func (r *response) readAudio(s *scanner) {
 	if s.peek() != '{' {
-		r.hasOutput = s.set() || r.hasOutput
+		r.hasOutput = s.material() || r.hasOutput
 		return
 	}
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
-		r.hasOutput = true
 		if string(key) == "id" {
 			r.addBound(s.str().truncated())
 		} else {
-			s.skip()
+			r.noteMaterial(s, key)
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (r *response) readResponseEvent(name, data []byte) {
 	last := kind == "response.completed" || kind == "response.incomplete" || kind == "response.failed"
 	index, sequence, numbered := 0, 0, false
 	var delta, args jsonString
+	other := false // there is more, under other names
 	var it item
 	for key, ok := s.object(); ok; key, ok = s.nextKey() {
 		switch string(key) {
@@ -161,21 +162,25 @@ func (r *response) readResponseEvent(name, data []byte) {
 			sequence, numbered = s.count(), true
 		case "item":
 			it.read(&s)
-		case "delta", "partial_image_b64":
-			delta = s.str()
+		case "delta":
+			if s.peek() == '"' {
+				delta = s.str()
+			} else {
+				other = s.material() || other
+			}
 		case "arguments", "input":
 			args = s.str()
-		case "error", "code":
-			// An error event is flat; some servers wrap it nevertheless.
-			if kind != "error" {
+		default:
+			switch {
+			case structural(key) || kind == "error" && string(key) != "error" && string(key) != "code":
 				s.skip()
-			} else if string(key) == "error" {
+			case kind != "error":
+				other = s.material() || other
+			case string(key) == "error": // an error event is flat; some servers wrap it nevertheless
 				r.readErrorValue(&s)
-			} else {
+			default:
 				r.readErrorField(&s, key)
 			}
-		default:
-			s.skip()
 		}
 	}
 	if !r.checkSyntax(&s) {
@@ -203,12 +208,12 @@ func (r *response) readResponseEvent(name, data []byte) {
 		r.addToolCall(index, toolCallPiece{args: delta})
 	case kind == "response.function_call_arguments.done", kind == "response.custom_tool_call_input.done":
 		r.fillArguments(index, args)
-	case strings.HasSuffix(kind, ".delta"), strings.HasSuffix(kind, ".partial_image"):
-		// Reasoning, audio, code: output, though not its visible text. What a
-		// tool printed was not written by the model.
-		if kind != "response.shell_call_output_content.delta" {
-			r.noteOutput(delta)
-		}
+	case kind == "response.shell_call_output_content.delta": // a tool printed it, and not the model
+	case strings.HasSuffix(kind, ".done"): // repeats what came in pieces, if it did
+		r.hasOutput = other && !r.hadOutput
+	default: // reasoning, pictures, audio, code, and what does not exist yet
+		r.noteOutput(delta)
+		r.hasOutput = r.hasOutput || other
 	}
 }
 
@@ -296,7 +301,7 @@ func (r *response) readItems(output []byte) {
 type item struct {
 	kind, id, name, args, sealed jsonString
 	content                      []byte
-	summary                      bool
+	other                        bool // there is more, under other names
 }
 
 func (it *item) read(s *scanner) {
@@ -312,12 +317,14 @@ func (it *item) read(s *scanner) {
 			it.args = s.str()
 		case "content":
 			it.content = s.span()
-		case "summary":
-			it.summary = s.set()
 		case "encrypted_content":
 			it.sealed = s.str()
 		default:
-			s.skip()
+			if structural(key) {
+				s.skip()
+			} else if s.material() {
+				it.other = true
+			}
 		}
 	}
 }
@@ -327,6 +334,11 @@ func (it *item) read(s *scanner) {
 func (r *response) addItem(index int, it *item, done bool) {
 	if done {
 		r.addSealed(it.sealed)
+	}
+	// An item that begins is new. So is one that is done, if nothing came before.
+	if !done || !r.hadOutput {
+		sealed := done && len(it.sealed.raw) > 0 // one that begins holds it in advance
+		r.hasOutput = r.hasOutput || sealed || it.hasMaterial()
 	}
 	switch string(it.kind.raw) {
 	case "function_call", "custom_tool_call":
@@ -344,13 +356,12 @@ func (r *response) addItem(index int, it *item, done bool) {
 		if done && (!r.streamed || c.TextBytes == 0 && len(r.refusal) == 0) {
 			r.readItemContent(it.content)
 		}
-	case "reasoning":
-		if done && it.summary && !r.hadOutput {
-			r.hasOutput = true
-		}
-	default: // tools run by the provider
-		r.noteOutput(it.name)
 	}
+}
+
+// hasMaterial reports whether the item holds anything but its kind and ids.
+func (it *item) hasMaterial() bool {
+	return it.other || len(it.name.raw) > 0 || len(it.args.raw) > 0 || (&scanner{b: it.content}).material()
 }
 
 // readItemContent reads the parts of a message.

@@ -89,7 +89,7 @@ func TestDialectsCopeWithAnything(t *testing.T) {
 			ModelPlace(d, true, []byte(body))
 			for _, kind := range []string{"application/json", "text/event-stream"} {
 				now := time.Now()
-				r := NewRecorder(ep, Primary, "x", now, RecorderOptions{KeepText: true})
+				r := NewRecorder(Asked{Endpoint: ep}, Primary, "x", now, RecorderOptions{KeepText: true})
 				r.Header(200, http.Header{"Content-Type": {kind}}, now)
 				sent := body
 				if kind == "text/event-stream" {

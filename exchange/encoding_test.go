@@ -69,7 +69,7 @@ func TestEncodedTwice(t *testing.T) {
 }
 
 func playEncoded(encoding, contentType string, pieces ...[]byte) *Exchange {
-	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{KeepText: true})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{KeepText: true})
 	r.Header(200, http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}}, after(1))
 	for i, p := range pieces {
 		r.Write(p, after(2+i))
@@ -118,7 +118,7 @@ func TestBrokenEncodings(t *testing.T) {
 func TestEncodedAndBroken(t *testing.T) {
 	for _, coding := range codings {
 		pieces := encodePieces(t, coding, []byte(oneChunk), []byte(oneChunk), []byte(lastWord))
-		r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{KeepText: true})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{KeepText: true})
 		r.Header(200, http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {contentEncoding(coding)}}, after(1))
 		r.Write(pieces[0], after(2))
 		r.Write(pieces[1], after(3))
@@ -151,16 +151,16 @@ func TestContentOfEncodedStream(t *testing.T) {
 			second         string
 			content, fails bool
 		}{{oneChunk, true, false}, {`data: {"error":{"type":"x"}}` + "\n\n", false, true}, {": ping\n\n", false, false}} {
-			r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+			r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{})
 			r.Header(200, http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {contentEncoding(coding)}}, after(1))
 			pieces := encodePieces(t, coding, []byte(role), []byte(c.second), []byte(lastWord))
 			r.Write(pieces[0], after(2))
-			if content, fails := r.Content(); content || fails {
+			if content, fails := begun(r); content || fails {
 				t.Errorf("%s: content %v, error %v after the role alone", coding, content, fails)
 			}
 			r.Write(pieces[1], after(3))
 			for range 2 {
-				if content, fails := r.Content(); content != c.content || fails != c.fails {
+				if content, fails := begun(r); content != c.content || fails != c.fails {
 					t.Errorf("%s: content %v, error %v after %q", coding, content, fails, c.second)
 				}
 			}
@@ -174,13 +174,13 @@ func TestContentOfEncodedStream(t *testing.T) {
 
 // Who waits for content in an encoded stream does not wait forever.
 func TestContentOfEncodedStreamIsGivenUp(t *testing.T) {
-	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {"gzip"}}, after(1))
 	comment := []byte(": " + strings.Repeat("wait ", 20_000) + "\n\n")
 	looks := 0
 	for _, p := range encodePieces(t, "gzip", slices.Repeat([][]byte{comment}, 40)...) {
 		r.Write(p, after(2))
-		if content, _ := r.Content(); content {
+		if content, _ := begun(r); content {
 			break
 		}
 		looks++
@@ -188,7 +188,7 @@ func TestContentOfEncodedStreamIsGivenUp(t *testing.T) {
 	if looks < 2 || looks > 10 {
 		t.Errorf("%d looks in vain, want a few", looks)
 	}
-	if content, _ := r.Content(); !content {
+	if content, _ := begun(r); !content {
 		t.Error("still waiting")
 	}
 }

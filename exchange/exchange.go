@@ -74,6 +74,7 @@ type Facts struct {
 	MaxTokens    int
 	Tools        bool // the request offers tools
 	JSONMode     bool // response_format or text.format asks for JSON
+	Choices      int  // n; 0: not given
 	// Stateful is the reason why the body can't be sent to another provider
 	// ("previous_response_id", "background", "file_id", ...), or "".
 	Stateful string
@@ -109,6 +110,7 @@ type Exchange struct {
 	Events     int   // server-sent events seen
 	Usage      Usage
 	Completion Completion
+	Output     bool // the model put out something, also if it is nothing that Completion holds
 
 	ContentType string
 	Encoding    string // Content-Encoding of the response

@@ -53,14 +53,14 @@ func newFuzzAnswer(t testing.TB, choice uint32, body []byte) fuzzResponse {
 }
 
 func (a *fuzzResponse) play(pieces [][]byte, look bool) (*Exchange, *Recorder) {
-	r := NewRecorder(Lookup("POST", a.path), Primary, "p", begin, a.options)
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", a.path)}, Primary, "p", begin, a.options)
 	r.Header(a.status, a.header, after(1))
 	for _, p := range pieces {
 		own := bytes.Clone(p)
 		r.Write(own, after(2))
 		clear(own)
 		if look {
-			r.Content()
+			r.Judge()
 		}
 	}
 	return r.End(a.end, "", after(3)), r

@@ -61,7 +61,7 @@ func TestOrderOfEvents(t *testing.T) {
 		{"words after the reason, by their frame", chat, []string{said, said, said, finished, said, done}, true},
 	} {
 		now := time.Now()
-		r := NewRecorder(Lookup("POST", row.path), Primary, "x", now, RecorderOptions{KeepText: true})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", row.path)}, Primary, "x", now, RecorderOptions{KeepText: true})
 		r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, now)
 		r.Write([]byte("data: "+strings.Join(row.events, "\n\ndata: ")+"\n\n"), now)
 		x := r.End(ClassNone, "", now)

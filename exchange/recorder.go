@@ -12,6 +12,7 @@ import (
 // then End. It keeps no reference to the slices passed to it.
 type Recorder struct {
 	x       *Exchange
+	asked   Asked
 	resp    response
 	opts    RecorderOptions
 	form    form
@@ -25,6 +26,7 @@ type Recorder struct {
 	peeked   int           // pieces of code that Content has seen
 	looked   int           // bytes that it has decoded for that
 	content  bool
+	live     int  // events that are no pings
 	overflow bool // more came than is kept: the end is unknown
 	ended    bool
 }
@@ -57,9 +59,10 @@ const (
 
 // NewRecorder starts the clock of a call to one upstream: started is the
 // moment when its request was begun.
-func NewRecorder(ep *Endpoint, arm Arm, upstream string, started time.Time, o RecorderOptions) *Recorder {
+func NewRecorder(asked Asked, arm Arm, upstream string, started time.Time, o RecorderOptions) *Recorder {
 	x := &Exchange{Arm: arm, Upstream: upstream, Started: started}
-	return &Recorder{x: x, opts: o, resp: response{x: x, spec: ep.Dialect.Spec(), keepText: o.KeepText}}
+	spec := asked.Endpoint.Dialect.Spec()
+	return &Recorder{x: x, asked: asked, opts: o, resp: response{x: x, spec: spec, keepText: o.KeepText}}
 }
 
 // Header records the status and header of the response.
@@ -92,16 +95,49 @@ func (r *Recorder) Header(status int, h http.Header, at time.Time) {
 // its first byte or, before that, by its header.
 func (r *Recorder) Streamed() bool { return r.x.Streamed }
 
-// Content reports whether any content token has been seen so far, and whether
-// an error event has: what a fallback decides on before the commit point. The
-// first byte of a response that is not streamed counts as content, unless the
-// response is an error.
-func (r *Recorder) Content() (content, errorEvent bool) {
+// Judge judges the response by what came so far: what a fallback decides on before
+// the commit point. Until its end, the first byte of a response that is not
+// streamed counts as output, unless the response is an error.
+func (r *Recorder) Judge() Judgement {
 	r.catchUp()
 	if r.encoded != nil && r.x.Streamed && !r.content && !r.resp.failed && !r.ended {
 		r.peek()
 	}
-	return r.content, r.resp.failed
+	g := r.got()
+	g.Output = r.content
+	return Judge(&r.asked, &g)
+}
+
+// CutOff reports whether a stream whose transport ended cleanly is incomplete: it
+// has neither the event that ends a stream nor a finish reason. Every official
+// client accepts such an end as success.
+//
+// Call it when the transport has ended, before End; nothing may be written
+// afterwards. It is false for an encoded stream, of which nothing is known
+// before End.
+func (r *Recorder) CutOff() bool {
+	if r.ended || r.encoded != nil || !r.resp.spec.Streams {
+		return false
+	}
+	r.catchUp()
+	if ev, ok := r.sse.last(); ok {
+		r.event(ev, r.arrived)
+	}
+	g := r.got()
+	g.Ended = true
+	return Judge(&r.asked, &g).CutOff
+}
+
+// got is what came so far, to be judged.
+func (r *Recorder) got() Got {
+	x, resp := r.x, &r.resp
+	return Got{
+		Status: x.Status, Bytes: x.Bytes,
+		Opaque: r.form == formOpaque, Blank: r.form == formGuess, Streamed: x.Streamed, Unread: r.overflow, Events: x.Events,
+		Failed: resp.failed, Done: resp.done, Finished: resp.allFinished(r.asked.Choices), Reason: x.Completion.FinishReason,
+		Formed: resp.wellFormed, Void: resp.empty, Output: resp.hadOutput || resp.hasOutput,
+		Faults: x.Faults,
+	}
 }
 
 // Events is the number of server-sent events seen so far. Those of an encoded
@@ -109,6 +145,13 @@ func (r *Recorder) Content() (content, errorEvent bool) {
 func (r *Recorder) Events() int {
 	r.catchUp()
 	return r.x.Events
+}
+
+// LiveEvents is the number of events seen so far that are no pings. Comments are
+// no events.
+func (r *Recorder) LiveEvents() int {
+	r.catchUp()
+	return r.live
 }
 
 // ContentEvents is the number of events with content seen so far.
@@ -256,6 +299,9 @@ func (r *Recorder) guess(p []byte) []byte {
 // event records one server-sent event.
 func (r *Recorder) event(ev sseEvent, since time.Duration) {
 	r.x.Events++
+	if !ev.ping() {
+		r.live++
+	}
 	r.resp.hasOutput = false
 	r.resp.addEvent(ev)
 	if !r.resp.hasOutput {
@@ -321,7 +367,13 @@ func (r *Recorder) End(class Class, detail string, at time.Time) *Exchange {
 	}
 	r.release()
 	r.resp.writeCompletion()
-	x.Class, x.Detail = r.classify(class, detail)
+	g := r.got()
+	g.Ended, g.End, g.Detail = true, class, detail
+	j := Judge(&r.asked, &g)
+	x.Class, x.Detail, x.Output, x.Faults = j.Class, j.Detail, j.Output, j.Faults
+	if x.Status >= 400 && x.Detail == "" && x.Completion.deniesModel() {
+		x.Detail = "unknown_model"
+	}
 	return x
 }
 

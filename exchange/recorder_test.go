@@ -134,7 +134,7 @@ func goldens() []golden {
 			want: message(Completion{Text: "Okay", ToolCalls: messageCalls(" "), FinishReason: "tool_use"})},
 		{file: "messages-tools.json", path: messages, usage: startUsage,
 			want: message(Completion{Text: "Okay", ToolCalls: messageCalls(" "), FinishReason: "tool_use"})},
-		{file: "messages-thinking.sse", path: messages, first: 3, gaps: 3, events: 15, usage: messagesUsage,
+		{file: "messages-thinking.sse", path: messages, first: 3, gaps: 5, events: 15, usage: messagesUsage,
 			want: message(Completion{Text: "Found", FinishReason: "end_turn", Bound: []string{SealedID([]byte("EqQBCgIYAhIM"))}})},
 		{file: "messages-error.sse", path: messages, class: ClassErrorEvent, first: 3, events: 4, usage: startUsage,
 			want: message(Completion{Text: "Half", ErrorType: "overloaded_error"})},
@@ -201,7 +201,7 @@ func after(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millise
 
 // record plays a response: its header after 1 ms, piece n (from 1) after 10 n ms.
 func record(g *golden, h http.Header, o RecorderOptions, pieces ...[]byte) *Exchange {
-	r := NewRecorder(Lookup("POST", g.path), Relay, "relay", begin, o)
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", g.path)}, Relay, "relay", begin, o)
 	r.Header(max(g.status, 200), h, after(1))
 	for i, p := range pieces {
 		own := bytes.Clone(p)
@@ -277,4 +277,10 @@ func TestGoldenFilesAreAllUsed(t *testing.T) {
 			t.Errorf("%s is not used", f.Name())
 		}
 	}
+}
+
+// begun reports what a fallback asks of a response that has not ended.
+func begun(r *Recorder) (output, failed bool) {
+	j := r.Judge()
+	return j.Output, j.Class == ClassErrorEvent
 }

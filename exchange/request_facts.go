@@ -98,6 +98,8 @@ func (in *inspection) common(key []byte) bool {
 				s.skip()
 			}
 		}
+	case "n":
+		f.Choices = s.count()
 	case "functions":
 		if s.set() {
 			f.Tools = true

@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"math/bits"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -25,12 +27,13 @@ type response struct {
 	order         eventOrder
 	sideBytes     int // kept in refusal and arguments
 
-	hasOutput   bool // the current event carried model output
-	hadOutput   bool // an earlier event did
-	wellFormed  bool // what the dialect promises was there: choices, content, output, ...
-	empty       bool // it was there and empty, where one thing is due
-	done        bool // the event that ends the stream was seen
-	failed      bool // an error came inside a success
+	hasOutput   bool   // the current event carried model output
+	hadOutput   bool   // an earlier event did
+	wellFormed  bool   // what the dialect promises was there: choices, content, output, ...
+	empty       bool   // it was there and empty, where one thing is due
+	done        bool   // the event that ends the stream was seen
+	failed      bool   // an error came inside a success
+	finished    uint64 // choices that have a known finish reason, a bit for each
 	inputCounts [3]int
 	streamed    bool
 }
@@ -190,6 +193,57 @@ func (r *response) finishReason(v jsonString) string {
 		}
 	}
 	return v.identifier()
+}
+
+// finish takes a choice's finish reason, if it is one: some servers write "null" as
+// a word. Only one that is known ends the choice; the first choice's is kept.
+func (r *response) finish(choice int, v jsonString) {
+	if len(v.raw) == 0 || isNull(v.raw) {
+		return
+	}
+	reason := r.finishReason(v)
+	if choice == 0 {
+		r.x.Completion.FinishReason = reason
+	}
+	if knownFinish(reason) {
+		r.finished |= 1 << min(choice, 63)
+	} else {
+		r.addFault("finish_reason")
+	}
+}
+
+// allFinished reports whether every choice, of at least so many, has ended.
+func (r *response) allFinished(choices int) bool {
+	choices = max(choices, r.x.Completion.Choices, 1)
+	return bits.OnesCount64(r.finished) >= min(choices, 64)
+}
+
+func isNull(word []byte) bool {
+	switch string(word) {
+	case "null", "none", "None", "NULL", "undefined":
+		return true
+	}
+	return false
+}
+
+// finishReasons are those of every dialect, and of servers that speak a dialect in
+// words of their own: relays translate one into another, and not always this word.
+var finishReasons = [...]string{
+	"stop", "tool_calls", "length", "content_filter", "function_call",
+	"end_turn", "tool_use", "max_tokens", "stop_sequence", "pause_turn", "refusal", "model_context_window_exceeded",
+	"completed", "incomplete", "max_output_tokens",
+	"complete", "eos", "eos_token", "stop_token", "stop_str", "max_length", "model_length", "compaction",
+	"insufficient_system_resource", "sensitive", "safety", "recitation", "blocklist", "prohibited_content", "spii",
+	"language", "malformed_function_call", "guardrail_intervened", "content_filtered",
+}
+
+func knownFinish(reason string) bool {
+	for _, known := range finishReasons {
+		if strings.EqualFold(known, reason) {
+			return true
+		}
+	}
+	return false
 }
 
 // setOnce consumes an id or a model's name, which most events repeat, and

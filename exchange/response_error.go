@@ -1,10 +1,10 @@
 package exchange
 
-// readError consumes the value of an "error" key inside a success. null and
-// empty values are not errors.
+// readError consumes the value of an "error" key inside a success. One that says
+// nothing is no error.
 func (r *response) readError(s *scanner) {
 	value := s.span()
-	if probe := (scanner{b: value}); !probe.set() {
+	if probe := (scanner{b: value}); !probe.saysError() {
 		return
 	}
 	r.failed = true

@@ -172,16 +172,16 @@ func TestContent(t *testing.T) {
 		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","name":"f","input":{}}}`, true},
 		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":"x"}}`, true},
 		{messages, `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`, false},
-		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}}`, false},
+		{messages, `{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}}`, true},
 		{messages, `{"type":"message_start","message":{"content":[],"usage":{"input_tokens":1}}}`, false},
 		{messages, `{"type":"ping"}`, false},
 		{messages, `{"type":"something_new","text":"x"}`, false},
 	} {
 		for _, keep := range []bool{false, true} {
-			r := NewRecorder(Lookup("POST", c.path), Primary, "p", begin, RecorderOptions{KeepText: keep})
+			r := NewRecorder(Asked{Endpoint: Lookup("POST", c.path)}, Primary, "p", begin, RecorderOptions{KeepText: keep})
 			r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
 			r.Write([]byte("data: "+c.data+"\n\n"), after(2))
-			content, failed := r.Content()
+			content, failed := begun(r)
 			x := r.End(ClassAborted, "", after(3))
 			if content != c.content || failed || (x.TTFT > 0) != c.content || len(x.Faults) > 0 {
 				t.Errorf("%s: content %v, error %v, TTFT %v, faults %q; want content %v", c.data, content, failed, x.TTFT, x.Faults, c.content)
@@ -208,13 +208,13 @@ func TestContentOfOtherAnswers(t *testing.T) {
 		{"/v1/audio/speech", 200, "audio/mpeg", "ID3", true, false},
 		{"/v1/audio/speech", 200, "text/event-stream", "data: {}\n\n", true, true},
 	} {
-		r := NewRecorder(Lookup("POST", c.path), Primary, "p", begin, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", c.path)}, Primary, "p", begin, RecorderOptions{})
 		r.Header(c.status, http.Header{"Content-Type": {c.contentType}}, after(1))
-		if content, _ := r.Content(); content {
+		if content, _ := begun(r); content {
 			t.Errorf("%s %d: content before the body", c.path, c.status)
 		}
 		r.Write([]byte(c.body), after(2))
-		if content, failed := r.Content(); content != c.content || failed || r.Streamed() != c.streamed {
+		if content, failed := begun(r); content != c.content || failed || r.Streamed() != c.streamed {
 			t.Errorf("%s %d %q: content %v, error %v, streamed %v; want %v, %v", c.path, c.status, c.body, content, failed, r.Streamed(),
 				c.content, c.streamed)
 		}
@@ -240,7 +240,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestGaps(t *testing.T) {
-	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
 	r.Write([]byte(oneChunk), after(10))
 	r.Write([]byte(": ping\n\n"), after(15))
@@ -284,7 +284,7 @@ func TestKeptTextIsBounded(t *testing.T) {
 func TestLargeBodyIsNotJudged(t *testing.T) {
 	body := []byte(strings.Replace(oneChat, "Hi", strings.Repeat("x", bodyLimit), 1))
 	for _, keep := range []bool{false, true} {
-		r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{KeepText: keep, CaptureLimit: 0})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{KeepText: keep, CaptureLimit: 0})
 		r.Header(200, http.Header{"Content-Type": {"application/json"}}, after(1))
 		for len(body) > 0 {
 			n := min(32<<10, len(body))
@@ -301,7 +301,7 @@ func TestLargeBodyIsNotJudged(t *testing.T) {
 
 func TestCaptureIsBounded(t *testing.T) {
 	for _, path := range []string{"/v1/chat/completions", "/v1/audio/speech"} {
-		r := NewRecorder(Lookup("POST", path), Primary, "p", begin, RecorderOptions{CaptureLimit: 10})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", path)}, Primary, "p", begin, RecorderOptions{CaptureLimit: 10})
 		r.Header(200, http.Header{"Content-Type": {"application/json"}}, after(1))
 		for range 3 {
 			r.Write([]byte("{12345"), after(2))
@@ -354,7 +354,7 @@ func TestVectors(t *testing.T) {
 
 // The recorder must not be used after its end; if it is, nothing happens.
 func TestAfterTheEnd(t *testing.T) {
-	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, after(1))
 	r.Write([]byte(oneChunk+lastWord), after(2))
 	x := r.End(ClassNone, "", after(3))
@@ -363,7 +363,7 @@ func TestAfterTheEnd(t *testing.T) {
 	if again := r.End(ClassBroken, "eof", after(5)); again != x || !reflect.DeepEqual(*x, want) {
 		t.Errorf("the exchange has changed to %+v", *again)
 	}
-	if content, _ := r.Content(); !content || !r.Streamed() {
+	if content, _ := begun(r); !content || !r.Streamed() {
 		t.Error("what was seen is forgotten")
 	}
 }
@@ -404,7 +404,7 @@ func TestWhatAnAnswerLeavesBound(t *testing.T) {
 			h.Set("Content-Type", "text/event-stream")
 		}
 		at := time.Now()
-		r := NewRecorder(Lookup("POST", row.path), Relay, "relay", at, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", row.path)}, Relay, "relay", at, RecorderOptions{})
 		r.Header(200, h, at)
 		r.Write([]byte(row.body), at)
 		if got := r.End(ClassNone, "", at).Completion.Bound; !slices.Equal(got, row.want) {

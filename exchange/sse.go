@@ -208,3 +208,16 @@ func indexFrom(b []byte, from int, c byte) int {
 	}
 	return len(b)
 }
+
+// ping reports whether the event only keeps the connection alive.
+func (ev sseEvent) ping() bool {
+	const longest = 64 // of a ping's data
+	switch {
+	case ev.cut:
+		return false
+	case len(ev.name) > 0:
+		return string(ev.name) == "ping"
+	}
+	return len(ev.data) == 0 || len(ev.data) < longest && bytes.Contains(ev.data, []byte(`"ping"`)) &&
+		string(eventType(nil, ev.data)) == "ping"
+}

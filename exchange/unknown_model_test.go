@@ -42,7 +42,7 @@ func TestUnknownModels(t *testing.T) {
 		{200, `{"choices":[{"index":0,"message":{"role":"assistant","content":"model not found"},"finish_reason":"stop"}]}`, false},
 	} {
 		now := time.Now()
-		rec := NewRecorder(Lookup("POST", "/v1/chat/completions"), Relay, "relay", now, RecorderOptions{})
+		rec := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Relay, "relay", now, RecorderOptions{})
 		rec.Header(row.status, http.Header{"Content-Type": {"application/json"}}, now)
 		rec.Write([]byte(row.body), now)
 		x := rec.End(ClassNone, "", now)

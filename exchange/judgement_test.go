@@ -20,7 +20,7 @@ func play(status int, contentType, body string, end Class) *Exchange {
 }
 
 func playTo(path string, status int, contentType, body string, end Class) *Exchange {
-	r := NewRecorder(Lookup("POST", path), Primary, "primary", begin, RecorderOptions{KeepText: true})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", path)}, Primary, "primary", begin, RecorderOptions{KeepText: true})
 	if status > 0 {
 		r.Header(status, http.Header{"Content-Type": {contentType}}, after(1))
 	}
@@ -55,8 +55,8 @@ func TestJudge(t *testing.T) {
 		{"500", 500, events, oneChunk, ClassBroken, ClassServer, nil, ""},
 		{"503", 503, object, `{}`, ClassNone, ClassOverloaded, nil, ""},
 		{"529", 529, object, `{}`, ClassNone, ClassOverloaded, nil, ""},
-		{"no content", 204, "", ``, ClassNone, ClassNone, nil, ""},
-		{"a redirect", 302, "text/html", `moved`, ClassNone, ClassNone, nil, ""},
+		{"no content", 204, "", ``, ClassNone, ClassMalformed, nil, ""},
+		{"a redirect", 302, "text/html", `moved`, ClassNone, ClassMalformed, nil, ""},
 
 		// Ends of the transport.
 		{"broken before the last word", 200, events, oneChunk, ClassBroken, ClassBroken, nil, "Hi"},
@@ -191,7 +191,7 @@ func TestErrorsAreIdentifiers(t *testing.T) {
 
 func TestRequestIDLooksLikeOne(t *testing.T) {
 	for given, want := range map[string]string{"req_1": "req_1", "": "", "a b": "", "a\nb": "", "é": "", strings.Repeat("x", 129): ""} {
-		r := NewRecorder(Lookup("POST", "/v1/messages"), Primary, "p", begin, RecorderOptions{})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/messages")}, Primary, "p", begin, RecorderOptions{})
 		r.Header(500, http.Header{"X-Request-Id": {given}}, after(1))
 		if x := r.End(ClassNone, "", after(2)); x.RequestID != want {
 			t.Errorf("%q is recorded as %q, want %q", given, x.RequestID, want)
@@ -200,7 +200,7 @@ func TestRequestIDLooksLikeOne(t *testing.T) {
 }
 
 func TestClocksNeverSayNever(t *testing.T) {
-	r := NewRecorder(Lookup("POST", "/v1/chat/completions"), Primary, "p", begin, RecorderOptions{})
+	r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{})
 	r.Header(200, http.Header{"Content-Type": {"text/event-stream"}}, begin)
 	r.Write([]byte(oneChunk), begin.Add(-time.Second)) // a clock that was set back
 	if x := r.End(ClassNone, "", begin); x.TTFB <= 0 || x.TTFT <= 0 || x.Total <= 0 {
