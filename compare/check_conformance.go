@@ -1,15 +1,15 @@
 package compare
 
-import "cutover/exchange"
-
-// checkConformance notes where a response's form breaks its dialect's rules.
-func (c *comparison) checkConformance(s *side) {
+// checkFaults notes where a response's form breaks its dialect's rules, also if it
+// is a failure for that.
+func (c *comparison) checkFaults(s *side) {
 	for _, fault := range s.x.Faults {
 		c.addTrait(s, codeConformance+label(fault))
 	}
-	if c.request.Facts.Stream && !s.x.Streamed && s.x.Class == exchange.ClassNone {
-		c.addTrait(s, CodeNotStreamed)
-	}
+}
+
+// checkConformance notes what a good response lacks.
+func (c *comparison) checkConformance(s *side) {
 	dialect := c.dialect()
 	if dialect.Complete.FinishReason && s.x.Completion.FinishReason == "" {
 		c.addTrait(s, CodeNoFinish)

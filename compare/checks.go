@@ -38,18 +38,20 @@ type side struct {
 	arm  *ArmResult
 }
 
-// usable reports whether the response's contents can be compared. A stream that
-// lacks only its final event counts: callers' SDKs accept it as complete.
-func (s *side) usable() bool {
-	return s.x != nil && (s.x.Class == exchange.ClassNone || s.x.Class == exchange.ClassUnfinished)
-}
+// usable reports whether the response's contents can be compared: those of a
+// failed call can't.
+func (s *side) usable() bool { return s.x != nil && s.x.OK() }
 
 // check runs all the checks.
 func (c *comparison) check() {
 	c.checkOutcome()
 	p, r := &c.sides[exchange.Primary], &c.sides[exchange.Relay]
 	for i := range c.sides {
-		if s := &c.sides[i]; s.usable() && !c.expired() {
+		s := &c.sides[i]
+		if s.x != nil {
+			c.checkFaults(s)
+		}
+		if s.usable() && !c.expired() {
 			c.checkConformance(s)
 			c.checkModel(s)
 			if textKept(&s.x.Completion) {
@@ -128,7 +130,7 @@ func (c *comparison) oneSided(s, other *side) {
 			}
 			continue
 		}
-		if s.usable() && other.usable() {
+		if other.usable() && (s.usable() || s.x != nil && strings.HasPrefix(code, codeConformance)) {
 			c.addFinding(s, code, "")
 		}
 	}

@@ -80,7 +80,10 @@ func TestOneSidedTroubleIsFound(t *testing.T) {
 		{"a fault of form on both", func(p *Pair, x *exchange.Exchange) {
 			x.Faults, p.Primary.Faults = []string{"json"}, []string{"json"}
 		}, ""},
-		{"not streamed", func(_ *Pair, x *exchange.Exchange) { x.Streamed = false }, "conformance.not_streamed@relay"},
+		{"not streamed", func(_ *Pair, x *exchange.Exchange) {
+			x.Streamed, x.Class, x.Faults = false, exchange.ClassMalformed, []string{"not_streamed"}
+		}, "conformance.not_streamed@relay outcome.malformed@relay"},
+		{"no [DONE] after a finish reason", func(_ *Pair, x *exchange.Exchange) { x.Faults = []string{"no_done"} }, "conformance.no_done@relay"},
 		{"no finish reason", func(_ *Pair, x *exchange.Exchange) { x.Completion.FinishReason = "" }, "conformance.no_finish@relay"},
 		{"no id", func(_ *Pair, x *exchange.Exchange) { x.Completion.ID = "" }, "conformance.no_id@relay"},
 		{"no usage, asked", func(p *Pair, x *exchange.Exchange) { x.Usage.Known, p.Request.Facts.IncludeUsage = false, true },

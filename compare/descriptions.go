@@ -68,6 +68,10 @@ func describeFault(fault string) description {
 		return description{Major, "The {arm}'s stream lacks the final event of its API; the {other}'s has it."}
 	case "broken_after_done":
 		return description{Minor, "The {arm}'s connection broke after the last event."}
+	case "streamed":
+		return description{Critical, "The {arm} streamed a response that was not to be streamed; no SDK can read it."}
+	case "finish_reason":
+		return description{Minor, "The {arm} ends with a finish reason that no API documents."}
 	case "order":
 		return description{Major, "The {arm}'s events come in an order that the API does not allow; callers' SDKs may fail on it."}
 	case "event_after_done":

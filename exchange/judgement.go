@@ -105,8 +105,7 @@ func Judge(a *Asked, g *Got) Judgement {
 	case g.Failed:
 		j.Class, j.Detail = ClassErrorEvent, orElse(g.Detail, "error_event")
 		return j
-	case fault != "" && g.End != ClassNotSent:
-		j.Detail = ""
+	case fault != "" && (g.Done || g.End == ClassNone || g.End == ClassMalformed):
 		return j.fail(ClassMalformed, fault)
 	case !g.Ended:
 		return j
@@ -120,7 +119,7 @@ func Judge(a *Asked, g *Got) Judgement {
 		j.Class = g.End
 		return j
 	}
-	j.CutOff = cutOff(a, g)
+	j.CutOff = lacksEnd(a, g)
 	j = judgeBody(a, g, j)
 	j.Whole = j.Class == ClassNone
 	return j
@@ -209,10 +208,10 @@ func judgeStream(a *Asked, g *Got, j Judgement) Judgement {
 	return j
 }
 
-// cutOff reports whether a stream that ended cleanly has no end: neither the event
+// lacksEnd reports whether a stream that ended cleanly has no end: neither the event
 // that ends it nor, for every choice, a finish reason. The event may have been too
 // long to read.
-func cutOff(a *Asked, g *Got) bool {
+func lacksEnd(a *Asked, g *Got) bool {
 	return g.Streamed && !g.Opaque && a.Endpoint.Dialect.Spec().Streams && !g.Done && !g.Finished && !g.hasFault("too_large")
 }
 

@@ -147,6 +147,10 @@ func (r *Recorder) Events() int {
 	return r.x.Events
 }
 
+// SeesEvents reports whether the response is a stream whose events are seen as they
+// come.
+func (r *Recorder) SeesEvents() bool { return r.form == formEvents && r.encoded == nil }
+
 // LiveEvents is the number of events seen so far that are no pings. Comments are
 // no events.
 func (r *Recorder) LiveEvents() int {

@@ -64,7 +64,7 @@ func (c *call) startAttempt(ctx context.Context, arm exchange.Arm, o attemptOpti
 	limits := up.Timeouts().For(c.q.Facts.Stream)
 	a.ctx, a.watch = limits.BeginWithin(ctx, o.firstStarted, now, outputTimeout(c.q, o))
 	c.body.setWatch(a.watch)
-	a.rec = exchange.NewRecorder(c.q.Endpoint, arm, up.Name(), now, c.recorderOptions(arm))
+	a.rec = exchange.NewRecorder(c.q.Asked(), arm, up.Name(), now, c.recorderOptions(arm))
 	var err error
 	if a.permit, err = up.Acquire(a.ctx, c.q, a.model.Name, queueTimeout(up, c.q, o, now)); err == nil {
 		a.resp, err = c.send(a, !o.noHints && c.r.ProtoAtLeast(1, 1)) // HTTP/1.0 has no such responses

@@ -154,7 +154,7 @@ func (d *delivery) copyBody() error {
 			}
 			a.rec.Write((*buf)[:n], now)
 			if !content { // after that the recorder may take its time
-				content, _ = a.rec.Content()
+				content = a.rec.Judge().Output
 			}
 			a.watch.DataReceived(content, now)
 		}

@@ -33,8 +33,15 @@ func (a *attempt) holdBack(rate float64) bool {
 	if a.rejectStatus() {
 		return false
 	}
+	if a.resp.StatusCode >= 400 {
+		return true // the caller's own mistake
+	}
+	if j := a.rec.Judge(); j.Class != exchange.ClassNone { // by the status alone
+		a.endFailed(j, nil)
+		return false
+	}
 	if a.resp.StatusCode >= 300 {
-		return true // the caller's own mistake, or nothing to do with content
+		return true // nothing to do with content
 	}
 	speed := speedCheck{rate: rate}
 	buf := bulkBuffers.Get().(*[]byte)
@@ -45,17 +52,13 @@ func (a *attempt) holdBack(rate float64) bool {
 			now := time.Now()
 			a.held = append(a.held, (*buf)[:n]...)
 			a.rec.Write((*buf)[:n], now)
-			content, failed := a.rec.Content()
-			a.watch.DataReceived(content, now)
-			if failed {
-				a.endOnErrorEvent(err)
+			j := a.rec.Judge()
+			a.watch.DataReceived(j.Output, now)
+			if j.Class != exchange.ClassNone {
+				a.endFailed(j, err)
 				return false
 			}
-			if a.wrongForm(false) {
-				a.closeExchange(exchange.ClassMalformed, "stream")
-				return false
-			}
-			if a.rec.Streamed() && content && err == nil && speed.passed(a.rec.ContentEvents(), now) {
+			if a.rec.Streamed() && j.Output && err == nil && speed.passed(a.rec.ContentEvents(), now) {
 				a.firstOutput = now.Sub(a.started)
 				return true
 			}
@@ -68,10 +71,7 @@ func (a *attempt) holdBack(rate float64) bool {
 			a.endExchange(err)
 			return false
 		case len(a.held) > maxHeldBytes || a.rec.Events() > maxHeldEvents:
-			if a.wrongForm(true) {
-				a.closeExchange(exchange.ClassMalformed, "no_stream")
-				return false
-			}
+			a.watch.DataReceived(true, time.Now()) // what is committed has no limit on its first output
 			return true
 		case speed.failed(a.rec.ContentEvents(), time.Now()):
 			a.closeExchange(exchange.ClassIdle, "too_slow")
@@ -80,36 +80,24 @@ func (a *attempt) holdBack(rate float64) bool {
 	}
 }
 
-// endOnErrorEvent ends the attempt at an error event; err came with it.
-func (a *attempt) endOnErrorEvent(err error) {
+// endFailed ends the attempt where something speaks against its response; err came
+// with that.
+func (a *attempt) endFailed(j exchange.Judgement, err error) {
 	if err == io.EOF {
 		a.complete = true
 	} else {
 		a.readErr = err
 	}
 	if !a.keepFailed || err != nil {
-		a.closeExchange(exchange.ClassErrorEvent, "")
+		a.closeExchange(j.Class, j.Detail)
 	}
 }
 
-// judgeComplete ends an attempt whose complete response is held. A stream that
-// ended before it had any output is of no use to a caller, unless it says why it
-// has none; one that lacks no more than [DONE] is.
+// judgeComplete ends an attempt whose complete response is held.
 func (a *attempt) judgeComplete() bool {
-	content, _ := a.rec.Content()
 	a.complete = true
 	a.closeExchange(exchange.ClassNone, "")
-	if a.x.Class == exchange.ClassNone && a.wrongForm(true) {
-		a.x.Class, a.x.Detail = exchange.ClassMalformed, "no_stream"
-		return false
-	}
-	if a.x.Class == exchange.ClassNone && a.x.Streamed && !content && a.x.Completion.FinishReason == "" {
-		if !a.keepFailed {
-			a.x.Class, a.x.Detail = exchange.ClassEmpty, "no_content"
-		}
-		return false
-	}
-	if !a.x.Whole() {
+	if !a.x.OK() {
 		return false
 	}
 	a.firstOutput = a.x.Total

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,9 +46,9 @@ func TestStreamsWithoutTheirLastWord(t *testing.T) {
 			send(w, []string{packed[:len(packed)/2], packed[len(packed)/2:]})
 		}, false, "relay", packed, false, exchange.ClassUnfinished},
 		{"of an announced length", whole(half), false, "relay", half, true, exchange.ClassUnfinished},
-		{"of an announced length, and whole", whole(lacking), false, "relay", lacking, false, exchange.ClassUnfinished},
+		{"of an announced length, and whole", whole(lacking), false, "relay", lacking, false, exchange.ClassNone},
 		{"in one piece, and replaceable", whole(half), true, "primary because of unfinished", d.whole(true), false, exchange.ClassNone},
-		{"in one piece, and whole", whole(lacking), true, "relay", lacking, false, exchange.ClassUnfinished},
+		{"in one piece, and whole", whole(lacking), true, "relay", lacking, false, exchange.ClassNone},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,8 +66,12 @@ func TestStreamsWithoutTheirLastWord(t *testing.T) {
 				!row.broken && rest != "" {
 				t.Errorf("served by %s: %q, %v\nwant %s: %q, broken: %v", by(resp), got, err, row.by, row.want, row.broken)
 			}
-			if _, x := b.exchangeOf(1); x.Class != row.class {
+			_, x := b.exchangeOf(1)
+			if x.Class != row.class {
 				t.Errorf("recorded as %q, want %q", x.Class, row.class)
+			}
+			if lacks := row.by == "relay"; slices.Contains(x.Faults, "no_done") != lacks {
+				t.Errorf("faults %q, want no_done: %v", x.Faults, lacks)
 			}
 		})
 	}

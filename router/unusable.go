@@ -5,57 +5,34 @@ import (
 	"time"
 
 	"cutover/exchange"
-	"cutover/upstream"
 )
 
-// unusableStatus says why a response of the relay is no response to a request,
-// whatever its body says; "": its status does not speak against it. SDKs follow a
-// redirect with the key that was meant for the primary, and can't do anything
-// with a success that has no body or part of one. The primary's responses are its
-// own affair. Statuses from 400 on are for fallback_on to judge.
-func unusableStatus(q *exchange.Request, up *upstream.Upstream, status int) string {
-	if up.TransparentResponses() {
-		return ""
-	}
-	reads := q.Method == http.MethodGet || q.Method == http.MethodHead
-	switch {
-	case status == http.StatusNotModified && reads:
-		return ""
-	case status >= 300 && status < 400:
-		return "redirect"
-	case q.Endpoint.Kind != exchange.Inference || reads:
-		return ""
-	case status == http.StatusNoContent || status == http.StatusResetContent:
-		return "no_body"
-	case status == http.StatusPartialContent:
-		return "partial"
-	}
-	return ""
-}
-
-// wrongForm reports whether a response is not in the form that was asked for: a
-// stream, or one JSON text. No SDK can read the other. Before the response has
-// ended, one without events may yet turn out to be a stream.
-func (a *attempt) wrongForm(ended bool) bool {
-	switch {
-	case a.up.TransparentResponses() || !a.q.Facts.Valid || a.q.Endpoint.Kind != exchange.Inference,
-		a.q.Endpoint.Dialect == exchange.DialectNone:
-		return false
-	case streams(a.q):
-		return ended && !a.rec.Streamed()
-	}
-	return a.rec.Streamed() && !a.q.Facts.Stream
-}
-
-// rejectStatus ends an attempt whose status says that it is no response.
+// rejectStatus ends an attempt of the relay whose status says that it is no response.
+// SDKs follow a redirect, at any endpoint, with the key that was meant for the
+// primary. The primary's responses are its own affair. Statuses from 400 on are for
+// fallback_on to judge.
 func (a *attempt) rejectStatus() (rejected bool) {
-	why := unusableStatus(a.q, a.up, a.resp.StatusCode)
-	if why == "" {
+	status := a.resp.StatusCode
+	if a.up.TransparentResponses() || status >= 400 {
 		return false
 	}
-	a.closeExchange(exchange.ClassMalformed, why)
+	j := a.rec.Judge()
+	if j.Class == exchange.ClassNone && redirects(a.q, status) {
+		j.Class, j.Detail = exchange.ClassMalformed, "redirect"
+	}
+	if j.Class == exchange.ClassNone {
+		return false
+	}
+	a.closeExchange(j.Class, j.Detail)
 	a.resp = nil
 	return true
+}
+
+// redirects reports whether a status sends the caller elsewhere. To a conditional
+// read 304 is a response.
+func redirects(q *exchange.Request, status int) bool {
+	reads := q.Method == http.MethodGet || q.Method == http.MethodHead
+	return status >= 300 && status < 400 && (status != http.StatusNotModified || !reads)
 }
 
 // redirectInterval is how often a redirect is logged: every call may get one.

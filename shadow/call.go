@@ -81,7 +81,7 @@ func (p *pendingPair) record(c *mirrorCall, x **exchange.Exchange) {
 	if !p.q.Facts.Stream { // a stream's body adds nothing to its completion
 		o.CaptureLimit = p.m.cfg.capture
 	}
-	rec := exchange.NewRecorder(p.q.Endpoint, c.target.Arm(), c.target.Name(), started, o)
+	rec := exchange.NewRecorder(p.q.Asked(), c.target.Arm(), c.target.Name(), started, o)
 	var held int64 // charged for this response
 	err := p.send(ctx, watch, c, rec, &held)
 	class, detail := upstream.Classify(ctx, err)
@@ -117,16 +117,13 @@ func (p *pendingPair) send(ctx context.Context, watch *upstream.Watchdog, c *mir
 func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder, body io.Reader, drop *string, held *int64) error {
 	buf := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(buf)
-	content := false
+	life := lifeSigns{rec: rec}
 	for total := 0; ; {
 		n, err := body.Read(*buf)
 		if n > 0 {
 			now := time.Now()
 			rec.Write((*buf)[:n], now)
-			if !content { // asking again would make the recorder parse every event at once
-				content, _ = rec.Content()
-			}
-			watch.DataReceived(content, now)
+			life.note(watch, now)
 			total += n
 			if why := p.holdBytes(held, rec.Held(), total); why != "" {
 				*drop = why
@@ -140,6 +137,35 @@ func (p *pendingPair) readBody(watch *upstream.Watchdog, rec *exchange.Recorder,
 			return err
 		}
 	}
+}
+
+// lifeSigns tell what keeps a shadow call alive from what only keeps its connection
+// open: nobody waits at the other end who would hang up on a provider that sends
+// nothing but pings and comments.
+type lifeSigns struct {
+	rec    *exchange.Recorder
+	output bool
+	events int       // other than pings, when they were counted
+	at     time.Time // when one was seen last
+}
+
+// lifeInterval is how long after a sign of life everything counts as one: to count
+// makes the recorder read every event at once.
+const lifeInterval = 100 * time.Millisecond
+
+// note takes in what was written to the recorder.
+func (l *lifeSigns) note(watch *upstream.Watchdog, now time.Time) {
+	switch {
+	case !l.output:
+		l.output = l.rec.Judge().Output
+	case now.Sub(l.at) < lifeInterval:
+		watch.DataReceived(true, now)
+		return
+	case l.rec.SeesEvents() && l.rec.LiveEvents() == l.events:
+		return
+	}
+	l.at, l.events = now, l.rec.LiveEvents()
+	watch.DataReceived(l.output, now)
 }
 
 // holdBytes charges what a response holds by now, for both sides, and says which

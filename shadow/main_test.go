@@ -102,7 +102,7 @@ func request(id string, header ...string) *exchange.Request {
 
 // served is the exchange of a response that the caller got.
 func served(q *exchange.Request, class exchange.Class) *exchange.Exchange {
-	rec := exchange.NewRecorder(q.Endpoint, exchange.Primary, "primary", q.At, exchange.RecorderOptions{KeepText: true})
+	rec := exchange.NewRecorder(q.Asked(), exchange.Primary, "primary", q.At, exchange.RecorderOptions{KeepText: true})
 	now := time.Now()
 	if class == exchange.ClassNone {
 		rec.Header(200, http.Header{"Content-Type": {"application/json"}}, now)

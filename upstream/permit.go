@@ -104,11 +104,7 @@ func (p *Permit) Release(x *exchange.Exchange, now time.Time) {
 	if x.TTFT > 0 {
 		took = x.TTFT
 	}
-	class := x.Class
-	if x.Whole() {
-		class = exchange.ClassNone // a provider that never sends [DONE] is not down
-	}
-	p.admission.Report(p.breakerClass(class), took, now)
+	p.admission.Report(p.breakerClass(x.Class), took, now)
 	if c.Limiter != nil {
 		p.settleTokens(x)
 		p.lease.Release()
