@@ -67,7 +67,7 @@ func compileFlag(key, raw string, shared evaluators) (*flag, error) {
 	if len(raw) > maxValueBytes {
 		return nil, fmt.Errorf("%s: the value has %d bytes, more than the limit of %d", key, len(raw), maxValueBytes)
 	}
-	text := strings.TrimSpace(raw)
+	text := unquoted(key, strings.TrimSpace(raw))
 	if text == "" {
 		return nil, fmt.Errorf("%s: the value is empty; unset the flag to restore its default", key)
 	}
@@ -84,6 +84,26 @@ func compileFlag(key, raw string, shared evaluators) (*flag, error) {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return &flag{key: key, raw: raw, kind: kindOf(value), value: value}, nil
+}
+
+// unquoted removes the quotation marks around a value, which redis-cli and shells leave there
+// by accident: a kill switch set to "'false'" must work. Of a flag that is not one of the six
+// they say that the value is a string, so they are only removed from a definition.
+func unquoted(key, text string) string {
+	for len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0] {
+		inner := strings.TrimSpace(text[1 : len(text)-1])
+		if strings.HasPrefix(inner, `{\"`) {
+			var plain string
+			if json.Unmarshal([]byte(text), &plain) == nil {
+				inner = strings.TrimSpace(plain)
+			}
+		}
+		if _, known := flagOf(key); !known && !strings.HasPrefix(inner, "{") {
+			return text
+		}
+		text = inner
+	}
+	return text
 }
 
 // parseScalar parses a plain value by the type of its key. Booleans are accepted

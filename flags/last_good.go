@@ -23,6 +23,9 @@ type savedFlags struct {
 	Version   uint64            `json:"version"`
 	SavedAt   time.Time         `json:"saved_at"`
 	Fields    map[string]string `json:"fields"`
+	// KillSwitchLost says that Redis lost a relay-enabled that was false, and that nobody
+	// has set it since.
+	KillSwitchLost bool `json:"kill_switch_lost,omitempty"`
 }
 
 func openLastGood(dataDir string) lastGoodFile {

@@ -97,6 +97,7 @@ func (p *Provider) Shutdown() {
 // forward converts the set's updates to OpenFeature events.
 func (p *Provider) forward(ctx context.Context, updates <-chan Update) {
 	status := Ready
+	var since time.Time // of status: the initial state can overtake updates from before it
 	initial := time.NewTimer(initialStatusDelay)
 	defer initial.Stop()
 	for {
@@ -109,8 +110,8 @@ func (p *Provider) forward(ctx context.Context, updates <-chan Update) {
 			u.State = p.set.State()
 			u.Version = u.State.Version
 		}
-		if u.State.Status != status {
-			status = u.State.Status
+		if u.State.Status != status && !u.State.Since.Before(since) {
+			status, since = u.State.Status, u.State.Since
 			kind := openfeature.ProviderReady
 			if status == Stale {
 				kind = openfeature.ProviderStale

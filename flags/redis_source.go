@@ -35,6 +35,7 @@ type redisSource struct {
 	warnUntil      time.Time // report version_back until then,
 	warnBelow      uint64    // while the version is below this
 	backfillTimer  *time.Timer
+	killLost       bool // see keepKillSwitch
 	backfillDenied bool // this process may not write to Redis
 }
 
@@ -67,6 +68,12 @@ func (r *redisSource) start(ctx context.Context, s *Set) error {
 	got, err := r.read(ctx)
 	kept, ok, derr := r.lastGood.load(r.target.keys.Flags())
 	if err == nil {
+		lost := got.version < kept.Version || len(got.fields) == 0 && got.version <= kept.Version
+		if ok && (lost || kept.KillSwitchLost) {
+			// Redis was flushed or restored while this sidecar was away.
+			r.fields, r.version, r.killLost = kept.Fields, kept.Version, kept.KillSwitchLost
+			s.update(reading{fields: kept.Fields, version: kept.Version, origin: FromDisk, readAt: kept.SavedAt})
+		}
 		if seed, bad := withoutBadFields(got.fields, kept.Fields); bad != nil {
 			s.update(reading{fields: seed, version: got.version, origin: got.origin})
 		}
@@ -187,6 +194,7 @@ func (r *redisSource) apply(s *Set, got reading) {
 			"set them again, or import the last good ones"})
 		return
 	}
+	r.keepKillSwitch(&got)
 	counted := got.version > r.version // a writer that increments it also audits
 	r.noteVersion(&got)
 	same := maps.Equal(got.fields, r.fields)
@@ -203,6 +211,31 @@ func (r *redisSource) apply(s *Set, got reading) {
 	if !unchanged {
 		r.queueSave(s)
 	}
+}
+
+// keepKillSwitch keeps relay-enabled off when Redis lost it: it was flushed, or a backup was
+// restored, and then other flags were set. It stays off until somebody sets it.
+func (r *redisSource) keepKillSwitch(got *reading) {
+	key := RelayEnabled.Key()
+	if _, set := got.fields[key]; set {
+		r.killLost = false
+		return
+	}
+	stored, was := r.fields[key]
+	if f, err := compileFlag(key, stored, nil); !was || err != nil || f.value != false {
+		r.killLost = r.killLost && was
+		if !r.killLost {
+			return
+		}
+	}
+	if !r.killLost && got.version >= r.version {
+		return // somebody unset it
+	}
+	r.killLost = true
+	got.fields = maps.Clone(got.fields)
+	got.fields[key] = stored
+	got.warning = &fault{codeEmptied, key + " was false and is gone from Redis (flushed, or restored from a backup): " +
+		"it stays false until it is set"}
 }
 
 // noteVersion warns for a while when the version went backwards. What Redis holds is
@@ -224,7 +257,8 @@ func (r *redisSource) noteVersion(got *reading) {
 // queueSave hands the fields in force to the goroutine that saves them. Only the
 // newest are queued.
 func (r *redisSource) queueSave(s *Set) {
-	kept := savedFlags{Namespace: r.target.keys.Flags(), Version: r.version, SavedAt: time.Now().UTC(), Fields: s.effectiveFields()}
+	kept := savedFlags{Namespace: r.target.keys.Flags(), Version: r.version, SavedAt: time.Now().UTC(), Fields: s.effectiveFields(),
+		KillSwitchLost: r.killLost}
 	for {
 		select {
 		case r.toSave <- kept:
