@@ -169,7 +169,8 @@ func failure(events []byte) (Outcome, string) {
 			output += string(line)
 			continue
 		}
-		if strings.Contains(e.Output, "panic: test timed out") {
+		// Of these the second is go's own, of a test that does not even panic in time.
+		if strings.Contains(e.Output, "panic: test timed out") || strings.Contains(e.Output, "Test killed with quit: ran too long") {
 			outcome = TimedOut
 		}
 		switch e.Action {
@@ -186,7 +187,8 @@ func failure(events []byte) (Outcome, string) {
 		}
 	}
 	if outcome == Invalid || test == "" && outcome == Killed {
-		return Invalid, strings.Join(strings.Fields(output), " ")
+		words := strings.Join(strings.Fields(output), " ")
+		return Invalid, words[max(0, len(words)-400):]
 	}
 	return outcome, cmp.Or(test, running)
 }

@@ -4,7 +4,9 @@ import "slices"
 
 // Table is all mutants; a file of this directory holds those of one subject.
 func Table() []Mutant {
-	return slices.Concat(evidence(), answers(), reports(), rollout(), money(), bucketing(), sampling(), captures())
+	return slices.Concat(
+		evidence(), answers(), reports(), rollout(), money(), bucketing(), sampling(), limits(), fallback(), captures(),
+	)
 }
 
 // mistake is a row of the table: the mistake in words, the old text, the new one.
