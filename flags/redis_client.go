@@ -28,10 +28,10 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 		Addrs: slices.Clone(t.addrs), MasterName: t.master, DB: t.db,
 		Username: t.username, Password: t.password,
 		SentinelUsername: t.sentinelUsername, SentinelPassword: t.sentinelPassword,
-		TLSConfig: t.tls, Protocol: 3, DisableIdentity: true, ClientName: "cutover-flags",
+		TLSConfig: t.tls, Protocol: 3, DisableIdentity: true,
 		DialTimeout: redisDialTimeout, ReadTimeout: redisReadTimeout, WriteTimeout: redisWriteTimeout, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 10 * time.Millisecond,
-		DialerRetries: 1, PoolSize: poolSize, PoolTimeout: redisDialTimeout, OnConnect: onConnect,
+		DialerRetries: 1, PoolSize: poolSize, PoolTimeout: redisDialTimeout, OnConnect: named(onConnect),
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	switch t.topology {
@@ -52,6 +52,22 @@ func (t redisTarget) connect(poolSize, retries int, onConnect func(context.Conte
 	s.Network = t.network
 	s.PipelinePoolSize = -1
 	return redis.NewClient(s)
+}
+
+// named gives each connection a name, before it calls next, which may be nil. A proxy that
+// knows no CLIENT refuses the name, which is no reason to give up: the client's own option
+// would.
+func named(next func(context.Context, *redis.Conn) error) func(context.Context, *redis.Conn) error {
+	return func(ctx context.Context, cn *redis.Conn) error {
+		var refused redis.Error
+		if err := cn.ClientSetName(ctx, "cutover-flags").Err(); err != nil && !errors.As(err, &refused) {
+			return err
+		}
+		if next == nil {
+			return nil
+		}
+		return next(ctx, cn)
+	}
 }
 
 // connectSubscriber returns the client whose one connection receives change

@@ -155,14 +155,17 @@ func (w *redisWatcher) session(ctx context.Context) error {
 }
 
 // enableTracking turns on invalidations for the connection. Where the server refuses
-// (an old version, or an ACL), pub/sub and polling remain.
+// (an old version, a proxy, or an ACL), pub/sub and polling remain.
 func (w *redisWatcher) enableTracking(ctx context.Context, cn *redis.Conn) error {
-	err := cn.Process(ctx, redis.NewStatusCmd(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", w.target.keys.Flags()))
+	err := cn.Process(ctx, redis.NewCmd(ctx, "HELLO", "3")) // without RESP3 invalidations have no way to come
+	if err == nil {
+		err = cn.Process(ctx, redis.NewStatusCmd(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", w.target.keys.Flags()))
+	}
 	var refused redis.Error
 	if errors.As(err, &refused) {
 		if w.trackingRefused.CompareAndSwap(false, true) {
 			w.log.Info().Str("redis", err.Error()).
-				Msg("Redis refuses client tracking: a bare HSET is noticed by polling, within about a second")
+				Msg("Redis, or a proxy before it, refuses RESP3 or client tracking: a bare HSET is noticed by polling, within about a second")
 		}
 		return nil
 	}
