@@ -131,11 +131,15 @@ func (r *Recorder) CutOff() bool {
 // got is what came so far, to be judged.
 func (r *Recorder) got() Got {
 	x, resp := r.x, &r.resp
+	output := resp.hadOutput || resp.hasOutput
+	if !r.asked.Endpoint.Generates { // a vector, a verdict or a count
+		output = resp.wellFormed && !resp.empty
+	}
 	return Got{
 		Status: x.Status, Bytes: x.Bytes,
 		Opaque: r.form == formOpaque, Blank: r.form == formGuess, Streamed: x.Streamed, Unread: r.overflow, Events: x.Events,
 		Failed: resp.failed, Done: resp.done, Finished: resp.allFinished(r.asked.Choices), Reason: x.Completion.FinishReason,
-		Formed: resp.wellFormed, Void: resp.empty, Output: resp.hadOutput || resp.hasOutput,
+		Formed: resp.wellFormed, Void: resp.empty, Output: output,
 		Faults: x.Faults,
 	}
 }
