@@ -167,10 +167,10 @@ func (e *Exchange) OK() bool { return e.Class == ClassNone }
 
 // Gaps sums up the silences between content events of one stream.
 type Gaps struct {
-	N          int           `json:"n"`
-	Sum        time.Duration `json:"sum"`
-	Max        time.Duration `json:"max"`
-	SumSquares float64       `json:"sum_squares"` // seconds squared
+	N          int
+	Sum        time.Duration
+	Max        time.Duration
+	SumSquares float64 // seconds squared
 }
 
 // Add records one silence.

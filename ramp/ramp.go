@@ -108,7 +108,7 @@ type Evidence struct {
 // Verdict is what to do, and why.
 type Verdict struct {
 	Action  Action   `json:"action"`
-	Weight  float64  `json:"weight"`  // what relay-percentage should be
+	Weight  float64  `json:"weight"`  // what relay-percentage should be, in percent
 	Reasons []string `json:"reasons"` // sentences
 }
 

@@ -65,9 +65,19 @@ func TestAdminAPIMatchesItsDocument(t *testing.T) {
 	}}
 	faulty.BreakToolArguments = .3
 	relay := startProvider(t, faulty)
-	r := startSidecar(t, primary, relay, mirrorAll, "CUTOVER_FLAGS_RELAY_PERCENTAGE=50", "CUTOVER_FLAGS_NOISE_PERCENTAGE=50",
-		"CUTOVER_UPSTREAMS_RELAY_BREAKER_MIN_CALLS=5", "CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=9", "CUTOVER_UPSTREAMS_RELAY_LIMITS_RPM=6000",
-		"CUTOVER_FALLBACK_HEDGE_AFTER=p95", "CUTOVER_CAPTURE_MODE=full")
+	r := startSidecar(
+		t,
+		primary,
+		relay,
+		mirrorAll,
+		"CUTOVER_FLAGS_RELAY_PERCENTAGE=50",
+		"CUTOVER_FLAGS_NOISE_PERCENTAGE=50",
+		"CUTOVER_UPSTREAMS_RELAY_BREAKER_MIN_CALLS=5",
+		"CUTOVER_UPSTREAMS_RELAY_LIMITS_CONCURRENCY=9",
+		"CUTOVER_UPSTREAMS_RELAY_LIMITS_RPM=6000",
+		"CUTOVER_FALLBACK_HEDGE_AFTER=p95",
+		"CUTOVER_CAPTURE_MODE=full",
+	)
 	api := apiCaller{t, apitest.NewTransport(t, admin.OpenAPIDocument(), newHTTPClient(t).Transport), r.AdminURL()}
 	readAll(api, "") // before there is any evidence
 	client := newHTTPClient(t)
@@ -227,7 +237,10 @@ func watchOne(t *testing.T, api apiCaller, store flags.Store) {
 		t.Fatalf("the stream begins with %q, %v", lines.Text(), lines.Err())
 	}
 	value := "31"
-	if _, err := store.Write(ctx, flags.Flip{Who: "ann", Changes: []flags.Change{{Key: flags.KeyNoisePercentage, Value: &value}}}); err != nil {
+	if _, err := store.Write(
+		ctx,
+		flags.Flip{Who: "ann", Changes: []flags.Change{{Key: flags.KeyNoisePercentage, Value: &value}}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for lines.Scan() && lines.Text() == "" {

@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main() // exits
 	}
+	// Times on the wire are in UTC wherever the machine stands.
+	time.Local = time.FixedZone("UTC+9", 9*60*60)
 	flags.LogRedisTo(zerolog.Nop())
 	// go-redis dials once a second in a goroutine that Close does not wait for;
 	// it ends within that second.

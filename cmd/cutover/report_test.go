@@ -184,7 +184,7 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 		{"nothing runs there", []string{"--admin", gone.URL}, "no sidecar responds at " + gone.URL},
 		{"another server", []string{"--admin", website.URL}, "does not respond like a sidecar"},
 		{"a token is needed", []string{"--admin", guarded.URL}, admin.TokenVariable},
-		{"no URL", []string{"--admin", "localhost:8081"}, "is no URL"},
+		{"no URL", []string{"--admin", "localhost:8081"}, "is not a URL"},
 		{"locked", []string{"--data", locked}, "in use by a running sidecar"},
 		{"damaged", []string{"--data", damaged}, "can't be read"},
 		{"no data", []string{"--data", t.TempDir()}, "no sidecar has stored"},

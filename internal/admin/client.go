@@ -48,12 +48,12 @@ var _ flags.Store = (*Client)(nil)
 func NewClient(base, token string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usage.Errorf("--admin %s is no URL like %s", wording.Quote(base), DefaultURL)
+		return nil, usage.Errorf("--admin %s is not a URL like %s", wording.Quote(base), DefaultURL)
 	}
 	return &Client{base: base, token: token, http: &http.Client{}}, nil
 }
 
-// Close lets the connections go.
+// Close closes idle connections.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
@@ -119,7 +119,7 @@ func (c *Client) call(ctx context.Context, method, path string, q url.Values, bo
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
-		return fmt.Errorf("the admin API at %s broke off: %w", c.base, err)
+		return fmt.Errorf("the response of the admin API at %s was cut off: %w", c.base, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return c.refused(response.StatusCode, text)
@@ -171,7 +171,7 @@ func (c *Client) refused(status int, text []byte) error {
 	}
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fmt.Errorf("the admin API at %s wants a token: set %s", c.base, TokenVariable)
+		return fmt.Errorf("the admin API at %s requires a token: set %s", c.base, TokenVariable)
 	case e.Error != "":
 		return fmt.Errorf("the sidecar at %s: %s", c.base, strings.TrimSpace(e.Error))
 	}
@@ -207,7 +207,7 @@ func (c *Client) Watch(ctx context.Context, emit func(*flags.Entry) error) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("the sidecar at %s has ended the stream", c.base)
+	return fmt.Errorf("the sidecar at %s ended the stream", c.base)
 }
 
 // Halt stops the relay in this one sidecar, or, with resume, lets it go on.

@@ -27,8 +27,8 @@ type flagsAPI struct {
 	Actor string
 }
 
-// register adds the routes. Whoever gets here has been let in: tokens and other
-// sites' pages are the guard's business.
+// register adds the routes. The guard has checked token and origin before they are
+// reached.
 func (api flagsAPI) register(r *mux.Router) {
 	handle := func(method, path, name string, h http.HandlerFunc) {
 		r.HandleFunc(path, h).Methods(method).Name(name)
@@ -72,8 +72,8 @@ func (api flagsAPI) list(w http.ResponseWriter, r *http.Request) {
 
 func (api flagsAPI) rows(ctx context.Context) FlagList { return ListFlags(ctx, api.Set) }
 
-// ListFlags joins what is in force with who set it. A store that can't be reached
-// leaves the latter out: what is in force can always be told.
+// ListFlags joins what is in force with who set it. The latter is left out while the
+// store can't be reached; what is in force is always known.
 func ListFlags(ctx context.Context, set *flags.Set) FlagList {
 	list := FlagList{State: set.State(), Stored: map[string]flags.Field{}}
 	if fields, err := set.Store().Fields(ctx); err != nil {
@@ -102,6 +102,7 @@ func (api flagsAPI) get(w http.ResponseWriter, r *http.Request) {
 	respond(w, list.Flags[i])
 }
 
+// UnknownFlag says that there is no such flag, and which one may be meant.
 func UnknownFlag(key string) error {
 	if near := wording.Nearest(key, flags.Keys()); near != "" {
 		return fmt.Errorf("there is no flag %s: did you mean %s?", wording.Quote(key), near)
@@ -128,7 +129,8 @@ func (api flagsAPI) put(w http.ResponseWriter, r *http.Request) {
 		respondError(w, http.StatusBadRequest, err)
 		return
 	}
-	api.write(w, r, flags.Flip{Who: in.Who, Why: in.Why, Changes: []flags.Change{{Key: mux.Vars(r)["key"], Value: &value, Expect: in.Expect}}})
+	change := flags.Change{Key: mux.Vars(r)["key"], Value: &value, Expect: in.Expect}
+	api.write(w, r, flags.Flip{Who: in.Who, Why: in.Why, Changes: []flags.Change{change}})
 }
 
 // settingText writes a value from JSON as a store holds it.
@@ -136,11 +138,11 @@ func settingText(raw json.RawMessage) (string, error) {
 	var s string
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
-		return "", errors.New("value is missing; to unset a flag use DELETE")
+		return "", errors.New("value is missing: to unset a flag use DELETE")
 	case json.Unmarshal(raw, &s) == nil:
 		return s, nil
 	case raw[0] == '[':
-		return "", errors.New("value is a list: a string, a number, a boolean or a flag definition is needed")
+		return "", errors.New("value is a list: expected a string, a number, a boolean or a flag definition")
 	}
 	return string(raw), nil
 }
@@ -213,7 +215,7 @@ func (api flagsAPI) write(w http.ResponseWriter, r *http.Request, f flags.Flip) 
 	respondEntries(w, entries, err)
 }
 
-// who is whom the audit names: what the request says, else the token.
+// who is the name for the audit: what the request says, else the name of the token.
 func (api flagsAPI) who(claimed string) string {
 	if claimed != "" {
 		return claimed
@@ -275,7 +277,7 @@ func (api flagsAPI) export(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="flags.flagd.json"`)
-	_, _ = w.Write(file) // a reader that went away is its own affair
+	_, _ = w.Write(file) // the only error is that the reader has gone away
 }
 
 func (api flagsAPI) explain(w http.ResponseWriter, r *http.Request) {

@@ -30,5 +30,5 @@ func respondFlagsError(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a reader that went away is its own affair
+	_ = json.NewEncoder(w).Encode(body) // the only error is that the reader has gone away
 }

@@ -71,9 +71,11 @@ func TestFlagsAPIFlips(t *testing.T) {
 		want               string
 	}{
 		{"GET", "/api/v1/flags", "", 200, `"key":"relay-percentage"`},
-		{"PUT", "/api/v1/flags/relay-percentage", `{"value":5,"why":"canary","who":"ann@laptop"}`, 200, `"old":null,"new":"5","who":"ann@laptop","why":"canary"`},
+		{"PUT", "/api/v1/flags/relay-percentage", `{"value":5,"why":"canary","who":"ann@laptop"}`, 200,
+			`"old":null,"new":"5","who":"ann@laptop","why":"canary"`},
 		{"PUT", "/api/v1/flags/relay-percentage", `{"value":100,"expect":"5","why":"all"}`, 200, `"old":"5","new":"100","who":"admin API"`},
-		{"PUT", "/api/v1/flags/relay-percentage", `{"value":50,"expect":"5","why":"late"}`, 409, `"code":"conflict","key":"relay-percentage","expected":"5","actual":"100"`},
+		{"PUT", "/api/v1/flags/relay-percentage", `{"value":50,"expect":"5","why":"late"}`, 409,
+			`"code":"conflict","key":"relay-percentage","expected":"5","actual":"100"`},
 		{"PUT", "/api/v1/flags/relay-percentage", `{"value":101,"why":"x"}`, 400, `out of range`},
 		{"PUT", "/api/v1/flags/relay-percentage", `{"value":[1],"why":"x"}`, 400, `list`},
 		{"PUT", "/api/v1/flags/relay-percentage", `{"value":1,"expects":"5","why":"x"}`, 400, `expects`},
@@ -86,8 +88,10 @@ func TestFlagsAPIFlips(t *testing.T) {
 		{"POST", "/api/v1/flags/undo", `{"why":"too fast"}`, 200, `"old":"100","new":"5"`},
 		{"DELETE", "/api/v1/flags/relay-percentage?why=done&expect=7", "", 409, `conflict`},
 		{"DELETE", "/api/v1/flags/relay-percentage?why=done&who=bob", "", 200, `"old":"5","new":null,"who":"bob","why":"done"`},
-		{"POST", "/api/v1/flags", `{"changes":[{"key":"relay-percentage","value":"1"},{"key":"noise-percentage","value":"400"}]}`, 400, `noise-percentage`},
-		{"POST", "/api/v1/flags", `{"changes":[{"key":"relay-percentage","value":"1"},{"key":"noise-percentage","value":"4"}],"why":"both"}`, 200, `"key":"noise-percentage"`},
+		{"POST", "/api/v1/flags", `{"changes":[{"key":"relay-percentage","value":"1"},{"key":"noise-percentage","value":"400"}]}`,
+			400, `noise-percentage`},
+		{"POST", "/api/v1/flags", `{"changes":[{"key":"relay-percentage","value":"1"},{"key":"noise-percentage","value":"4"}],"why":"both"}`,
+			200, `"key":"noise-percentage"`},
 		{"GET", "/api/v1/flags/history?key=relay-percentage&limit=2", "", 200, `"why":"both"`},
 		{"GET", "/api/v1/flags/history?limit=x", "", 400, `whole number`},
 		{"GET", "/api/v1/flags/export", "", 200, `"defaultVariant"`},
@@ -128,7 +132,8 @@ func TestFlagsAPIWhenRedisIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = mute.Close() }()
-	set, err := flags.Open(context.Background(), flags.Options{Redis: &flags.RedisOptions{URL: "redis://" + mute.Addr().String()}, Logger: zerolog.Nop()})
+	redis := &flags.RedisOptions{URL: "redis://" + mute.Addr().String()}
+	set, err := flags.Open(context.Background(), flags.Options{Redis: redis, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +142,8 @@ func TestFlagsAPIWhenRedisIsAway(t *testing.T) {
 	flagsAPI{Set: set, Actor: actorOf("")}.register(r)
 	srv := httptest.NewServer(r)
 	defer srv.Close()
-	if status, got := call(t, srv, "GET", "/api/v1/flags", ""); status != 200 || !strings.Contains(got, `"store_error"`) || !strings.Contains(got, `"STALE"`) {
+	status, got := call(t, srv, "GET", "/api/v1/flags", "")
+	if status != 200 || !strings.Contains(got, `"store_error"`) || !strings.Contains(got, `"STALE"`) {
 		t.Errorf("list: %d %s", status, got)
 	}
 	for _, c := range [][3]string{
@@ -177,7 +183,11 @@ func TestFlagsAPIBehindTheGuard(t *testing.T) {
 		{"token right", "s3cret", map[string]string{"Authorization": "Bearer s3cret"}, 200},
 		{"token right, another site", "s3cret", map[string]string{"Authorization": "Bearer s3cret", "Sec-Fetch-Site": "cross-site"}, 403},
 	} {
-		req := httptest.NewRequest(http.MethodPut, "http://127.0.0.1:8081/api/v1/flags/relay-percentage", strings.NewReader(`{"value":1,"why":"x"}`))
+		req := httptest.NewRequest(
+			http.MethodPut,
+			"http://127.0.0.1:8081/api/v1/flags/relay-percentage",
+			strings.NewReader(`{"value":1,"why":"x"}`),
+		)
 		for k, v := range c.header {
 			req.Header.Set(k, v)
 		}
@@ -209,7 +219,8 @@ func TestFlagsAPIWatch(t *testing.T) {
 	}()
 	<-began
 	value := "7"
-	if _, err := set.Store().Write(ctx, flags.Flip{Who: "ann", Changes: []flags.Change{{Key: "noise-percentage", Value: &value}}}); err != nil {
+	flip := flags.Flip{Who: "ann", Changes: []flags.Change{{Key: "noise-percentage", Value: &value}}}
+	if _, err := set.Store().Write(ctx, flip); err != nil {
 		t.Fatal(err)
 	}
 	select {

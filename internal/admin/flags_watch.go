@@ -10,7 +10,7 @@ import (
 	"cutover/flags"
 )
 
-// watchBeat is how often a watcher hears that it is still connected.
+// watchBeat is how often an empty line tells a watcher that the connection is alive.
 const watchBeat = 15 * time.Second
 
 // watch streams flips as they come, one JSON entry a line; an empty line says
@@ -20,8 +20,8 @@ func (api flagsAPI) watch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	send := func(line []byte) error {
-		// Not every writer has deadlines; those that have must not end a stream
-		// after the limit for answers.
+		// Not every writer has deadlines; one that has must not end a stream after the
+		// time limit for responses.
 		_ = control.SetWriteDeadline(time.Now().Add(2 * watchBeat))
 		if _, err := w.Write(append(line, '\n')); err != nil {
 			return err
@@ -52,8 +52,8 @@ func WatchFlips(ctx context.Context, set *flags.Set, emit func(*flags.Entry) err
 	}
 	beat := time.NewTicker(watchBeat)
 	defer beat.Stop()
-	// A change by hand has no entry yet when it comes, and an update may be
-	// missed by a reader that is slow: look again now and then.
+	// A change by hand has no entry yet when it is reported, and a slow reader may
+	// miss an update: check once a second as well.
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	for {
@@ -73,7 +73,7 @@ func WatchFlips(ctx context.Context, set *flags.Set, emit func(*flags.Entry) err
 		}
 		entries, err := set.Store().History(ctx, "", 100)
 		if err != nil {
-			continue // away; the next look will tell
+			continue // unavailable: check again at the next tick
 		}
 		slices.Reverse(entries)
 		if n := len(entries); n > 0 && entries[n-1].Version < last {
@@ -92,8 +92,8 @@ func WatchFlips(ctx context.Context, set *flags.Set, emit func(*flags.Entry) err
 	}
 }
 
-// newestVersion is that of the newest entry, or of what is in force when there
-// is none in reach.
+// newestVersion is the version of the newest entry, or of what is in force if the
+// entries can't be read.
 func newestVersion(ctx context.Context, set *flags.Set) uint64 {
 	entries, err := set.Store().History(ctx, "", 1)
 	if err != nil || len(entries) == 0 {

@@ -16,9 +16,8 @@ var (
 	errForeignHost   = errors.New("without admin.token only this machine may call: use localhost or the IP address as the host")
 )
 
-// guard lets only those in who may see and change things: nobody from another
-// site's page, and, where a token is set, nobody without it. Probes need no
-// token.
+// guard rejects cross-origin requests and, where a token is set, requests without it.
+// Probes need no token.
 func guard(token string, next http.Handler) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,8 +43,8 @@ func guard(token string, next http.Handler) http.Handler {
 	})
 }
 
-// onlyLocalNames refuses requests under another host's name: without a token,
-// a page whose name was made to point here (DNS rebinding) must not get in.
+// onlyLocalNames rejects requests for another host's name: without a token, a page
+// whose host name was made to resolve to this address (DNS rebinding) must not get in.
 func onlyLocalNames(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

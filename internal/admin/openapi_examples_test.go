@@ -126,9 +126,17 @@ func exampleFlip() flags.Flip {
 }
 
 func exampleChanges() EntryList {
-	return EntryList{Entries: []flags.Entry{{
-		Key: flags.KeyRelayPercentage, Old: pointer("1"), New: pointer("5"), Who: "ann@laptop", Why: "canary", At: exampleTime(), Version: 7,
-	}}}
+	return EntryList{Entries: []flags.Entry{
+		{
+			Key:     flags.KeyRelayPercentage,
+			Old:     pointer("1"),
+			New:     pointer("5"),
+			Who:     "ann@laptop",
+			Why:     "canary",
+			At:      exampleTime(),
+			Version: 7,
+		},
+	}}
 }
 
 func exampleExplanation() flags.Explanation {

@@ -75,7 +75,12 @@ func whoAndWhy() []parameter {
 }
 
 func format(names ...string) parameter {
-	return query("format", "What to return. `json` is the default.", map[string]any{"type": "string", "enum": names, "default": "json"}, names[0])
+	return query(
+		"format",
+		"What to return. `json` is the default.",
+		map[string]any{"type": "string", "enum": names, "default": "json"},
+		names[0],
+	)
 }
 
 func flagKey() parameter {
@@ -97,7 +102,12 @@ func operations() []operation {
 func probeOperations() []operation {
 	ready := jsonBody("The sidecar takes requests.", Readiness{Ready: true, Flags: exampleState()})
 	draining := jsonBody("The sidecar is draining: send no more requests.", Readiness{Draining: true, Flags: exampleState()})
-	alive := content{description: "The process is alive.", kind: "text/plain", schema: map[string]any{"type": "string", "const": "ok\n"}, example: "ok\n"}
+	alive := content{
+		description: "The process is alive.",
+		kind:        "text/plain",
+		schema:      map[string]any{"type": "string", "const": "ok\n"},
+		example:     "ok\n",
+	}
 	return []operation{
 		{
 			method: http.MethodGet, path: "/healthz", id: "live", tag: "sidecar", summary: "Liveness probe; needs no token",
@@ -138,7 +148,10 @@ func probeOperations() []operation {
 }
 
 func evidenceOperations() []operation {
-	invalid := failure("A parameter is invalid.", `since: "yesterday" is neither a span like 90m, 24h or 7d nor a moment like 2006-01-02T15:04:05Z`)
+	invalid := failure(
+		"A parameter is invalid.",
+		`since: "yesterday" is neither a span like 90m, 24h or 7d nor a moment like 2006-01-02T15:04:05Z`,
+	)
 	unreadable := failure("The store can't be read.", "store: the samples can't be read: database not open")
 	report := jsonBody("The report.", exampleReport())
 	report.others = []string{"text/html", "text/markdown", "text/plain"}
@@ -159,13 +172,21 @@ func evidenceOperations() []operation {
 			responses:  map[int]content{200: report, 400: invalid, 500: unreadable},
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/results", id: "results", tag: "evidence", summary: "Results of single comparisons, newest last",
+			method:     http.MethodGet,
+			path:       "/api/v1/results",
+			id:         "results",
+			tag:        "evidence",
+			summary:    "Results of single comparisons, newest last",
 			parameters: selection("The newest so many."),
 			details:    "Without limit, the newest 100. Results hold no text of requests or responses.",
 			responses:  map[int]content{200: jsonBody("The results.", exampleResults()), 400: invalid, 500: unreadable},
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/samples", id: "samples", tag: "evidence", summary: "Results of the pairs that were kept as samples, newest last",
+			method:     http.MethodGet,
+			path:       "/api/v1/samples",
+			id:         "samples",
+			tag:        "evidence",
+			summary:    "Results of the pairs that were kept as samples, newest last",
 			parameters: selection("The newest so many; left out: all."),
 			responses:  map[int]content{200: jsonBody("The results.", exampleResults()), 400: invalid, 500: unreadable},
 		},
@@ -201,9 +222,14 @@ func flagOperations() []operation {
 	undo, flip := jsonBody("Who and why.", UndoRequest{Why: "too fast"}), jsonBody("The changes.", exampleFlip())
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/v1/flags", id: "flags", tag: "flags",
-			summary:   "Every flag: what is in force here, what is stored, by whom and since when",
-			responses: map[int]content{200: jsonBody("The flags. If the store can't be reached, what is in force is listed nevertheless.", exampleFlags())},
+			method:  http.MethodGet,
+			path:    "/api/v1/flags",
+			id:      "flags",
+			tag:     "flags",
+			summary: "Every flag: what is in force here, what is stored, by whom and since when",
+			responses: map[int]content{
+				200: jsonBody("The flags. If the store can't be reached, what is in force is listed nevertheless.", exampleFlags()),
+			},
 		},
 		{
 			method: http.MethodPost, path: "/api/v1/flags", id: "flip", tag: "flags", summary: "Change several flags together: all or none",
@@ -230,8 +256,13 @@ func flagOperations() []operation {
 			responses: writes(changed),
 		},
 		{
-			method: http.MethodPost, path: "/api/v1/flags/undo", id: "undo", tag: "flags", summary: "Take back the last change that has not been taken back",
-			body: &undo, responses: writes(changed),
+			method:    http.MethodPost,
+			path:      "/api/v1/flags/undo",
+			id:        "undo",
+			tag:       "flags",
+			summary:   "Take back the last change that has not been taken back",
+			body:      &undo,
+			responses: writes(changed),
 		},
 		{
 			method: http.MethodPost, path: "/api/v1/flags/halt", id: "halt", tag: "flags",
@@ -244,7 +275,11 @@ func flagOperations() []operation {
 			body: &halt, responses: map[int]content{200: halted, 400: invalidBody(), 500: unsaved},
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/flags/explain", id: "explain", tag: "flags", summary: "Who would serve a caller, and why",
+			method:  http.MethodGet,
+			path:    "/api/v1/flags/explain",
+			id:      "explain",
+			tag:     "flags",
+			summary: "Who would serve a caller, and why",
 			parameters: []parameter{
 				{name: "key", description: "The caller's targeting key.", required: true, example: "user-1"},
 				query("model", "The model that the caller asks for.", nil, "gpt-4o"),
@@ -263,14 +298,22 @@ func flagOperations() []operation {
 func flagFileOperations() []operation {
 	changed := jsonBody("The changes that were made; none if everything was stored already.", exampleChanges())
 	file := content{
-		description: "A flags file: a mapping of keys to values, or a file in flagd's format; YAML or JSON.", kind: "application/json",
-		schema: map[string]any{"type": "object"}, example: map[string]any{flags.KeyRelayPercentage: 5}, others: []string{"application/yaml"},
+		description: "A flags file: a mapping of keys to values, or a file in flagd's format; YAML or JSON.",
+		kind:        "application/json",
+		schema: map[string]any{
+			"type": "object",
+		},
+		example: map[string]any{flags.KeyRelayPercentage: 5},
+		others:  []string{"application/yaml"},
 	}
 	exported := content{
 		description: "A file that flagd and `import` read.", kind: "application/json",
 		schema: map[string]any{"type": "object", "required": []string{"$schema", "flags"}},
 	}
-	change := jsonBody("Changes from then on, one a line. An empty line shows that the connection is alive; one is sent at once.", exampleChanges().Entries[0])
+	change := jsonBody(
+		"Changes from then on, one a line. An empty line shows that the connection is alive; one is sent at once.",
+		exampleChanges().Entries[0],
+	)
 	change.kind = "application/x-ndjson"
 	return []operation{
 		{
@@ -281,24 +324,42 @@ func flagFileOperations() []operation {
 			},
 			responses: map[int]content{
 				200: jsonBody("The changes.", exampleChanges()),
-				400: failure("The limit is invalid.", `limit: "x" is not a whole number from 1 to 10000`), 500: flagsFailed(), 503: flagsUnavailable(),
+				400: failure(
+					"The limit is invalid.",
+					`limit: "x" is not a whole number from 1 to 10000`,
+				),
+				500: flagsFailed(),
+				503: flagsUnavailable(),
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/flags/watch", id: "watchFlags", tag: "flags", summary: "Changes as they are made, without end",
+			method:    http.MethodGet,
+			path:      "/api/v1/flags/watch",
+			id:        "watchFlags",
+			tag:       "flags",
+			summary:   "Changes as they are made, without end",
 			responses: map[int]content{200: change},
 		},
 		{
-			method: http.MethodGet, path: "/api/v1/flags/export", id: "exportFlags", tag: "flags", summary: "The flags as a file in flagd's format",
+			method:  http.MethodGet,
+			path:    "/api/v1/flags/export",
+			id:      "exportFlags",
+			tag:     "flags",
+			summary: "The flags as a file in flagd's format",
 			parameters: []parameter{query("all", "Also flags that are not set, with the values in force here.",
 				map[string]any{"type": "boolean", "default": false}, true)},
 			responses: map[int]content{200: exported, 500: flagsFailed(), 503: flagsUnavailable()},
 		},
 		{
-			method: http.MethodPost, path: "/api/v1/flags/import", id: "importFlags", tag: "flags", summary: "Set the flags of a file together: all or none",
+			method:  http.MethodPost,
+			path:    "/api/v1/flags/import",
+			id:      "importFlags",
+			tag:     "flags",
+			summary: "Set the flags of a file together: all or none",
 			parameters: append([]parameter{query("replace", "Also unset the flags that the file does not have.",
 				map[string]any{"type": "boolean", "default": false}, true)}, whoAndWhy()...),
-			body: &file, responses: writes(changed),
+			body:      &file,
+			responses: writes(changed),
 		},
 	}
 }
@@ -308,7 +369,10 @@ func invalidBody() content {
 }
 
 func flagsFailed() content {
-	return jsonBody("The store of the flags failed.", ErrorBody{Error: "the flags file can't be written: no space left on device", Code: "failed"})
+	return jsonBody(
+		"The store of the flags failed.",
+		ErrorBody{Error: "the flags file can't be written: no space left on device", Code: "failed"},
+	)
 }
 
 func flagsUnavailable() content {
@@ -322,8 +386,16 @@ func writes(changed content) map[int]content {
 		200: changed,
 		400: jsonBody("The request is invalid, and nothing was changed.",
 			ErrorBody{Error: "relay-percentage: 101 is out of range: a percentage from 0 to 100 is needed", Code: "invalid"}),
-		409: jsonBody("A flag has another value than the request expects, or there is nothing to undo.",
-			ErrorBody{Error: "relay-percentage is 100, not 5", Code: "conflict", Key: flags.KeyRelayPercentage, Expected: "5", Actual: "100"}),
+		409: jsonBody(
+			"A flag has another value than the request expects, or there is nothing to undo.",
+			ErrorBody{
+				Error:    "relay-percentage is 100, not 5",
+				Code:     "conflict",
+				Key:      flags.KeyRelayPercentage,
+				Expected: "5",
+				Actual:   "100",
+			},
+		),
 		500: flagsFailed(), 503: flagsUnavailable(),
 	}
 }

@@ -90,7 +90,7 @@ func describe(t reflect.Type, comment string, null bool) string {
 	comment = regexp.MustCompile(`\bnil\b`).ReplaceAllString(comment, word)
 	comment = strings.ReplaceAll(comment, "\n", " ")
 	for _, f := range reflect.VisibleFields(t) {
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" && tag != "-" {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" && tag != "-" && f.Name != "JSON" {
 			comment = regexp.MustCompile(`\b`+f.Name+`\b`).ReplaceAllString(comment, "`"+tag+"`")
 		}
 	}
@@ -176,10 +176,11 @@ func (s *schemas) ref(t reflect.Type) *jsonschema.Schema {
 // finish adds to a struct's schema what its Go type tells and reflection leaves
 // out: pointers that may be null, counts that are never negative.
 func (s *schemas) finish(t reflect.Type, schema *jsonschema.Schema) {
+	schema.Description = s.comment(t)
 	if t.Kind() != reflect.Struct {
-		schema.Description = s.reflector.CommentMap[t.PkgPath()+"."+t.Name()]
 		return
 	}
+	schema.Description = describe(t, schema.Description, true)
 	for _, f := range reflect.VisibleFields(t) {
 		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		property, ok := schema.Properties.Get(tag)
@@ -211,10 +212,19 @@ func (s *schemas) finish(t reflect.Type, schema *jsonschema.Schema) {
 	}
 }
 
+// comment is a type's comment, which begins with the type's name in the document.
+func (s *schemas) comment(t reflect.Type) string {
+	text := s.reflector.CommentMap[t.PkgPath()+"."+t.Name()]
+	if rest, ok := strings.CutPrefix(text, t.Name()+" "); ok {
+		text = s.name(t) + " " + rest
+	}
+	return strings.ReplaceAll(text, "\n", " ")
+}
+
 // enum lists a type's constants.
 func (s *schemas) enum(t reflect.Type) *jsonschema.Schema {
 	dir := strings.TrimPrefix(t.PkgPath(), "cutover/")
-	schema := &jsonschema.Schema{Type: "string", Description: s.reflector.CommentMap[t.PkgPath()+"."+t.Name()]}
+	schema := &jsonschema.Schema{Type: "string", Description: s.comment(t)}
 	for i, c := range constantsOf(s.t, dir, t.Name()) {
 		value := c.value
 		if t.Kind() != reflect.String {

@@ -104,12 +104,17 @@ func buildDocument(t *testing.T) []byte {
 		"tags": []any{
 			map[string]any{"name": "sidecar", "description": "Health and state of the sidecar."},
 			map[string]any{"name": "evidence", "description": "What the comparisons of both providers found."},
-			map[string]any{"name": "flags", "description": "The flags in force, and changes to them: validated, compared before they are set, and audited."},
+			map[string]any{
+				"name":        "flags",
+				"description": "The flags in force, and changes to them: validated, compared before they are set, and audited.",
+			},
 		},
 		"paths": paths,
 		"components": map[string]any{
 			"securitySchemes": map[string]any{"token": map[string]any{
-				"type": "http", "scheme": "bearer", "description": "The value of admin.token. Without one, only this machine may call, and sends none.",
+				"type":        "http",
+				"scheme":      "bearer",
+				"description": "The value of admin.token. Without one, only this machine may call, and sends none.",
 			}},
 			"schemas": models.all,
 		},
@@ -123,7 +128,9 @@ func buildDocument(t *testing.T) []byte {
 // document is the operation's part of the document.
 func (op *operation) document(models *schemas) map[string]any {
 	probe := op.path == "/healthz" || op.path == "/readyz"
-	responses := map[string]any{"403": failure("A cross-origin request, or one for another host's name.", errForeignOrigin.Error()).document(models)}
+	responses := map[string]any{
+		"403": failure("A cross-origin request, or one for another host's name.", errForeignOrigin.Error()).document(models),
+	}
 	if !probe {
 		responses["401"] = failure("A token is required.", errToken.Error()).document(models)
 	}
@@ -166,7 +173,12 @@ func (p *parameter) document() map[string]any {
 		in = "query"
 	}
 	return map[string]any{
-		"name": p.name, "in": in, "required": p.required || in == "path", "description": p.description, "schema": schema, "example": p.example,
+		"name":        p.name,
+		"in":          in,
+		"required":    p.required || in == "path",
+		"description": p.description,
+		"schema":      schema,
+		"example":     p.example,
 	}
 }
 

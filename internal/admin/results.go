@@ -23,7 +23,7 @@ type resultsAPI struct {
 	NotMirrored func() map[string]uint64
 }
 
-// flushTimeout bounds how long a report waits for results on their way to the disk.
+// flushTimeout bounds how long a report waits for pending results.
 const flushTimeout = 2 * time.Second
 
 // register adds the routes.
@@ -76,8 +76,7 @@ func (api resultsAPI) report(w http.ResponseWriter, req *http.Request) {
 	_, _ = page.WriteTo(w)
 }
 
-// reportNow is the report on all pairs, also on those that still wait to be
-// written.
+// reportNow is the report on all pairs, including those that are not written yet.
 func (api resultsAPI) reportNow(ctx context.Context, f store.Filter) (compare.Report, error) {
 	api.flush(ctx)
 	report, err := store.Report(ctx, api.Results, f, api.Criteria, time.Now().UTC())
@@ -113,8 +112,8 @@ type ResultList struct {
 	Results []compare.Result `json:"results"` // newest last
 }
 
-// flush makes what is read up to date; a disk that is slow makes it a second
-// old, which is no reason to fail.
+// flush writes pending results, so that what is read is up to date. With a slow disk
+// it may be a second old, which is better than an error.
 func (api resultsAPI) flush(ctx context.Context) {
 	if api.Flush == nil {
 		return

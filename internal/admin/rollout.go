@@ -14,8 +14,8 @@ import (
 	"cutover/ramp"
 )
 
-// rolloutAPI says what the evidence allows. Whoever agrees flips the flag: nothing
-// is moved here.
+// rolloutAPI says what the evidence allows. It changes nothing: an operator who agrees
+// sets the flag.
 type rolloutAPI struct {
 	flags   *flags.Set
 	report  func(context.Context, store.Filter) (compare.Report, error)
@@ -28,7 +28,7 @@ func (api rolloutAPI) register(r *mux.Router) {
 
 // Rollout is the body of /api/v1/rollout.
 type Rollout struct {
-	Weight  float64      `json:"weight"` // relay-percentage in force
+	Weight  float64      `json:"weight"` // relay-percentage in force, in percent
 	Since   time.Time    `json:"since"`  // when it came into force
 	Plan    ramp.Plan    `json:"plan"`
 	Verdict ramp.Verdict `json:"verdict"`
@@ -42,7 +42,7 @@ func (api rolloutAPI) rollout(w http.ResponseWriter, r *http.Request) {
 		}
 		weight, err := strconv.ParseFloat(v.Value, 64)
 		if err != nil { // a rule: callers have no one weight
-			a.Verdict.Reasons = []string{"relay-percentage is a rule, which no plan can judge: set it to a number."}
+			a.Verdict.Reasons = []string{"relay-percentage is a rule, which a plan can't judge: set it to a number."}
 			respond(w, a)
 			return
 		}

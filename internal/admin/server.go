@@ -1,6 +1,6 @@
-// Package admin is the API through which people and machines watch and steer one
-// sidecar: health, metrics, flags, reports, samples and the rollout's verdict.
-// It has the server, the types on the wire and the client.
+// Package admin is the API for watching and steering one sidecar: health, metrics,
+// flags, reports, samples and the rollout's verdict. It holds the server, the types on
+// the wire, their OpenAPI document and the client.
 package admin
 
 import (
@@ -25,14 +25,13 @@ var (
 
 // Options are what the API shows and changes.
 type Options struct {
-	// Token is asked for as a bearer token; empty: only this machine is let in.
+	// Token is required as a bearer token; if empty, only this machine may call.
 	Token   string
 	Flags   *flags.Set
 	Results store.Backend
 	// Criteria decide what a report concludes; the zero value is the default.
 	Criteria compare.Criteria
-	// Flush writes the results that still wait, so that a report is up to date;
-	// nil: there are none.
+	// Flush writes pending results, so that a report is up to date; nil: there are none.
 	Flush   func(context.Context) error
 	Metrics http.Handler
 	Status  func() Status

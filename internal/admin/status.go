@@ -15,7 +15,7 @@ import (
 // status serves the state of this one sidecar.
 func (api healthAPI) status(w http.ResponseWriter, _ *http.Request) { respond(w, api.Status()) }
 
-// Status is the body of /api/v1/status: how one sidecar is at the moment.
+// Status is the body of /api/v1/status: the state of one sidecar at the moment.
 type Status struct {
 	Version  string `json:"version"`         // of the program
 	UptimeMS int64  `json:"uptime_ms"`       // since the start
@@ -34,7 +34,7 @@ type Status struct {
 	Degraded []Degradation `json:"degraded,omitempty"`
 }
 
-// UpstreamStatus is what stands before an upstream's calls at the moment.
+// UpstreamStatus is what limits calls to an upstream at the moment.
 type UpstreamStatus struct {
 	Limits      *limit.State            `json:"limits,omitempty"`
 	Breaker     []upstream.CircuitState `json:"breaker,omitempty"`      // its circuits, if it has a circuit breaker
@@ -44,7 +44,7 @@ type UpstreamStatus struct {
 	Withheld *upstream.WithheldState `json:"withheld,omitempty"`
 }
 
-// HedgeStatus says when a silent request to the relay gets a second one beside it.
+// HedgeStatus says when a request that the relay leaves unanswered is also sent to the primary.
 type HedgeStatus struct {
 	After      millis.Duration       `json:"after_ms,omitempty"`         // the configured delay, if it is a fixed one
 	Percentile float64               `json:"after_percentile,omitempty"` // or the percentile of recent calls that it is learnt from

@@ -11,11 +11,11 @@ type State struct {
 	Reason string `json:"reason,omitempty"` // why Mode is "away"
 	// Fleet is how many sidecars share the limits; 0: unknown.
 	Fleet       int               `json:"fleet,omitempty"`
-	RPM         int               `json:"rpm"`              // as configured; 0: none
+	RPM         int               `json:"rpm"`              // requests per minute as configured; 0: none
 	TPM         int               `json:"tpm"`              // tokens per minute as configured; 0: none
 	Concurrency int               `json:"concurrency"`      // calls in flight as configured; 0: none
-	ShareRPM    int               `json:"share_rpm"`        // what this sidecar enforces by itself; 0: none
-	ShareTPM    int               `json:"share_tpm"`        // likewise, tokens
+	ShareRPM    int               `json:"share_rpm"`        // requests per minute that this sidecar enforces by itself; 0: none
+	ShareTPM    int               `json:"share_tpm"`        // tokens per minute, likewise
 	InFlight    int               `json:"in_flight"`        // calls now
 	Waiting     int               `json:"waiting"`          // calls that wait for capacity now
 	Waited      uint64            `json:"waited"`           // total calls that had to wait
@@ -26,7 +26,7 @@ type State struct {
 // ModelPause is a model that the provider's own limits hold back.
 type ModelPause struct {
 	Model string          `json:"model"`  // its name at the provider
-	For   millis.Duration `json:"for_ms"` // from now
+	For   millis.Duration `json:"for_ms"` // how much longer
 }
 
 // State is a snapshot, cheap enough to be taken every second.
