@@ -153,10 +153,8 @@ type block struct {
 
 // hasMaterial reports whether the block holds anything but its kind and id.
 func (b *block) hasMaterial() bool {
-	for _, v := range [...]*jsonString{&b.name, &b.text, &b.thought, &b.signature, &b.partial, &b.sealed} {
-		if len(v.raw) > 0 {
-			return true
-		}
+	if len(b.name.raw)+len(b.text.raw)+len(b.thought.raw)+len(b.signature.raw)+len(b.partial.raw)+len(b.sealed.raw) > 0 {
+		return true
 	}
 	return b.other || len(b.input) > 0 && (&scanner{b: b.input}).material()
 }
@@ -196,7 +194,6 @@ func (b *block) read(s *scanner) {
 
 // addBlock adds a content block or a delta. Whatever it holds counts as output.
 func (r *response) addBlock(index int, b *block, start bool) {
-	r.hasOutput = r.hasOutput || b.hasMaterial()
 	switch string(b.kind.raw) {
 	case "text", "text_delta":
 		r.addText(b.text)
@@ -216,6 +213,7 @@ func (r *response) addBlock(index int, b *block, start bool) {
 			r.appendArguments(index, b.partial)
 		}
 	}
+	r.hasOutput = r.hasOutput || b.hasMaterial()
 }
 
 // appendArguments appends to a call that has begun; pieces of any other block,

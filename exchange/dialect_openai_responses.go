@@ -170,6 +170,8 @@ func (r *response) readResponseEvent(name, data []byte) {
 			}
 		case "arguments", "input":
 			args = s.str()
+		case "type", "item_id", "content_index", "obfuscation", "logprobs": // in nearly every event, and never output
+			s.skip()
 		default:
 			switch {
 			case structural(key) || kind == "error" && string(key) != "error" && string(key) != "code":

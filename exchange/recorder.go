@@ -307,14 +307,15 @@ func (r *Recorder) guess(p []byte) []byte {
 // event records one server-sent event.
 func (r *Recorder) event(ev sseEvent, since time.Duration) {
 	r.x.Events++
-	if !ev.ping() {
-		r.live++
-	}
 	r.resp.hasOutput = false
 	r.resp.addEvent(ev)
 	if !r.resp.hasOutput {
+		if !ev.ping() {
+			r.live++
+		}
 		return
 	}
+	r.live++
 	r.resp.hadOutput = true
 	if !r.content {
 		r.content = true
