@@ -25,10 +25,10 @@ func conclude(a *Aggregate, r *Report, c Criteria) Conclusion {
 	switch {
 	case different && len(open) > 0: // known already, and worth a look
 		return Conclusion{Review, fmt.Sprintf("Review: after %d pairs the relay's responses differ from the primary's; "+
-			"look at the differences. %d of %d questions are still open.", a.Pairs, len(open), len(r.Questions)),
+			"look at the differences. Questions still open: %d of %d.", a.Pairs, len(open), len(r.Questions)),
 			append([]string{r.Noise.Sentence}, open...)}
 	case len(open) > 0:
-		return Conclusion{Wait, fmt.Sprintf("Wait: after %d pairs there is no evidence against the relay, but %d of %d questions are still open.",
+		return Conclusion{Wait, fmt.Sprintf("Wait: after %d pairs there is no evidence against the relay, but %d of %d questions remain open.",
 			a.Pairs, len(open), len(r.Questions)), open}
 	case different:
 		return Conclusion{Review, fmt.Sprintf("Review: over %d pairs the relay is no worse in anything measured, "+

@@ -27,7 +27,7 @@ func questions(a *Aggregate, r *Report, c Criteria) []Question {
 func errorQuestion(a *Aggregate, c Criteria) Question {
 	q := Question{
 		Key: "errors", Answer: Unknown,
-		Text: fmt.Sprintf("Does the relay fail more often by at most %s?", formatPointMargin(c.ErrorMargin)),
+		Text: fmt.Sprintf("Is the relay's error rate at most %s higher than the primary's?", formatPointMargin(c.ErrorMargin)),
 	}
 	d := a.Errors
 	q.Why = fmt.Sprintf("Of %d pairs, only the relay failed in %d and only the primary in %d", d.N(), d.Plus, d.Minus)
@@ -81,7 +81,7 @@ func latencyQuestion(key, what string, l *stats.LogRatio, c Criteria) Question {
 func faultQuestion(a *Aggregate, r *Report, c Criteria) Question {
 	q := Question{
 		Key: "findings", Answer: Unknown,
-		Text: fmt.Sprintf("Do the relay's responses have faults more often by at most %s?", formatPointMargin(c.FaultMargin)),
+		Text: fmt.Sprintf("Is the relay's rate of faulty responses at most %s higher than the primary's?", formatPointMargin(c.FaultMargin)),
 	}
 	d := a.Faults
 	q.Why = fmt.Sprintf("Of %d pairs of responses, only the relay's had a fault in %d and only the primary's in %d.", d.N(), d.Plus, d.Minus)

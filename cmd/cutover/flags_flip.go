@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,12 +35,7 @@ func (o *flipOptions) add(cmd *cobra.Command) {
 	o.output = addOutputFlag(cmd)
 }
 
-func (o *flipOptions) name(con console) string {
-	if o.who != "" {
-		return o.who
-	}
-	return whoAmI(con.Env.Get)
-}
+func (o *flipOptions) name(con console) string { return cmp.Or(o.who, whoAmI(con.Env.Get)) }
 
 // flip reads the stored values, plans the change, asks for confirmation if needed,
 // writes, and shows what changed. After a confirmation, values that have no
