@@ -284,7 +284,8 @@ func TestKeptTextIsBounded(t *testing.T) {
 func TestLargeBodyIsNotJudged(t *testing.T) {
 	body := []byte(strings.Replace(oneChat, "Hi", strings.Repeat("x", bodyLimit), 1))
 	for _, keep := range []bool{false, true} {
-		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{KeepText: keep, CaptureLimit: 0})
+		r := NewRecorder(Asked{Endpoint: Lookup("POST", "/v1/chat/completions")}, Primary, "p", begin, RecorderOptions{KeepText: keep,
+			CaptureLimit: 0})
 		r.Header(200, http.Header{"Content-Type": {"application/json"}}, after(1))
 		for len(body) > 0 {
 			n := min(32<<10, len(body))

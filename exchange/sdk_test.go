@@ -31,7 +31,8 @@ type said struct {
 func recorded(t *testing.T, path, file string, body []byte) said {
 	t.Helper()
 	at := time.Now()
-	r := exchange.NewRecorder(exchange.Asked{Endpoint: exchange.Lookup("POST", path)}, exchange.Primary, "p", at, exchange.RecorderOptions{KeepText: true})
+	r := exchange.NewRecorder(exchange.Asked{Endpoint: exchange.Lookup("POST", path)}, exchange.Primary, "p", at,
+		exchange.RecorderOptions{KeepText: true})
 	r.Header(200, responseHeader(file), at)
 	r.Write(body, at)
 	x := r.End(exchange.ClassNone, "", at)

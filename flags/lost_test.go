@@ -15,7 +15,8 @@ func TestValuesInQuotationMarks(t *testing.T) {
 	r.do("HSET", flagsKey, "relay-percentage", `"100"`, "shadow-percentage", `'100'`, "noise-percentage", ` "0" `,
 		"primary-provider", `"primary"`, "fallback-enabled", `'"true"'`)
 	s := start(t, flags.Options{Redis: &flags.RedisOptions{URL: r.url()}, DataDir: t.TempDir(), Logger: zerolog.Nop()})
-	if d := s.Decide(flags.Attributes{TargetingKey: "a"}); !d.ServeRelay || !d.Shadow || d.Noise || !d.Fallback || s.State().Status != flags.Ready {
+	if d := s.Decide(flags.Attributes{TargetingKey: "a"}); !d.ServeRelay || !d.Shadow || d.Noise || !d.Fallback ||
+		s.State().Status != flags.Ready {
 		t.Errorf("Decide = %+v, State = %+v", d, s.State())
 	}
 	r.do("HSET", flagsKey, "relay-enabled", `'false'`)

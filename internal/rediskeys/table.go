@@ -42,7 +42,8 @@ func All() []Key {
 			"72 h after the last write", sidecars,
 		},
 		{
-			n.Leases("DAY"), "hash", "sidecar to the part of DAY's budget that it may spend, when that lease ends (milliseconds) and its last booking",
+			n.Leases("DAY"), "hash", "sidecar to the part of DAY's budget that it may spend, when that lease ends (milliseconds) and its " +
+				"last booking",
 			"72 h after the last write; a lease a minute after it was renewed", sidecars,
 		},
 		{

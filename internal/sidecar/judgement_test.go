@@ -200,7 +200,8 @@ func judgedMessages() []judged {
 		{path: "messages", what: "an empty end_turn", body: `{"id":"m","type":"message","model":"m","content":[],"stop_reason":"end_turn"}`},
 		{path: "messages", what: "no content, no reason", body: `{"id":"m","type":"message","model":"m","content":[],"stop_reason":null}`,
 			class: exchange.ClassEmpty},
-		{path: "messages", what: "an error", body: `{"type":"error","error":{"type":"api_error","message":"no"}}`, class: exchange.ClassErrorEvent},
+		{path: "messages", what: "an error", body: `{"type":"error","error":{"type":"api_error","message":"no"}}`,
+			class: exchange.ClassErrorEvent},
 		{path: "messages/count_tokens", what: "a count", body: `{"input_tokens":3}`},
 		{path: "messages/count_tokens", what: "no count", body: `{}`, class: exchange.ClassMalformed},
 	}

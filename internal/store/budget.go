@@ -154,7 +154,7 @@ if tonumber(ARGV[6]) == 0 then
   redis.call('HDEL', KEYS[2], ARGV[1])
 else
   redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f %.0f %s', lease, now + tonumber(ARGV[7]), ARGV[4]))
-  redis.call('EXPIRE', KEYS[2], ARGV[8])
+  redis.call('PEXPIRE', KEYS[2], ARGV[8] * 1000)
 end
 return string.format('%.0f', lease)`
 
