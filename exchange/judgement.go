@@ -212,7 +212,8 @@ func judgeStream(a *Asked, g *Got, j Judgement) Judgement {
 // that ends it nor, for every choice, a finish reason. The event may have been too
 // long to read.
 func lacksEnd(a *Asked, g *Got) bool {
-	return g.Streamed && !g.Opaque && a.Endpoint.Dialect.Spec().Streams && !g.Done && !g.Finished && !g.hasFault("too_large")
+	return g.Streamed && !g.Opaque && a.Endpoint.Dialect.Spec().Streams &&
+		!g.Unread && !g.Done && !g.Finished && !g.hasFault("too_large")
 }
 
 // saysNothing reports whether a completion has neither output nor a reason why it

@@ -92,6 +92,7 @@ func hasTwins(value []byte) bool {
 func FuzzJudge(f *testing.F) {
 	f.Add(uint8(0), uint16(200), uint32(0), uint8(0), int64(10), "stop", "")
 	f.Add(uint8(1), uint16(302), uint32(0xffff), uint8(3), int64(0), "", "json")
+	f.Add(uint8(0), uint16(200), uint32(25), uint8(0), int64(10), "0", "") // a stream that is not read to its end
 	ends := []Class{ClassNone, ClassBroken, ClassAborted, ClassIdle, ClassNotSent, ClassMalformed}
 	f.Fuzz(func(t *testing.T, form uint8, status uint16, bits uint32, end uint8, bytes int64, reason, fault string) {
 		is := func(bit int) bool { return bits>>bit&1 == 1 }
