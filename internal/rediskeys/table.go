@@ -48,7 +48,7 @@ func All() []Key {
 		},
 		{
 			n.Owner("ID"), "string", "upstream that created an object: `primary` or `relay`",
-			"30 days after it was last seen; 3 days for stored responses and chat completions", sidecars,
+			"30 days after it was last seen; 3 days for stored responses and chat completions; at most 36,000 an hour from one sidecar", sidecars,
 		},
 		{n.Limit("UPSTREAM"), "hash", "rpm, tpm: when each bucket is full again; at: when written (microseconds)", hour, sidecars},
 		{n.LimitMembers("UPSTREAM"), "sorted set", "sidecar to when it was last seen (microseconds)", hour, sidecars},

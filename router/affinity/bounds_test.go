@@ -22,6 +22,18 @@ func TestTableQueueIsBounded(t *testing.T) {
 	}
 }
 
+// One process stores only so many ids in an hour; the others are in its memory.
+func TestStoredIDsAreBoundedByTime(t *testing.T) {
+	t.Parallel()
+	a := New(Config{Store: newIDs(), perHour: 10})
+	for i := range 100 {
+		a.Learn(request("POST", "/v1/files", ""), response(exchange.Relay, 200, fmt.Sprintf(`{"id":"file-%d"}`, i)))
+	}
+	if s := a.State(); s.Waiting != 10 || s.Dropped != 90 || s.Memory != 100 {
+		t.Errorf("State = %+v", s)
+	}
+}
+
 // Memory stays within its bound, and keeps what is asked for.
 func TestTableMemoryIsBounded(t *testing.T) {
 	t.Parallel()

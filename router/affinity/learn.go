@@ -115,6 +115,10 @@ func (t *Table) remember(arm exchange.Arm, ids []string, keep time.Duration, don
 		l.finish()
 		return
 	}
+	if !t.storing.AllowN(time.Now(), len(ids)) {
+		t.drop(l)
+		return
+	}
 	select {
 	case <-t.stopped:
 		t.drop(l)

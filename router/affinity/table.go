@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"cutover/exchange"
 )
 
@@ -32,6 +34,7 @@ type Config struct {
 	cacheSize  int // ids held in memory; 100,000
 	maxLookups int // requests that may query the store at the same time; 64
 	queueSize  int // responses whose ids wait to be stored; 4,096
+	perHour    int // ids that are stored in an hour; storedPerHour
 }
 
 const (
@@ -40,6 +43,10 @@ const (
 	// responses and their parts), of which there are many more.
 	ownerTTL    = 30 * 24 * time.Hour
 	responseTTL = 3 * 24 * time.Hour
+
+	// storedPerHour is how many ids one process stores in an hour, so that its store can't
+	// grow without bound; what is over is in memory only.
+	storedPerHour = 36_000
 
 	lookupTimeout = 50 * time.Millisecond // how long a request waits for the store
 	storeBackoff  = time.Second           // how long a store that failed is left alone
@@ -55,7 +62,7 @@ func (c *Config) setDefaults() {
 	for _, d := range []struct {
 		p *int
 		v int
-	}{{&c.cacheSize, 100_000}, {&c.maxLookups, 64}, {&c.queueSize, 4096}} {
+	}{{&c.cacheSize, 100_000}, {&c.maxLookups, 64}, {&c.queueSize, 4096}, {&c.perHour, storedPerHour}} {
 		if *d.p <= 0 {
 			*d.p = d.v
 		}
@@ -69,6 +76,7 @@ type Table struct {
 	lookups chan struct{} // a slot for each lookup in progress
 	queue   chan lesson
 	stopped chan struct{}
+	storing *rate.Limiter // of ids
 
 	backoffUntil atomic.Int64 // the store is not queried before, Unix nanoseconds
 	failing      atomic.Bool
@@ -81,6 +89,7 @@ func New(c Config) *Table {
 	return &Table{
 		c: c, cache: newCache(c.cacheSize),
 		lookups: make(chan struct{}, c.maxLookups), queue: make(chan lesson, c.queueSize), stopped: make(chan struct{}),
+		storing: rate.NewLimiter(rate.Limit(c.perHour)/3600, c.perHour),
 	}
 }
 
