@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -252,5 +253,35 @@ func TestTheMostThatAResponseCanCost(t *testing.T) {
 		if got, want := store.booked(), int64(len(q.Body))+200_000+output; got != want {
 			t.Errorf("%d tokens allowed: %d are booked, want %d", allowed, got, want)
 		}
+	}
+}
+
+// A lease of exactly what a call needs is enough; what a call in flight may
+// cost is no longer there for the next.
+func TestALeaseIsUsedToTheLastAndOnce(t *testing.T) {
+	t.Parallel()
+	const needed = 440/4 + 1 + 1000
+	release := make(chan struct{})
+	store := books{lease: func(shadow.BudgetSync) int64 { return needed }}
+	prices := compare.Prices{"default": one}
+	b := begin(t, shadow.BudgetConfig{Store: &store, PerDay: 3, Relay: prices, Primary: prices})
+	var calls atomic.Int64
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		calls.Add(1)
+		<-release
+		text("x")(w, req)
+	}), func(c *shadow.Config) { c.Budget = b })
+	t.Cleanup(sync.OnceFunc(func() { close(release) }))
+	send := func() {
+		q := request("a")
+		q.Body, q.Facts.MaxTokens = make([]byte, 440), 1000
+		offer(r.mirror, q)
+	}
+	send()
+	r.until("the first call is in flight", func() bool { return calls.Load() == 1 })
+	send()
+	r.until("the second is dropped", func() bool { return r.mirror.Counts().Get(compare.Dropped) == 1 })
+	if n := calls.Load(); n != 1 {
+		t.Errorf("%d calls on money for one", n)
 	}
 }
