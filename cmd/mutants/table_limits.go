@@ -5,7 +5,7 @@ import "slices"
 // limits is how much is asked of an upstream, and when it is left alone.
 func limits() []Mutant {
 	return slices.Concat(
-		in("upstream/limit/gcra.go", "Bucket|GCRA|Token|Usage",
+		in("upstream/limit/gcra.go", "Bucket|GCRA|Token|Usage|Limit",
 			mistake{"a burst on top of the limit", "steady := limit - units + 1", "steady := limit"},
 			mistake{"one unit too many", "over > 0 && old > now", "over > g.interval && old > now"},
 			mistake{"the burst is the whole limit", "int64(float64(n)*burst)", "int64(n)"},
@@ -16,7 +16,7 @@ func limits() []Mutant {
 			mistake{"a large call never fits", "over > 0 && old > now", "over > 0"},
 			mistake{"a drained bucket is a full one", "g.fullAt.Store(now + g.capacity)", "g.fullAt.Store(now)"},
 		),
-		in("upstream/limit/retry_after.go", "Pause|Provider|Header|RetryAfter|Learn",
+		in("upstream/limit/retry_after.go", "RetryAfter|Pause|Provider|Header|Learn",
 			mistake{"milliseconds are seconds", "seconds(ms / 1000)", "seconds(ms)"},
 			mistake{"dates that are over are a wait", "max(0, at.Sub(now))", "at.Sub(now).Abs()"},
 		),
@@ -45,7 +45,7 @@ func limits() []Mutant {
 			mistake{"one probe too many", "s.probesInFlight >= c.o.Probes && at < s.until", "s.probesInFlight > c.o.Probes && at < s.until"},
 			mistake{"a slow probe is a good one", "case health == HealthBad || slow:", "case health == HealthBad:"},
 		),
-		in("upstream/retry.go", "Retr",
+		in("upstream/retry.go", "Retr|Wait",
 			mistake{"retries without being asked", "p == nil || p.Attempts <= 1", "p == nil"},
 			mistake{"one call too many", "f.Attempt >= p.Attempts", "f.Attempt > p.Attempts"},
 			mistake{"a caller who went away is retried", "f.Class == exchange.ClassAborted || f.Class == exchange.ClassNotSent",
