@@ -190,10 +190,15 @@ func (r *redisSource) reload(ctx context.Context, s *Set, cause string) {
 // apply passes a reading on to the set, unless the flags were lost by accident.
 func (r *redisSource) apply(s *Set, got reading) {
 	if len(got.fields) == 0 && len(r.fields) > 0 && got.version <= r.version {
+		if got.version < r.version && r.killSwitchOff() && !r.killLost {
+			r.killLost = true // writes to come may count up to the version from before
+			r.queueSave(s)
+		}
 		s.markStale(&fault{codeEmptied, "the flags are gone from Redis (flushed, deleted or lost); " +
 			"set them again, or import the last good ones"})
 		return
 	}
+	wasLost := r.killLost
 	r.keepKillSwitch(&got)
 	counted := got.version > r.version // a writer that increments it also audits
 	r.noteVersion(&got)
@@ -205,7 +210,7 @@ func (r *redisSource) apply(s *Set, got reading) {
 	case same && counted:
 		r.backfillTimer.Stop() // another sidecar has audited it
 	}
-	unchanged := same && got.version == r.version
+	unchanged := same && got.version == r.version && wasLost == r.killLost
 	r.fields, r.version = got.fields, got.version
 	s.update(got)
 	if !unchanged {
@@ -222,7 +227,7 @@ func (r *redisSource) keepKillSwitch(got *reading) {
 		return
 	}
 	stored, was := r.fields[key]
-	if f, err := compileFlag(key, stored, nil); !was || err != nil || f.value != false {
+	if !r.killSwitchOff() {
 		r.killLost = r.killLost && was
 		if !r.killLost {
 			return
@@ -236,6 +241,13 @@ func (r *redisSource) keepKillSwitch(got *reading) {
 	got.fields[key] = stored
 	got.warning = &fault{codeEmptied, key + " was false and is gone from Redis (flushed, or restored from a backup): " +
 		"it stays false until it is set"}
+}
+
+// killSwitchOff reports whether the newest reading had relay-enabled off.
+func (r *redisSource) killSwitchOff() bool {
+	stored, was := r.fields[RelayEnabled.Key()]
+	f, err := compileFlag(RelayEnabled.Key(), stored, nil)
+	return was && err == nil && f.value == false
 }
 
 // noteVersion warns for a while when the version went backwards. What Redis holds is
