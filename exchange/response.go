@@ -52,9 +52,6 @@ func (r *response) addFault(code string) {
 	}
 }
 
-// hasFault reports whether a defect was noted.
-func (r *response) hasFault(code string) bool { return slices.Contains(r.x.Faults, code) }
-
 // checkSyntax notes what a scanner that has walked a whole text has found.
 func (r *response) checkSyntax(s *scanner) (valid bool) {
 	valid = s.whole()
